@@ -1,0 +1,3 @@
+/** Files and environment become one frozen Config, or a list of every mistake. Never reads process.env by itself. */
+export { type Config, type ConfigSource, parseConfig, problemsOf } from './parse.ts';
+export { type AutonomyMode, type FileConfig, fileSchema, type ModelConfig, matchSchema, modeSchema, type ToolsetInstanceConfig } from './schema.ts';

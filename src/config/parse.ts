@@ -1,0 +1,147 @@
+import { resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
+import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
+
+/** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
+export interface Config extends Readonly<FileConfig> {
+  readonly configured: boolean;
+  readonly databaseUrl: string | null;
+  readonly logLevel: string;
+}
+
+export interface ConfigSource {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The configuration file, or null where there is none. */
+  readonly file: { readonly path: string; readonly text: string } | null;
+  /** Settings schema of each toolset by name, so that its mistakes are reported with all the others. */
+  readonly toolsetSettings: Readonly<Record<string, z.ZodType>>;
+  /** Relative paths start here. */
+  readonly directory: string;
+}
+
+const DEFAULT_MODELS = { anthropic: 'claude-sonnet-5-5', openai: 'gpt-6.1' } as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+
+/**
+ * Reads file and environment into one frozen configuration.
+ * @throws NightshiftError `invalid_config` listing every mistake at once, with field, value and fix.
+ */
+export function parseConfig(source: ConfigSource): Config {
+  const problems: Problem[] = [];
+  const raw = source.file ? readYaml(source.file, source.env, problems) : {};
+  const parsed = fileSchema.safeParse(raw);
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, raw));
+  problems.push(...toolsetProblems(raw, source.toolsetSettings));
+
+  const { env } = source;
+  const port = env.NIGHTSHIFT_PORT === undefined ? undefined : Number(env.NIGHTSHIFT_PORT);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) {
+    const message = 'is not a port number from 0 to 65535';
+    problems.push({ field: 'NIGHTSHIFT_PORT', value: env.NIGHTSHIFT_PORT ?? '', message, fix: 'set it to 8642, say' });
+  }
+  const logLevel = env.NIGHTSHIFT_LOG_LEVEL ?? 'info';
+  if (!LOG_LEVELS.includes(logLevel)) {
+    problems.push({ field: 'NIGHTSHIFT_LOG_LEVEL', value: logLevel, message: 'is not a log level', fix: `use one of ${LOG_LEVELS.join(', ')}` });
+  }
+  if (env.DATABASE_URL && !/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
+    const message = 'does not start with postgres:// or postgresql://';
+    problems.push({ field: 'DATABASE_URL', message, fix: 'write it as postgres://user:password@host:5432/database' });
+  }
+  if (problems.length > 0 || !parsed.success) {
+    const where = source.file?.path ?? 'the environment';
+    throw new NightshiftError('invalid_config', `${problems.length} mistake(s) in ${where}:\n${describeProblems(problems)}`, { problems });
+  }
+
+  const file = parsed.data;
+  const inDirectory = (path: string) => resolve(source.directory, path);
+  return deepFreeze({
+    ...file,
+    configured: source.file !== null,
+    server: { host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
+    dataDir: inDirectory(env.NIGHTSHIFT_DATA_DIR ?? file.dataDir),
+    runbooks: file.runbooks.map(inDirectory),
+    policies: file.policies.map(inDirectory),
+    models: modelsOf(file.models, env),
+    databaseUrl: env.DATABASE_URL || null,
+    logLevel,
+  });
+}
+
+function readYaml(file: { path: string; text: string }, env: ConfigSource['env'], problems: Problem[]): unknown {
+  const document = parseDocument(file.text, { prettyErrors: true, uniqueKeys: true });
+  for (const error of document.errors) problems.push({ field: file.path, message: error.message.split('\n')[0] ?? '' });
+  if (document.errors.length > 0) return {};
+  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  return substitute(value ?? {}, env, [], problems);
+}
+
+/** Replaces `${NAME}` inside strings by environment variables; an unset one is a mistake. */
+function substitute(value: unknown, env: ConfigSource['env'], path: (string | number)[], problems: Problem[]): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/\$\{([A-Z0-9_]+)\}/g, (_, name: string) => {
+      const found = env[name];
+      if (found === undefined) {
+        const message = `the environment variable ${name} is not set`;
+        problems.push({ field: path.join('.'), message, fix: `export ${name} before you start, or write the value here` });
+      }
+      return found ?? '';
+    });
+  }
+  if (Array.isArray(value)) return value.map((item, index) => substitute(item, env, [...path, index], problems));
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, substitute(item, env, [...path, key], problems)]));
+  }
+  return value;
+}
+
+/** Turns zod's issues into problems that name the field, what was found and how to mend it. */
+export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly PropertyKey[] = []): Problem[] {
+  return error.issues.flatMap((issue): Problem[] => {
+    const path = [...prefix, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'is not a known setting', fix: 'remove it or correct its spelling' }));
+    }
+    const found = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
+    const value = found === undefined ? undefined : JSON.stringify(found)?.slice(0, 80);
+    return [{ field: path.join('.') || '(whole)', message: issue.message, ...(value === undefined ? {} : { value }) }];
+  });
+}
+
+function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']): Problem[] {
+  const toolsets = (raw as { toolsets?: unknown } | null)?.toolsets;
+  if (toolsets === null || typeof toolsets !== 'object' || Array.isArray(toolsets)) return [];
+  return Object.entries(toolsets).flatMap(([name, instance]) => {
+    if (instance === null || typeof instance !== 'object') return [];
+    const { uses, match: _match, ...own } = instance as Record<string, unknown>;
+    if (typeof uses !== 'string') return [];
+    const schema = settings[uses];
+    if (!schema) {
+      const fix = `use one of ${Object.keys(settings).join(', ')}`;
+      return [{ field: `toolsets.${name}.uses`, value: uses, message: 'there is no such toolset', fix }];
+    }
+    const parsed = schema.safeParse(own);
+    return parsed.success ? [] : problemsOf(parsed.error, own, ['toolsets', name]);
+  });
+}
+
+function modelsOf(declared: readonly ModelConfig[], env: ConfigSource['env']): ModelConfig[] {
+  if (declared.length > 0) return [...declared];
+  const models: ModelConfig[] = [];
+  const from = (provider: ModelConfig['provider'], model: string | undefined, apiKey?: string, baseUrl?: string) => {
+    if (!apiKey && !baseUrl) return;
+    models.push({ provider, model: model ?? DEFAULT_MODELS[provider], timeoutSeconds: 60, ...(apiKey ? { apiKey } : {}), ...(baseUrl ? { baseUrl } : {}) });
+  };
+  from('anthropic', env.ANTHROPIC_MODEL, env.ANTHROPIC_API_KEY, env.ANTHROPIC_BASE_URL);
+  from('openai', env.OPENAI_MODEL, env.OPENAI_API_KEY, env.OPENAI_BASE_URL);
+  return models;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const item of Object.values(value)) deepFreeze(item);
+  }
+  return value;
+}

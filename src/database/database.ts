@@ -1,0 +1,76 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import type { Schema } from './schema.ts';
+
+export type Listener = (payload: string) => void;
+
+/** What differs between the embedded and the served Postgres. */
+export interface Backend {
+  readonly kind: 'embedded' | 'postgres';
+  /** Runs statements outside any transaction of ours, several at once where there are no values. */
+  execute(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** Calls back on every NOTIFY of a channel, and once after each (re)connection, since some may have been missed. */
+  listen(channel: string, listener: Listener): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+/**
+ * One Postgres, embedded or served. Whoever queries inside `transaction` joins it without being handed it:
+ * on the embedded database there is only one session, and a query beside an open transaction would wait for ever.
+ */
+export class Database {
+  readonly kind: Backend['kind'];
+  readonly #root: Kysely<Schema>;
+  readonly #backend: Backend;
+  readonly #current = new AsyncLocalStorage<Transaction<Schema>>();
+
+  constructor(root: Kysely<Schema>, backend: Backend) {
+    this.#root = root;
+    this.#backend = backend;
+    this.kind = backend.kind;
+  }
+
+  /** The current transaction, or else the database itself. */
+  get q(): Kysely<Schema> {
+    return this.#current.getStore() ?? this.#root;
+  }
+
+  /** Runs everything inside one transaction; called inside another, joins it. Rolls back when `run` throws. */
+  async transaction<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#current.getStore()) return run();
+    return this.#root.transaction().execute((trx) => this.#current.run(trx, run));
+  }
+
+  /** Plain SQL for the job queue: inside the current transaction, or else straight to the database. */
+  async executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const trx = this.#current.getStore();
+    if (!trx) return this.#backend.execute(text, values);
+    const result = await trx.executeQuery({ sql: text, parameters: values ?? [], query: { kind: 'RawNode', sqlFragments: [text], parameters: [] }, queryId: { queryId: 'queue' } });
+    return { rows: result.rows };
+  }
+
+  /** Sends a NOTIFY that listeners get when the current transaction commits. */
+  async notify(channel: string): Promise<void> {
+    await sql`select pg_notify(${channel}, '')`.execute(this.q);
+  }
+
+  /** Subscribes to a channel; see `Backend.listen`. */
+  listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
+    return this.#backend.listen(channel, listener);
+  }
+
+  /** Answers when the database answers. @throws whatever the driver throws when it does not. */
+  async ping(): Promise<void> {
+    await sql`select 1`.execute(this.q);
+  }
+
+  async close(): Promise<void> {
+    await this.#root.destroy();
+    await this.#backend.close();
+  }
+}
+
+/** Makes a jsonb value out of anything JSON can hold. */
+export function json(value: unknown): RawBuilder<unknown> {
+  return sql`${JSON.stringify(value)}::jsonb`;
+}

@@ -1,0 +1,125 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** jsonb columns are read as parsed values of unknown shape (validate them) and written through `json()`. */
+type Json = ColumnType<unknown, unknown, unknown>;
+type Timestamp = ColumnType<Date, Date | undefined, Date>;
+
+export interface Schema {
+  incident: {
+    id: Generated<number>;
+    state: string;
+    version: Generated<number>;
+    wake_seq: Generated<number>;
+    job_id: string | null;
+    cycle: Generated<number>;
+    correlation_key: string;
+    title: string;
+    severity: string;
+    labels: Json;
+    trace_id: string;
+    context: Json;
+    opened_at: Timestamp;
+    updated_at: Timestamp;
+    closed_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+  };
+  delivery: { id: Generated<number>; source: string; sender: string; body_sha256: string; alerts: number; received_at: Timestamp };
+  alert: {
+    id: Generated<number>;
+    incident_id: number | null;
+    source: string;
+    fingerprint: string;
+    status: 'firing' | 'resolved';
+    labels: Json;
+    annotations: Json;
+    generator_url: string | null;
+    starts_at: ColumnType<Date, Date, never>;
+    ends_at: Date | null;
+    received: Generated<number>;
+    first_seen_at: Timestamp;
+    last_seen_at: Timestamp;
+  };
+  event: { id: Generated<number>; incident_id: number | null; at: Timestamp; type: string; actor: string; data: Json };
+  signal: { id: Generated<number>; incident_id: number; kind: string; by: string; at: Timestamp };
+  evidence: { incident_id: number; ref: string; cycle: number; kind: string; title: string; content: string; origin: Json; at: Timestamp };
+  journal: { incident_id: number; key: string; result: Json; duration_ms: number; at: Timestamp };
+  action: {
+    id: string;
+    incident_id: number;
+    cycle: number;
+    attempt: number;
+    ordinal: number;
+    instance: string;
+    tool: string;
+    arguments: Json;
+    target: string;
+    risk: string;
+    fingerprint: string;
+    origin: string;
+    reason: string;
+    expected_effect: string;
+    undo: string;
+    status: string;
+    decision: Json | null;
+    result: Json | null;
+    created_at: Timestamp;
+  };
+  intent: { action_id: string; target: string; sent_at: Timestamp; outcome: string | null; result: Json | null; finished_at: Date | null };
+  approval: {
+    id: string;
+    incident_id: number;
+    action_id: string;
+    digest: string;
+    subject: Json;
+    required: number;
+    status: string;
+    expires_at: Date;
+    created_at: Timestamp;
+    decided_at: Date | null;
+  };
+  approval_vote: { approval_id: string; principal: string; decision: string; reason: string; via: string; at: Timestamp };
+  token: { id: Generated<number>; name: string; role: string; sha256: string; created_at: Timestamp; revoked_at: Date | null };
+  outbox: {
+    id: Generated<number>;
+    incident_id: number;
+    kind: string;
+    message: Json;
+    attempts: Generated<number>;
+    due_at: Timestamp;
+    sent_at: Date | null;
+    last_error: string | null;
+    created_at: Timestamp;
+  };
+  runbook: {
+    id: Generated<number>;
+    path: string;
+    title: string;
+    sha256: string;
+    embedder: string;
+    front_matter: Json | null;
+    problems: Json;
+    body: string;
+    indexed_at: Timestamp;
+  };
+  chunk: {
+    id: Generated<number>;
+    runbook_id: number;
+    ordinal: number;
+    breadcrumb: string;
+    content: string;
+    start_line: number;
+    end_line: number;
+    embedding: ColumnType<string, unknown, unknown>;
+    search: ColumnType<string, unknown, unknown>;
+  };
+  past_incident: {
+    incident_id: number;
+    cycle: number;
+    title: string;
+    summary: string;
+    labels: Json;
+    remedies: Json;
+    embedding: ColumnType<string, unknown, unknown>;
+    search: ColumnType<string, unknown, unknown>;
+    closed_at: Timestamp;
+  };
+}

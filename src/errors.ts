@@ -1,0 +1,88 @@
+/**
+ * The one family of errors. Every failure a person, a sender or a caller can meet has a code here;
+ * the code fixes who must hear of it, whether trying again can help, and the HTTP status.
+ */
+
+/** Who has to act on an error: the sender of a request, the operator of Nightshift, whoever is on call, or a developer. */
+export type Audience = 'sender' | 'operator' | 'oncall' | 'developer';
+
+interface ErrorKind {
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly audience: Audience;
+}
+
+/** Every error code, with its HTTP status; docs/errors.md says what each means and what to do. */
+export const ERROR_KINDS = {
+  invalid_config: { status: 500, retryable: false, audience: 'operator' },
+  invalid_policy: { status: 500, retryable: false, audience: 'operator' },
+  invalid_runbook: { status: 422, retryable: false, audience: 'operator' },
+  invalid_payload: { status: 400, retryable: false, audience: 'sender' },
+  unsupported_version: { status: 400, retryable: false, audience: 'sender' },
+  payload_too_large: { status: 413, retryable: false, audience: 'sender' },
+  unauthorized: { status: 401, retryable: false, audience: 'sender' },
+  forbidden: { status: 403, retryable: false, audience: 'sender' },
+  not_found: { status: 404, retryable: false, audience: 'sender' },
+  conflict: { status: 409, retryable: false, audience: 'sender' },
+  database_unavailable: { status: 503, retryable: true, audience: 'operator' },
+  data_dir_locked: { status: 503, retryable: false, audience: 'operator' },
+  server_unreachable: { status: 503, retryable: true, audience: 'operator' },
+  tool_failed: { status: 502, retryable: false, audience: 'oncall' },
+  tool_refused: { status: 403, retryable: false, audience: 'oncall' },
+  llm_failed: { status: 502, retryable: true, audience: 'oncall' },
+  internal: { status: 500, retryable: false, audience: 'developer' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERROR_KINDS;
+
+/** One mistake in something a person or a system gave us: where, what was found, and how to mend it. */
+export interface Problem {
+  readonly field: string;
+  readonly value?: string;
+  readonly message: string;
+  readonly fix?: string;
+}
+
+/** A failure with a documented code; `problems` lists every mistake found, not only the first. */
+export class NightshiftError extends Error {
+  override readonly name = 'NightshiftError';
+  readonly code: ErrorCode;
+  readonly problems: readonly Problem[];
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; problems?: readonly Problem[] } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.problems = options.problems ?? [];
+  }
+
+  get status(): number {
+    return ERROR_KINDS[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return ERROR_KINDS[this.code].retryable;
+  }
+
+  get audience(): Audience {
+    return ERROR_KINDS[this.code].audience;
+  }
+}
+
+/** Writes problems one per line as `field: message (found: value). Fix: …`, the form every surface shows them in. */
+export function describeProblems(problems: readonly Problem[]): string {
+  return problems
+    .map(({ field, value, message, fix }) => {
+      const found = value === undefined ? '' : ` (found: ${value})`;
+      return `${field}: ${message}${found}${fix ? `. Fix: ${fix}` : ''}`;
+    })
+    .join('\n');
+}
+
+/** Gives the message of anything thrown, without a stack trace, following one level of `cause`. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // AggregateError (several addresses refused) carries an empty message of its own.
+  const own = error.message || (error as NodeJS.ErrnoException).code || error.name;
+  const cause = error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : '';
+  return cause && !own.includes(cause) ? `${own}: ${cause}` : own;
+}

@@ -1,0 +1,62 @@
+import type { z } from 'zod';
+import { NightshiftError } from '../errors.ts';
+
+/**
+ * How much harm a tool call can do, least first: `read` changes nothing; `safe` is reversible or self-healing, repeatable
+ * and bounded; `destructive` needs one approval; `critical` needs two; `forbidden` never runs.
+ */
+export const RISK_CLASSES = ['read', 'safe', 'destructive', 'critical', 'forbidden'] as const;
+export type RiskClass = (typeof RISK_CLASSES)[number];
+
+export interface ToolContext<Settings> {
+  /** The instance's settings, credentials included; only the toolset's own process holds them. */
+  readonly settings: Settings;
+  /** Aborts when the call's time is up or the caller goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** One look or one remedy, declared in full: what it takes, what it touches, what it risks and how it is undone. */
+export interface Tool<Settings = unknown, Input extends z.ZodObject = z.ZodObject> {
+  /** Toolset and verb, for example `supervisor.restart`. */
+  readonly name: string;
+  readonly description: string;
+  /** A closed schema (`z.strictObject`); nothing is coerced. */
+  readonly input: Input;
+  /** Decided from the declaration and the arguments, never by a model. */
+  readonly risk: RiskClass | ((input: z.infer<Input>, settings: Settings) => RiskClass);
+  /** Names what the call works on, as people would, for example `process checkout`. */
+  readonly target: (input: z.infer<Input>) => string;
+  /** How a person would take it back; `nothing to undo` for a read. */
+  readonly undo: string;
+  readonly timeoutSeconds: number;
+  /** Does the work and returns a JSON object. @throws NightshiftError `tool_failed` in words of our own. */
+  readonly run: (input: z.infer<Input>, context: ToolContext<Settings>) => Promise<Record<string, unknown>>;
+}
+
+/** The tools of one kind of system, and the settings one instance of it needs. */
+export interface Toolset<Settings = unknown> {
+  readonly name: string;
+  readonly description: string;
+  readonly settings: z.ZodType<Settings>;
+  readonly tools: readonly Tool<Settings>[];
+}
+
+/** Declares a tool with its input type inferred from the schema. */
+export function defineTool<Settings, Input extends z.ZodObject>(tool: Tool<Settings, Input>): Tool<Settings> {
+  return tool as unknown as Tool<Settings>;
+}
+
+/** Declares a toolset with its settings type inferred from the schema. */
+export function defineToolset<Settings>(toolset: Toolset<Settings>): Toolset {
+  return toolset as unknown as Toolset;
+}
+
+/** Gives the risk class of one call with these arguments. */
+export function riskOf(tool: Tool, input: unknown, settings: unknown): RiskClass {
+  return typeof tool.risk === 'function' ? tool.risk(input as Record<string, unknown>, settings) : tool.risk;
+}
+
+/** Makes the failure that a tool reports in its own words; `fix` says what the operator can do. */
+export function toolFailed(message: string, options: { cause?: unknown; fix?: string } = {}): NightshiftError {
+  return new NightshiftError('tool_failed', options.fix ? `${message}. Fix: ${options.fix}` : message, { cause: options.cause });
+}
