@@ -29,6 +29,8 @@ create table delivery (
   sender text not null,
   body_sha256 text not null,
   alerts integer not null,
+  problems jsonb not null,
+  body text,
   received_at timestamptz not null default clock_timestamp()
 );
 
@@ -115,6 +117,8 @@ create table action (
   reason text not null,
   expected_effect text not null,
   undo text not null,
+  labels jsonb not null,
+  definition_sha256 text not null,
   status text not null check (status in ('proposed', 'allowed', 'asked', 'approved', 'denied', 'running', 'succeeded', 'failed', 'unknown', 'cancelled')),
   decision jsonb,
   result jsonb,

@@ -22,7 +22,17 @@ export interface Schema {
     updated_at: Timestamp;
     closed_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
   };
-  delivery: { id: Generated<number>; source: string; sender: string; body_sha256: string; alerts: number; received_at: Timestamp };
+  delivery: {
+    id: Generated<number>;
+    source: string;
+    sender: string;
+    body_sha256: string;
+    alerts: number;
+    problems: Json;
+    /** Kept only where part of the delivery was refused. */
+    body: string | null;
+    received_at: Timestamp;
+  };
   alert: {
     id: Generated<number>;
     incident_id: number | null;
@@ -58,6 +68,8 @@ export interface Schema {
     reason: string;
     expected_effect: string;
     undo: string;
+    labels: Json;
+    definition_sha256: string;
     status: string;
     decision: Json | null;
     result: Json | null;

@@ -1,0 +1,123 @@
+import express, { type NextFunction, type Request, type Response, Router } from 'express';
+import { z } from 'zod';
+import { listApprovals } from '../approval/index.ts';
+import { problemsOf } from '../config/index.ts';
+import type { Database } from '../database/index.ts';
+import { NightshiftError } from '../errors.ts';
+import { countIncidents, eventsAfter, listIncidents, parseIncidentName, STATES } from '../incident/index.ts';
+import { type Embedder, retrieveRunbooks } from '../rag/index.ts';
+import type { People } from '../remediation/index.ts';
+import { showApprovals, showEvent, showIncident, showIncidentWhole } from './show.ts';
+import { addToken, newSecret, type Principal, principalOf, ROLES, type Role } from './tokens.ts';
+
+const BODY_MAX = 64 * 1024;
+
+const listSchema = z.object({ state: z.enum(STATES).optional(), limit: z.coerce.number().int().min(1).max(500).default(50) });
+const eventsSchema = z.object({ after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1000).default(200), incident: z.string().optional() });
+const decisionSchema = z.strictObject({ decision: z.enum(['approve', 'deny']), reason: z.string().max(1000).default(''), digest: z.string().optional() });
+const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop']) });
+const tokenSchema = z.strictObject({ name: z.string().regex(/^[a-z0-9][a-z0-9.@_-]{0,63}$/i, 'use letters, digits and . @ _ -'), role: z.enum(ROLES) });
+const searchSchema = z.object({ q: z.string().min(1).max(2000), limit: z.coerce.number().int().min(1).max(20).default(5) });
+
+export interface ApiDependencies {
+  readonly db: Database;
+  readonly people: People;
+  readonly embedder: Embedder;
+  /** Facts about this server that do not change while it runs. */
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
+/** Makes the routes under /api/v1. Every one needs a personal token; which one is recorded with whatever is decided. */
+export function createApi({ db, people, embedder, about }: ApiDependencies): Router {
+  const router = Router();
+
+  router.use(async (request: Request, response: Response, next: NextFunction) => {
+    const secret = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const principal = secret === undefined ? null : await principalOf(db, secret);
+    if (!principal) {
+      const message = secret === undefined ? 'no bearer token' : 'not a token of this Nightshift';
+      const fix = 'send a personal token; the first one is in the admin.token file of the data directory';
+      throw new NightshiftError('unauthorized', `Authorization: ${message}. Fix: ${fix}`, { problems: [{ field: 'Authorization', message, fix }] });
+    }
+    response.locals.principal = principal;
+    next();
+  });
+  router.use(express.json({ limit: BODY_MAX }));
+
+  router.get('/status', async (_request, response) => {
+    response.json({ ...about, incidents: await countIncidents(db), approvals: (await listApprovals(db, 'pending')).length });
+  });
+
+  router.get('/incidents', async (request, response) => {
+    const { state, limit } = read(listSchema, request.query);
+    const incidents = await listIncidents(db, { limit, ...(state ? { states: [state] } : {}) });
+    response.json({ incidents: incidents.map(showIncident) });
+  });
+
+  router.get('/incidents/:id', async (request, response) => {
+    response.json(await showIncidentWhole(db, incidentId(request.params.id)));
+  });
+
+  router.post('/incidents/:id/words', async (request, response) => {
+    const principal = allow(response, 'approver');
+    const { word } = read(wordSchema, request.body);
+    const id = incidentId(request.params.id);
+    await people.say(id, word, principal.name);
+    response.status(202).json({ incident: request.params.id, word });
+  });
+
+  router.get('/events', async (request, response) => {
+    const { after, limit, incident } = read(eventsSchema, request.query);
+    const events = await eventsAfter(db, incident === undefined ? null : incidentId(incident), after, limit);
+    response.json({ events: events.map(showEvent) });
+  });
+
+  router.get('/approvals', async (_request, response) => {
+    response.json({ approvals: await showApprovals(db, await listApprovals(db, 'pending')) });
+  });
+
+  router.post('/approvals/:id/decision', async (request, response) => {
+    const principal = allow(response, 'approver');
+    const { decision, reason, digest } = read(decisionSchema, request.body);
+    const via = request.headers['x-nightshift-client'] === 'cli' ? 'cli' : 'api';
+    const decided = await people.decide({ approvalId: request.params.id, decision, reason, principal: principal.name, via, ...(digest === undefined ? {} : { digest }) });
+    response.json({ approval: request.params.id, status: decided.status });
+  });
+
+  router.get('/runbooks/search', async (request, response) => {
+    const { q, limit } = read(searchSchema, request.query);
+    response.json({ found: await retrieveRunbooks(db, { labels: {}, annotations: { summary: q }, limit, embedder }) });
+  });
+
+  router.post('/tokens', async (request, response) => {
+    allow(response, 'admin');
+    const { name, role } = read(tokenSchema, request.body);
+    const secret = newSecret();
+    await addToken(db, { name, role, secret });
+    response.status(201).json({ name, role, secret });
+  });
+
+  router.use((request) => {
+    throw new NightshiftError('not_found', `there is no ${request.method} ${request.originalUrl}`);
+  });
+  return router;
+}
+
+function incidentId(text: string): number {
+  const id = parseIncidentName(text);
+  if (id !== null) return id;
+  const fix = 'write it as INC-7 or 7';
+  throw new NightshiftError('invalid_payload', `incident: ${JSON.stringify(text)} is no incident. Fix: ${fix}`, { problems: [{ field: 'incident', value: text, message: 'is no incident', fix }] });
+}
+
+function read<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input ?? {});
+  if (parsed.success) return parsed.data;
+  throw new NightshiftError('invalid_payload', 'this request cannot be read', { problems: problemsOf(parsed.error, input) });
+}
+
+function allow(response: Response, needed: Role): Principal {
+  const principal = response.locals.principal as Principal;
+  if (ROLES.indexOf(principal.role) >= ROLES.indexOf(needed)) return principal;
+  throw new NightshiftError('forbidden', `${principal.name} is ${principal.role}; this needs ${needed}. Fix: use a token with that role`);
+}

@@ -1,0 +1,46 @@
+import { type Approval, renderCard } from '../approval/index.ts';
+import type { Database } from '../database/index.ts';
+import { evidenceOf } from '../diagnosis/index.ts';
+import { alertsOf, eventsAfter, type Incident, incidentName, loadIncident, type StoredEvent } from '../incident/index.ts';
+import { listApprovals } from '../approval/index.ts';
+import { actionsOf } from '../planning/index.ts';
+
+const EVENTS_MAX = 5000;
+
+/** Shows an incident in one line's worth of fields. */
+export function showIncident({ id, state, title, severity, labels, cycle, context, traceId, openedAt, updatedAt, closedAt }: Incident) {
+  return { id: incidentName(id), state, title, severity, labels, cycle, attempt: context.attempt, needs: state === 'escalated' ? (context.escalation?.reason ?? null) : null, traceId, openedAt, updatedAt, closedAt };
+}
+
+/** Shows everything about an incident: alerts, evidence, diagnosis, actions, approvals and the whole timeline. */
+export async function showIncidentWhole(db: Database, id: number) {
+  const incident = await loadIncident(db, id);
+  return {
+    ...showIncident(incident),
+    alerts: await alertsOf(db, id),
+    diagnosis: incident.context.diagnosis,
+    checks: incident.context.checks,
+    evidence: await evidenceOf(db, id),
+    actions: await actionsOf(db, id),
+    approvals: await showApprovals(db, await listApprovals(db, { incidentId: id })),
+    events: (await eventsAfter(db, id, 0, EVENTS_MAX)).map(showEvent),
+  };
+}
+
+/** Shows a line of the timeline. */
+export function showEvent({ id, incidentId, at, type, actor, data }: StoredEvent) {
+  return { id, incident: incidentId === null ? null : incidentName(incidentId), at, type, actor, data };
+}
+
+/** Shows approvals with the card that people decide by. */
+export async function showApprovals(db: Database, approvals: readonly Approval[]) {
+  return Promise.all(
+    approvals.map(async (approval) => {
+      const incident = await loadIncident(db, approval.incidentId);
+      const action = (await actionsOf(db, approval.incidentId)).find(({ id }) => id === approval.actionId);
+      const { id, actionId, digest, required, status, expiresAt, createdAt, decidedAt, votes } = approval;
+      const card = action ? renderCard(approval, action, { title: incident.title, spoke: action.decision?.spoke ?? [] }) : [];
+      return { id, incident: incidentName(approval.incidentId), action: actionId, digest, required, status, expiresAt, createdAt, decidedAt, votes, card };
+    }),
+  );
+}

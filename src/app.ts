@@ -1,0 +1,131 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import express from 'express';
+import { parseMatcherList } from './alert/index.ts';
+import { createApi, newSecret, problemHandler, setToken } from './api/index.ts';
+import type { Config } from './config/index.ts';
+import { type Database, openEmbedded, openPostgres } from './database/index.ts';
+import { countIncidents } from './incident/index.ts';
+import { createWebhooks } from './ingest/index.ts';
+import { createModels } from './llm/index.ts';
+import { createCatalogue, createLook, createToolClient, TOOLSETS } from './mcp-tools/index.ts';
+import { createOutbox } from './notify/index.ts';
+import { createMint, loadPolicy } from './policy/index.ts';
+import { hashEmbedder, syncRunbooks } from './rag/index.ts';
+import { createDriver, createPeople, createStages, startQueue } from './remediation/index.ts';
+import { createMetrics, type Logger } from './telemetry/index.ts';
+
+/** A running Nightshift. */
+export interface App {
+  readonly url: string;
+  readonly adminTokenFile: string;
+  readonly webhookTokenFile: string;
+  /** Stops taking requests and work, finishes or parks what is under way, and closes the database. */
+  stop(): Promise<void>;
+}
+
+export interface AppDependencies {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Told at the start of each step of starting up that may take over a second. */
+  readonly onProgress: (step: string) => void;
+  readonly failpoint: (name: string) => void;
+}
+
+/**
+ * Wires every part to every other and starts serving. The one place that knows them all.
+ * @throws NightshiftError when the configuration, the policy, the data directory or the database is not in order.
+ */
+export async function startApp({ config, log, onProgress, failpoint }: AppDependencies): Promise<App> {
+  const metrics = createMetrics();
+  const policy = await loadPolicy(config.policies);
+  onProgress(config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)');
+  const db = config.databaseUrl ? await openPostgres(config.databaseUrl) : await openEmbedded(config.dataDir);
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const files = { admin: join(config.dataDir, 'admin.token'), webhook: join(config.dataDir, 'webhook.token'), client: join(config.dataDir, 'client.json') };
+  await setToken(db, { name: 'admin', role: 'admin', secret: secretFile(files.admin) });
+  const webhookToken = secretFile(files.webhook);
+
+  onProgress('indexing runbooks');
+  const embedder = hashEmbedder;
+  const synced = await syncRunbooks(db, { folders: config.runbooks, embedder });
+  log.info({ added: synced.added.length, changed: synced.changed.length, removed: synced.removed.length, unchanged: synced.unchanged }, 'runbooks indexed');
+  for (const { path, problems } of synced.problems) log.warn({ runbook: path, problems }, 'runbook does not act until it is mended');
+
+  const catalogue = createCatalogue(TOOLSETS, config.toolsets);
+  const mint = createMint();
+  const client = createToolClient({ instances: catalogue.instances, publicKey: mint.publicKey, metrics, log });
+  const look = createLook(client);
+  const models = createModels(config.models, metrics);
+  const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
+  const stages = createStages({ db, config, autonomy, policy, catalogue, client, look, mint, models, embedder, metrics, failpoint });
+
+  const queue = await startQueue(db, log);
+  const driver = createDriver({ db, queue, stages, concurrency: config.limits.concurrency, metrics, log, failpoint });
+  const people = createPeople({ db, driver });
+  const outbox = createOutbox({ db, webhook: config.escalation.webhook, metrics, log });
+
+  let ready = true;
+  const app = express().disable('x-powered-by');
+  app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+  app.get('/readyz', async (_request, response) => {
+    await db.ping();
+    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'stopping', mode: config.mode, database: db.kind, models: models.names });
+  });
+  app.get('/metrics', async (_request, response) => {
+    for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  app.use('/webhooks', createWebhooks({ db, config, token: webhookToken, metrics, log, wake: driver.wake, onCommitted: driver.kick }));
+  const about = { mode: config.mode, database: db.kind, models: models.names, toolsets: catalogue.instances.map(({ name }) => name) };
+  app.use('/api/v1', createApi({ db, people, embedder, about }));
+  app.use((request, response) => void response.status(404).json({ status: 404, code: 'not_found', detail: `there is no ${request.method} ${request.path}` }));
+  app.use(problemHandler(log));
+
+  const server = await listen(createServer(app), config.server, db);
+  await driver.start();
+  outbox.start();
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
+  writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, { mode: 0o600 });
+
+  return {
+    url,
+    adminTokenFile: files.admin,
+    webhookTokenFile: files.webhook,
+    async stop() {
+      ready = false;
+      server.close();
+      server.closeIdleConnections();
+      await driver.stop();
+      await outbox.stop();
+      await client.close();
+      server.closeAllConnections();
+      await db.close();
+    },
+  };
+}
+
+async function listen(server: Server, { host, port }: Config['server'], db: Database): Promise<Server> {
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+    return server;
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/** Reads a secret of ours from its file, or makes one there that only its owner can read. */
+function secretFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const secret = newSecret();
+  writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  return secret;
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import type { Selectable } from 'kysely';
+import { z } from 'zod';
+import { type Database, json, type Schema } from '../database/index.ts';
+import { incidentName } from '../incident/index.ts';
+import { canonicalSha256 } from '../mcp-tools/index.ts';
+import { type Action, shortId } from '../planning/index.ts';
+
+/** What a person says yes or no to: everything that the answer is bound to. Any change of it makes another digest. */
+const subjectSchema = z.object({
+  incident: z.string(),
+  action: z.string(),
+  instance: z.string(),
+  tool: z.string(),
+  definitionSha256: z.string(),
+  arguments: z.record(z.string(), z.unknown()),
+  target: z.string(),
+  risk: z.string(),
+  policySha256: z.string(),
+  required: z.number().int(),
+  expiresAt: z.iso.datetime(),
+  nonce: z.string(),
+});
+export type Subject = z.infer<typeof subjectSchema>;
+
+export type ApprovalStatus = 'pending' | 'approved' | 'denied' | 'expired' | 'superseded';
+
+export interface Vote {
+  readonly principal: string;
+  readonly decision: 'approve' | 'deny';
+  readonly reason: string;
+  readonly via: string;
+  readonly at: Date;
+}
+
+/** A question to people about one exact action; a row, never memory. */
+export interface Approval {
+  readonly id: string;
+  readonly incidentId: number;
+  readonly actionId: string;
+  readonly digest: string;
+  readonly subject: Subject;
+  /** How many different people must say yes: 1 or 2. */
+  readonly required: number;
+  readonly status: ApprovalStatus;
+  readonly expiresAt: Date;
+  readonly createdAt: Date;
+  readonly decidedAt: Date | null;
+  readonly votes: readonly Vote[];
+}
+
+/** Gives the SHA-256 that a person's yes is bound to. */
+export function digestOf(subject: Subject): string {
+  return canonicalSha256('approval', subject);
+}
+
+/** Builds the question about an action; store it with `addApproval`. */
+export function draftApproval(action: Action, terms: { required: number; policySha256: string; ttlSeconds: number; now: Date }): Approval {
+  const expiresAt = new Date(terms.now.getTime() + terms.ttlSeconds * 1000);
+  const subject: Subject = {
+    incident: incidentName(action.incidentId),
+    action: action.id,
+    instance: action.instance,
+    tool: action.tool,
+    definitionSha256: action.definitionSha256,
+    arguments: action.arguments,
+    target: action.target,
+    risk: action.risk,
+    policySha256: terms.policySha256,
+    required: terms.required,
+    expiresAt: expiresAt.toISOString(),
+    nonce: randomBytes(16).toString('hex'),
+  };
+  return {
+    id: shortId(''),
+    incidentId: action.incidentId,
+    actionId: action.id,
+    digest: digestOf(subject),
+    subject,
+    required: terms.required,
+    status: 'pending',
+    expiresAt,
+    createdAt: terms.now,
+    decidedAt: null,
+    votes: [],
+  };
+}
+
+/** Stores a question; at most one may be pending for an action. */
+export async function addApproval(db: Database, approval: Approval): Promise<void> {
+  const { id, incidentId, actionId, digest, subject, required, status, expiresAt, createdAt } = approval;
+  await db.q
+    .insertInto('approval')
+    .values({ id, incident_id: incidentId, action_id: actionId, digest, subject: json(subject), required, status, expires_at: expiresAt, created_at: createdAt })
+    .execute();
+}
+
+/** Gives the latest question about an action, or null. */
+export async function approvalOf(db: Database, actionId: string): Promise<Approval | null> {
+  const row = await db.q.selectFrom('approval').selectAll().where('action_id', '=', actionId).orderBy('created_at', 'desc').limit(1).executeTakeFirst();
+  return row ? toApproval(db, row) : null;
+}
+
+/** Lists the questions of an incident (oldest first), or all that are still pending. */
+export async function listApprovals(db: Database, of: { incidentId: number } | 'pending'): Promise<Approval[]> {
+  let query = db.q.selectFrom('approval').selectAll().orderBy('created_at').limit(500);
+  query = of === 'pending' ? query.where('status', '=', 'pending') : query.where('incident_id', '=', of.incidentId);
+  const rows = await query.execute();
+  return Promise.all(rows.map((row) => toApproval(db, row)));
+}
+
+/** Ends a pending question without an answer; tells whether it still was pending. */
+export async function endApproval(db: Database, id: string, status: 'expired' | 'superseded'): Promise<boolean> {
+  const { numUpdatedRows } = await db.q.updateTable('approval').set({ status, decided_at: new Date() }).where('id', '=', id).where('status', '=', 'pending').executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Reads one stored question with its votes. */
+export async function toApproval(db: Database, row: Selectable<Schema['approval']>): Promise<Approval> {
+  const votes = await db.q.selectFrom('approval_vote').selectAll().where('approval_id', '=', row.id).orderBy('at').execute();
+  return {
+    id: row.id,
+    incidentId: row.incident_id,
+    actionId: row.action_id,
+    digest: row.digest,
+    subject: subjectSchema.parse(row.subject),
+    required: row.required,
+    status: row.status as ApprovalStatus,
+    expiresAt: row.expires_at,
+    createdAt: row.created_at,
+    decidedAt: row.decided_at,
+    votes: votes.map(({ principal, decision, reason, via, at }) => ({ principal, decision: decision as Vote['decision'], reason, via, at })),
+  };
+}

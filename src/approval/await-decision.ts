@@ -1,0 +1,43 @@
+import type { Database } from '../database/index.ts';
+import { isFiring, type Outcome, type Stage } from '../incident/index.ts';
+import { actionsOf, beginVerification, setAction } from '../planning/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
+import { approvalOf, endApproval } from './approval.ts';
+
+/** Makes the stage that waits for people: a row and a timer, never a held worker. */
+export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Metrics }): Stage {
+  return async ({ incident, alerts }) => {
+    const asked = (await actionsOf(db, incident.id, incident.cycle)).findLast(({ status }) => status === 'asked');
+    const approval = asked ? await approvalOf(db, asked.id) : null;
+    if (!asked || !approval) return escalate('the question to people is gone');
+    const cancel = (action: 'denied' | 'cancelled', approvalEnd?: 'expired' | 'superseded') => async () => {
+      if (approvalEnd) await endApproval(db, approval.id, approvalEnd);
+      await setAction(db, asked.id, { status: action });
+    };
+    if (approval.status === 'denied') {
+      metrics.approvals.inc({ status: 'denied' });
+      return { ...escalate('a person said no'), write: cancel('denied') };
+    }
+    if (!isFiring(alerts)) {
+      metrics.approvals.inc({ status: 'superseded' });
+      const event = { type: 'approval.superseded', actor: 'nightshift', data: { approval: approval.id, because: 'the alert resolved' } };
+      const verification = beginVerification('alert');
+      return { ...verification, events: [event, ...(verification.events ?? [])], write: cancel('cancelled', 'superseded') };
+    }
+    if (approval.status === 'approved') {
+      metrics.approvals.inc({ status: 'approved' });
+      return { state: 'acting', write: () => setAction(db, asked.id, { status: 'approved' }) };
+    }
+    if (approval.status !== 'pending' || approval.expiresAt <= new Date()) {
+      metrics.approvals.inc({ status: 'expired' });
+      const event = { type: 'approval.expired', actor: 'nightshift', data: { approval: approval.id } };
+      const handOver = escalate('nobody answered in time');
+      return { ...handOver, events: [event], write: cancel('cancelled', 'expired') };
+    }
+    return { state: 'awaiting_approval', wait: { until: approval.expiresAt } };
+  };
+}
+
+function escalate(reason: string): Outcome {
+  return { state: 'escalated', context: { escalation: { reason, at: new Date().toISOString() } } };
+}

@@ -1,0 +1,57 @@
+import { isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
+import { type Action, actionsOf, beginVerification, setAction } from '../planning/index.ts';
+import type { Verdict } from '../policy/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
+import { addApproval, draftApproval } from './approval.ts';
+import { renderCard } from './card.ts';
+import { type JudgeDependencies, type Judged, judgeAction } from './judge-action.ts';
+
+/** Makes the stage that judges a plan: it begins only when no action in it is denied, and then each is judged again at its turn. */
+export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Metrics }): Stage {
+  const { db, config, policy, metrics } = dependencies;
+  return async ({ incident, alerts }) => {
+    if (!isFiring(alerts)) return beginVerification('alert');
+    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(({ attempt }) => attempt === incident.context.attempt);
+    const left = plan.filter(({ status }) => status === 'proposed');
+    const judged = await Promise.all(left.map(async (action) => ({ action, ...(await judgeAction(action, alerts, dependencies)) })));
+    const events = judged.map(({ action, verdict }) => decided(action, verdict));
+    for (const { action, verdict } of judged) metrics.decisions.inc({ tool: action.tool, decision: verdict.decision });
+
+    const refused = judged.find(({ verdict }) => verdict.decision === 'deny');
+    const [next] = judged;
+    if (!next) return beginVerification('alert');
+    if (refused) return refuse(refused, judged, events);
+    if (next.verdict.decision === 'allow') {
+      return { state: 'acting', events, write: () => setAction(db, next.action.id, { status: 'allowed', decision: next.verdict }) };
+    }
+    const terms = { required: next.verdict.approvals, policySha256: policy.sha256, ttlSeconds: config.approval.ttlSeconds, now: new Date() };
+    const approval = draftApproval(next.action, terms);
+    const card = renderCard(approval, next.action, { title: incident.title, spoke: next.verdict.spoke });
+    return {
+      state: 'awaiting_approval',
+      events: [...events, { type: 'approval.requested', actor: 'nightshift', data: { approval: approval.id, action: next.action.id, digest: approval.digest, card, required: approval.required, expiresAt: approval.expiresAt } }],
+      messages: [{ kind: 'approval_requested', text: card.join('\n') }],
+      write: async () => {
+        await setAction(db, next.action.id, { status: 'asked', decision: next.verdict });
+        await addApproval(db, approval);
+      },
+    };
+  };
+
+  function refuse(refused: { action: Action } & Judged, judged: readonly ({ action: Action } & Judged)[], events: NewEvent[]): Outcome {
+    const write = async () => {
+      for (const { action, verdict } of judged) {
+        await setAction(db, action.id, { status: verdict.decision === 'deny' ? 'denied' : 'cancelled', decision: verdict });
+      }
+    };
+    const because = refused.verdict.spoke.find(({ decision }) => decision === 'deny');
+    if (because?.rule !== 'mode-observe') return { state: 'diagnosed', events, write };
+    const reason = `observe mode: ${refused.action.tool} on ${refused.action.target} would have been next, and a person can do it`;
+    return { state: 'escalated', context: { escalation: { reason, at: new Date().toISOString() } }, events, write };
+  }
+}
+
+function decided(action: Action, verdict: Verdict): NewEvent {
+  const data = { action: action.id, tool: action.tool, target: action.target, arguments: action.arguments, risk: action.risk, ...verdict };
+  return { type: 'policy.decided', actor: 'nightshift', data };
+}

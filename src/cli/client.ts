@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fetch } from 'undici';
+import { z } from 'zod';
+import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
+import type { Terminal } from './run.ts';
+
+const TIMEOUT_MS = 30_000;
+const contextSchema = z.object({ url: z.url(), tokenFile: z.string(), pid: z.number() });
+
+/** A running Nightshift as its clients see it. */
+export interface NightshiftClient {
+  readonly url: string;
+  /** Sends one request to the API and gives its JSON answer. @throws NightshiftError with the server's own words. */
+  request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
+}
+
+/**
+ * Finds the running Nightshift: NIGHTSHIFT_URL with NIGHTSHIFT_TOKEN, or else the client.json that a server writes into its data
+ * directory (that of nightshift.yaml's default place, then the demo's).
+ * @throws NightshiftError `server_unreachable` saying where it looked.
+ */
+export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory'>): NightshiftClient {
+  if (env.NIGHTSHIFT_URL) {
+    if (!env.NIGHTSHIFT_TOKEN) throw new NightshiftError('unauthorized', 'NIGHTSHIFT_URL is set, but NIGHTSHIFT_TOKEN is not. Fix: export NIGHTSHIFT_TOKEN with a personal token');
+    return createClient(env.NIGHTSHIFT_URL.replace(/\/$/, ''), env.NIGHTSHIFT_TOKEN);
+  }
+  const dataDir = resolve(directory, env.NIGHTSHIFT_DATA_DIR ?? '.nightshift');
+  const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
+  for (const path of looked) {
+    const found = readContext(path);
+    if (found) return createClient(found.url, found.token);
+  }
+  const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
+  throw new NightshiftError('server_unreachable', `no Nightshift is running here (looked at ${looked.join(' and ')}). Fix: ${fix}`);
+}
+
+function readContext(path: string): { url: string; token: string } | null {
+  try {
+    const { url, tokenFile, pid } = contextSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    // Throws when no such process runs any more.
+    process.kill(pid, 0);
+    return { url, token: readFileSync(tokenFile, 'utf8').trim() };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new NightshiftError('forbidden', `cannot use ${path}: ${messageOf(error)}. Fix: run this as the user that runs Nightshift, or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN`, { cause: error });
+    }
+    return null;
+  }
+}
+
+function createClient(url: string, token: string): NightshiftClient {
+  return {
+    url,
+    async request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+      let response: Awaited<ReturnType<typeof fetch>>;
+      try {
+        response = await fetch(`${url}/api/v1${path}`, {
+          method,
+          headers: { authorization: `Bearer ${token}`, 'x-nightshift-client': 'cli', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          signal: AbortSignal.timeout(TIMEOUT_MS),
+        });
+      } catch (cause) {
+        throw new NightshiftError('server_unreachable', `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`, { cause });
+      }
+      const answer = (await response.json().catch(() => null)) as { detail?: string; problems?: Problem[] } | null;
+      if (response.ok) return answer as T;
+      const problems = answer?.problems?.length ? `\n${describeProblems(answer.problems)}` : '';
+      throw new NightshiftError('conflict', `${answer?.detail ?? `it answered ${response.status}`}${problems}`);
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import type { Command } from 'commander';
+import { NightshiftError } from '../errors.ts';
+import { findServer, type NightshiftClient } from './client.ts';
+import type { Terminal } from './run.ts';
+import { renderEvent, type ShownEvent } from './timeline.ts';
+
+const FOLLOW_MS = 500;
+
+interface ShownIncident {
+  readonly id: string;
+  readonly state: string;
+  readonly title: string;
+  readonly severity: string;
+  readonly needs: string | null;
+  readonly openedAt: string;
+}
+
+interface ShownApproval {
+  readonly id: string;
+  readonly incident: string;
+  readonly digest: string;
+  readonly card: readonly string[];
+}
+
+/** Adds the commands that talk to a running Nightshift. */
+export function addIncidentCommands(program: Command, terminal: Terminal): void {
+  const { out } = terminal;
+  const server = () => findServer(terminal);
+  const asJson = (value: unknown) => out(JSON.stringify(value, null, 2));
+
+  program
+    .command('status')
+    .description('what the running Nightshift is doing')
+    .action(async () => {
+      const client = server();
+      const status = await client.request<{ incidents: Record<string, number> } & Record<string, unknown>>('GET', '/status');
+      const { incidents, ...rest } = status;
+      out(client.url);
+      for (const [name, value] of Object.entries(rest)) out(`  ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`);
+      for (const [state, count] of Object.entries(incidents)) if (count > 0) out(`  incidents ${state}: ${count}`);
+    });
+
+  program
+    .command('incidents')
+    .description('list incidents, newest first')
+    .option('--state <state>', 'only those in this state, for example escalated')
+    .option('--json', 'print JSON')
+    .action(async ({ state, json }: { state?: string; json?: boolean }) => {
+      const { incidents } = await server().request<{ incidents: ShownIncident[] }>('GET', `/incidents${state ? `?state=${encodeURIComponent(state)}` : ''}`);
+      if (json) return asJson(incidents);
+      if (incidents.length === 0) out('no incidents');
+      for (const { id, state: now, title, severity, needs } of incidents) out(`${id.padEnd(8)} ${now.padEnd(18)} ${severity.padEnd(9)} ${title}${needs ? `  — ${needs}` : ''}`);
+    });
+
+  program
+    .command('incident <id>')
+    .description('show an incident and its timeline')
+    .option('--json', 'print JSON')
+    .action(async (id: string, { json }: { json?: boolean }) => {
+      const incident = await server().request<ShownIncident & { events: ShownEvent[] }>('GET', `/incidents/${encodeURIComponent(id)}`);
+      if (json) return asJson(incident);
+      out(`${incident.id} ${incident.title}: ${incident.state}${incident.needs ? ` (${incident.needs})` : ''}`);
+      for (const event of incident.events) for (const line of renderEvent(event)) out(line);
+    });
+
+  program
+    .command('watch')
+    .description('follow the timeline of all incidents until interrupted')
+    .action(async () => {
+      const client = server();
+      let after = await latestEvent(client);
+      for (;;) {
+        const { events } = await client.request<{ events: ShownEvent[] }>('GET', `/events?after=${after}`);
+        for (const event of events) for (const line of renderEvent(event)) out(`${(event.incident ?? '-').padEnd(8)} ${line}`);
+        after = events.at(-1)?.id ?? after;
+        await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+      }
+    });
+
+  program
+    .command('approvals')
+    .description('list what waits for a person')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { approvals } = await server().request<{ approvals: ShownApproval[] }>('GET', '/approvals');
+      if (json) return asJson(approvals);
+      if (approvals.length === 0) out('nothing waits for a person');
+      for (const { card } of approvals) out(card.join('\n'));
+    });
+
+  const decide = async (client: NightshiftClient, id: string, decision: 'approve' | 'deny', reason: string) => {
+    const { approvals } = await client.request<{ approvals: ShownApproval[] }>('GET', '/approvals');
+    const shown = approvals.filter((approval) => approval.id === id || approval.incident === id.toUpperCase());
+    const [approval] = shown;
+    if (shown.length > 1) throw new NightshiftError('conflict', `${id} has several open approvals: ${shown.map((one) => one.id).join(', ')}. Fix: name one of them`);
+    if (approval) out(approval.card.join('\n'));
+    const answer = await client.request<{ status: string }>('POST', `/approvals/${encodeURIComponent(approval?.id ?? id)}/decision`, { decision, reason, ...(approval ? { digest: approval.digest } : {}) });
+    out(`${decision === 'approve' ? 'approved' : 'denied'}; the approval is ${answer.status}`);
+  };
+  program
+    .command('approve <id>')
+    .description('say yes to exactly the action that is shown (id of an approval or its incident)')
+    .option('--reason <text>', 'why', '')
+    .action((id: string, { reason }: { reason: string }) => decide(server(), id, 'approve', reason));
+  program
+    .command('deny <id>')
+    .description('say no to an action (id of an approval or its incident)')
+    .option('--reason <text>', 'why', '')
+    .action((id: string, { reason }: { reason: string }) => decide(server(), id, 'deny', reason));
+
+  const word = (name: string, said: string, description: string) =>
+    program
+      .command(`${name} <incident>`)
+      .description(description)
+      .action(async (id: string) => {
+        await server().request('POST', `/incidents/${encodeURIComponent(id)}/words`, { word: said });
+        out(`${id}: ${name} noted`);
+      });
+  word('close', 'close', 'say that an escalated incident is over; its checks are run once more');
+  word('ask-again', 'ask_again', 'ask for approval again after a denial or an expiry; target and policy are read anew');
+  word('stop', 'stop', 'stop working on an incident for good');
+
+  const tokens = program.command('tokens').description('personal tokens');
+  tokens
+    .command('create <name>')
+    .description('make a personal token; it is shown once')
+    .option('--role <role>', 'viewer, approver or admin', 'approver')
+    .action(async (name: string, { role }: { role: string }) => {
+      const { secret } = await server().request<{ secret: string }>('POST', '/tokens', { name, role });
+      out(secret);
+    });
+}
+
+async function latestEvent(client: NightshiftClient): Promise<number> {
+  let after = 0;
+  for (;;) {
+    const { events } = await client.request<{ events: ShownEvent[] }>('GET', `/events?after=${after}&limit=1000`);
+    const last = events.at(-1);
+    if (!last) return after;
+    after = last.id;
+  }
+}

@@ -1,0 +1,5 @@
+/** The command line: starts Nightshift, or talks to a running one through its API. Never opens a running Nightshift's database. */
+export { findServer, type NightshiftClient } from './client.ts';
+export { loadConfig } from './load-config.ts';
+export { runCli, type Terminal } from './run.ts';
+export { renderEvent, type ShownEvent } from './timeline.ts';

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Config, parseConfig } from '../config/index.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
+import { TOOLSETS } from '../mcp-tools/index.ts';
+import type { Terminal } from './run.ts';
+
+const DEFAULT_FILE = 'nightshift.yaml';
+
+/**
+ * Finds and reads the configuration: the file that NIGHTSHIFT_CONFIG names, or else nightshift.yaml here, or else none.
+ * @throws NightshiftError `invalid_config` with every mistake.
+ */
+export function loadConfig({ env, directory }: Pick<Terminal, 'env' | 'directory'>): Config {
+  const named = env.NIGHTSHIFT_CONFIG;
+  const path = resolve(directory, named ?? DEFAULT_FILE);
+  const toolsetSettings = Object.fromEntries(Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings]));
+  return parseConfig({ env, directory, toolsetSettings, file: readFile(path, named !== undefined) });
+}
+
+function readFile(path: string, required: boolean): { path: string; text: string } | null {
+  try {
+    return { path, text: readFileSync(path, 'utf8') };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !required) return null;
+    throw new NightshiftError('invalid_config', `cannot read ${path}: ${messageOf(error)}. Fix: correct NIGHTSHIFT_CONFIG, or the file's permissions`, { cause: error });
+  }
+}

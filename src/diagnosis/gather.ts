@@ -1,0 +1,128 @@
+import { type Alert, commonLabels } from '../alert/index.ts';
+import type { Config } from '../config/index.ts';
+import type { Database } from '../database/index.ts';
+import { messageOf } from '../errors.ts';
+import { incidentName, type Stage, type Work } from '../incident/index.ts';
+import type { Call, Catalogue, Look } from '../mcp-tools/index.ts';
+import { bindChecks, type Embedder, matchingRunbooks, retrievePastIncidents, retrieveRunbooks } from '../rag/index.ts';
+import { addEvidence, type Evidence, evidenceOf } from './store.ts';
+
+const RUNBOOKS_MAX = 3;
+const PAST_INCIDENTS_MAX = 3;
+const ALERTS_LOOKED_AT_MAX = 5;
+const CONTENT_MAX = 4000;
+
+type Found = Omit<Evidence, 'ref'>;
+interface Gatherer {
+  readonly name: string;
+  readonly gather: (abort: AbortSignal) => Promise<Found[]>;
+}
+
+export interface GatherDependencies {
+  readonly db: Database;
+  readonly config: Pick<Config, 'limits'>;
+  readonly catalogue: Catalogue;
+  readonly look: Look;
+  readonly embedder: Embedder;
+}
+
+/**
+ * Makes the stage that gathers evidence: runbooks, past incidents and read-only looks at the systems concerned, all at once,
+ * each with a deadline. What is late or fails is left out and named.
+ */
+export function createGather(dependencies: GatherDependencies): Stage {
+  const { db, config } = dependencies;
+  return async (work) => {
+    const { incident, journal } = work;
+    const gatherers = await gatherersFor(work, dependencies);
+    const results = await Promise.all(
+      gatherers.map(({ name, gather }) =>
+        journal(name, async () => {
+          try {
+            return { name, found: await withDeadline(gather, config.limits.gatherSeconds, work.abort), missing: null };
+          } catch (error) {
+            work.abort.throwIfAborted();
+            return { name, found: [], missing: `${name}: ${messageOf(error)}` };
+          }
+        }),
+      ),
+    );
+    const before = (await evidenceOf(db, incident.id)).length;
+    const evidence = results.flatMap(({ found }) => found).map((found, index): Evidence => ({ ref: `E${before + index + 1}`, ...found }));
+    const missing = results.flatMap((result) => result.missing ?? []);
+    const shown = evidence.map(({ ref, kind, title, content, origin }) => ({ ref, kind, title, origin, start: content.slice(0, 240) }));
+    return {
+      state: 'investigated',
+      context: { lateEvidence: missing },
+      events: [{ type: 'evidence.gathered', actor: 'nightshift', data: { evidence: shown, missing } }],
+      write: () => addEvidence(db, incident.id, incident.cycle, evidence),
+    };
+  };
+}
+
+async function gatherersFor({ incident, alerts }: Work, { db, catalogue, look, embedder }: GatherDependencies): Promise<Gatherer[]> {
+  const labels = commonLabels(alerts.map((alert) => alert.labels));
+  const annotations = alerts[0]?.annotations ?? {};
+  const query = { labels, annotations, embedder };
+  const runbooks: Gatherer = {
+    name: 'runbooks',
+    gather: async () => {
+      const found = await retrieveRunbooks(db, { ...query, limit: RUNBOOKS_MAX });
+      return found.map(({ path, title, breadcrumb, startLine, endLine, content, score, why }) => ({
+        kind: 'runbook',
+        title: `${title} (${path}:${startLine}-${endLine})`,
+        content: content.slice(0, CONTENT_MAX),
+        origin: { path, breadcrumb, startLine, endLine, score, why },
+      }));
+    },
+  };
+  const pastIncidents: Gatherer = {
+    name: 'past incidents',
+    gather: async () => {
+      const found = await retrievePastIncidents(db, { ...query, limit: PAST_INCIDENTS_MAX, excludeIncidentId: incident.id });
+      return found.map(({ incidentId, title, summary, remedies, closedAt, score }) => ({
+        kind: 'past_incident',
+        title: `${incidentName(incidentId)} ${title}`,
+        content: summary.slice(0, CONTENT_MAX),
+        origin: { incident: incidentName(incidentId), remedies, closedAt, score },
+      }));
+    },
+  };
+  const looks = await callsWorthMaking(db, catalogue, alerts.slice(0, ALERTS_LOOKED_AT_MAX));
+  return [runbooks, pastIncidents, ...looks.map((call): Gatherer => ({ name: nameOf(call), gather: (abort) => lookAt(call, look, abort) }))];
+}
+
+/** Looks that any matching instance can answer, and those that the matching runbooks verify with. */
+async function callsWorthMaking(db: Database, catalogue: Catalogue, alerts: readonly Alert[]): Promise<Call[]> {
+  const calls = new Map<string, Call>();
+  const add = (call: Call) => calls.set(nameOf(call), call);
+  for (const { labels } of alerts) {
+    const generic = [
+      catalogue.resolve('supervisor.status', labels.process ? { process: labels.process } : {}, labels),
+      catalogue.resolve('prometheus.alerts', labels.alertname ? { labels: { alertname: labels.alertname } } : {}, labels),
+    ];
+    for (const resolution of generic) if (resolution.ok) add(resolution.call);
+  }
+  const runbooks = await matchingRunbooks(db, alerts.map((alert) => alert.labels));
+  for (const runbook of runbooks) for (const { call } of bindChecks(runbook, alerts, catalogue).checks) add(call);
+  return [...calls.values()];
+}
+
+function nameOf(call: Call): string {
+  return `${call.instance} ${call.tool} ${JSON.stringify(call.arguments)}`;
+}
+
+async function lookAt(call: Call, look: Look, abort: AbortSignal): Promise<Found[]> {
+  const result = await look(call, abort);
+  const content = result.outcome === 'succeeded' ? JSON.stringify(result.result) : `This look failed: ${result.error}`;
+  const origin = { instance: call.instance, tool: call.tool, arguments: call.arguments, outcome: result.outcome };
+  return [{ kind: 'tool', title: nameOf(call), content: content.slice(0, CONTENT_MAX), origin }];
+}
+
+async function withDeadline<T>(run: (abort: AbortSignal) => Promise<T>, seconds: number, abort: AbortSignal): Promise<T> {
+  const deadline = AbortSignal.timeout(seconds * 1000);
+  const late = new Promise<never>((_, reject) => {
+    deadline.addEventListener('abort', () => reject(new Error(`no answer within ${seconds} s`)), { once: true });
+  });
+  return Promise.race([run(AbortSignal.any([abort, deadline])), late]);
+}

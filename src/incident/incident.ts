@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import type { Labels } from '../alert/index.ts';
+
+/** The states an incident can be in, in the order of its usual way. */
+export const STATES = [
+  'received',
+  'triaged',
+  'investigated',
+  'diagnosed',
+  'planned',
+  'awaiting_approval',
+  'acting',
+  'verifying',
+  'resolved',
+  'escalated',
+  'stopped',
+] as const;
+export type State = (typeof STATES)[number];
+
+/** The one table of legal transitions; a stage that returns any other next state is a bug and is refused. */
+export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
+  received: ['triaged', 'escalated', 'stopped'],
+  triaged: ['investigated', 'escalated', 'stopped'],
+  investigated: ['diagnosed', 'escalated', 'stopped'],
+  diagnosed: ['planned', 'verifying', 'escalated', 'stopped'],
+  planned: ['awaiting_approval', 'acting', 'verifying', 'diagnosed', 'escalated', 'stopped'],
+  awaiting_approval: ['acting', 'verifying', 'escalated', 'stopped'],
+  acting: ['planned', 'verifying', 'escalated', 'stopped'],
+  verifying: ['resolved', 'diagnosed', 'escalated', 'stopped'],
+  escalated: ['planned', 'verifying', 'stopped'],
+  resolved: ['received'],
+  stopped: [],
+};
+
+/** In these states nothing more happens unless the alert fires again. */
+export const CLOSED_STATES = ['resolved', 'stopped'] as const satisfies readonly State[];
+
+/** Tells whether an incident in this state is over. */
+export function isClosed(state: State): boolean {
+  return state === 'resolved' || state === 'stopped';
+}
+
+/** A look at the world and what it must show: a call of a read tool, and an expectation about its result. */
+export const checkSchema = z.object({
+  instance: z.string(),
+  tool: z.string(),
+  arguments: z.record(z.string(), z.unknown()),
+  expect: z.string(),
+  withinSeconds: z.number(),
+});
+export type Check = z.infer<typeof checkSchema>;
+
+/** What was the matter, as far as the evidence goes; `inconclusive` is an honest answer. */
+export const diagnosisSchema = z.object({
+  mode: z.enum(['runbook', 'model']),
+  model: z.string().nullable(),
+  rootCause: z.string(),
+  confidence: z.enum(['high', 'medium', 'low']),
+  inconclusive: z.boolean(),
+  citations: z.array(z.object({ evidence: z.string(), quote: z.string() })),
+  ruledOut: z.array(z.object({ hypothesis: z.string(), why: z.string() })),
+  unknowns: z.array(z.string()),
+});
+export type Diagnosis = z.infer<typeof diagnosisSchema>;
+
+const verificationSchema = z.object({
+  /** Why we look: after an action, because the alert resolved, or because a person said that it is over. */
+  after: z.enum(['action', 'alert', 'person']),
+  startedAt: z.iso.datetime(),
+  /** An action whose outcome is unknown never leads to another attempt, only to a person. */
+  outcomeUnknown: z.boolean(),
+  /** False when waiting cannot help, because the action is known to have failed. */
+  patient: z.boolean(),
+  checksPassedAt: z.iso.datetime().nullable(),
+  closedBy: z.string().nullable(),
+});
+
+/** The durable working state of an incident: plain JSON with a version, so that a later release can still read it. */
+export const contextSchema = z.object({
+  v: z.literal(1),
+  attempt: z.number().int().default(0),
+  failures: z.number().int().default(0),
+  lateEvidence: z.array(z.string()).default([]),
+  diagnosis: diagnosisSchema.nullable().default(null),
+  checks: z.array(checkSchema).default([]),
+  verification: verificationSchema.nullable().default(null),
+  escalation: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
+});
+export type Context = z.infer<typeof contextSchema>;
+
+export interface Incident {
+  readonly id: number;
+  readonly state: State;
+  readonly version: number;
+  readonly wakeSeq: number;
+  readonly jobId: string | null;
+  /** 1 for the first time, one more for each time that it fired again after it was resolved. */
+  readonly cycle: number;
+  readonly correlationKey: string;
+  readonly title: string;
+  readonly severity: string;
+  readonly labels: Labels;
+  readonly traceId: string;
+  readonly context: Context;
+  readonly openedAt: Date;
+  readonly updatedAt: Date;
+  readonly closedAt: Date | null;
+}
+
+/** Writes an incident's number the way people say it, for example `INC-7`. */
+export function incidentName(id: number): string {
+  return `INC-${id}`;
+}
+
+/** Reads `INC-7`, `inc-7` or `7`; gives null for anything else. */
+export function parseIncidentName(text: string): number | null {
+  const found = /^(?:inc-)?([1-9][0-9]{0,14})$/i.exec(text.trim());
+  return found ? Number(found[1]) : null;
+}

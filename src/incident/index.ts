@@ -1,0 +1,34 @@
+/** What an incident is: its states, its timeline, its durable working state, and which alerts belong to it. Decides nothing and calls nobody. */
+export { correlationKey, describeKey } from './correlate.ts';
+export {
+  CLOSED_STATES,
+  type Check,
+  type Context,
+  checkSchema,
+  contextSchema,
+  type Diagnosis,
+  diagnosisSchema,
+  type Incident,
+  incidentName,
+  isClosed,
+  parseIncidentName,
+  STATES,
+  type State,
+  TRANSITIONS,
+} from './incident.ts';
+export { createJournal } from './journal.ts';
+export { isFiring, type Journal, type Message, type NewEvent, type Outcome, type Signal, type Stage, type Work } from './stage.ts';
+export {
+  addEvents,
+  addMessages,
+  addSignal,
+  alertsOf,
+  countIncidents,
+  dropSignals,
+  eventsAfter,
+  listIncidents,
+  loadIncident,
+  moveIncident,
+  type StoredEvent,
+  signalsOf,
+} from './store.ts';

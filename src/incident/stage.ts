@@ -1,0 +1,56 @@
+import type { Alert } from '../alert/index.ts';
+import type { Context, Incident, State } from './incident.ts';
+
+/** One line of the timeline before it is written. */
+export interface NewEvent {
+  readonly type: string;
+  /** Who did it: `nightshift`, `alertmanager`, or the name of the person's token. */
+  readonly actor: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** A word from outside that a waiting incident must hear. */
+export interface Signal {
+  readonly id: number;
+  readonly kind: 'fired' | 'resolved' | 'close' | 'ask_again' | 'stop';
+  readonly by: string;
+}
+
+/** Calls `run` once for a key and keeps what it returned: after a crash the stored result is given instead. */
+export type Journal = <T>(key: string, run: () => Promise<T>) => Promise<T>;
+
+/** All that a stage is given: the committed incident, its alerts, what was said to it, and when to give up. */
+export interface Work {
+  readonly incident: Incident;
+  readonly alerts: readonly Alert[];
+  readonly signals: readonly Signal[];
+  readonly journal: Journal;
+  readonly abort: AbortSignal;
+  /** Throws unless this worker still holds the incident; called inside the transaction that precedes an outside effect. */
+  readonly assertHeld: () => Promise<void>;
+}
+
+/** A message for people, sent from the outbox once the stage has landed. */
+export interface Message {
+  readonly kind: 'escalated' | 'approval_requested' | 'resolved';
+  readonly text: string;
+}
+
+/** What a stage wants committed, all of it in one transaction or none of it. */
+export interface Outcome {
+  readonly state: State;
+  readonly context?: Partial<Context>;
+  readonly events?: readonly NewEvent[];
+  readonly messages?: readonly Message[];
+  /** Further writes of the stage's own tables, inside the same transaction. */
+  readonly write?: () => Promise<void>;
+  /** Set when the incident now waits: until a time, or (null) until something is said to it. */
+  readonly wait?: { readonly until: Date | null };
+}
+
+export type Stage = (work: Work) => Promise<Outcome>;
+
+/** Tells whether any alert of the incident is still firing. */
+export function isFiring(alerts: readonly Alert[]): boolean {
+  return alerts.some((alert) => alert.status === 'firing');
+}

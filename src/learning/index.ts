@@ -1,0 +1,2 @@
+/** Turns a closed incident into a past incident that retrieval finds. Never changes what happened. */
+export { createRemember } from './remember.ts';

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { type Labels, type Matcher, matchesLabels, parseMatcherList } from '../alert/index.ts';
+import type { ToolsetInstanceConfig } from '../config/index.ts';
+import { canonicalSha256 } from './clearance.ts';
+import { type RiskClass, riskOf, type Tool, type Toolset } from './tool.ts';
+
+/** One configured system: a toolset, its settings, and which alerts it is for. */
+export interface Instance {
+  readonly name: string;
+  readonly toolset: Toolset;
+  readonly settings: unknown;
+  readonly matchers: readonly Matcher[];
+}
+
+/** One call, checked against its tool's schema and bound to one instance; all of it decided without a model. */
+export interface Call {
+  readonly instance: string;
+  readonly tool: string;
+  readonly arguments: Record<string, unknown>;
+  /** `instance:what it works on`, for example `shop-eu:process checkout`. */
+  readonly target: string;
+  readonly risk: RiskClass;
+  readonly undo: string;
+  readonly timeoutSeconds: number;
+  /** Hash of the tool's declaration, so that an approval is void when the tool changes. */
+  readonly definitionSha256: string;
+}
+
+export type Resolution =
+  | { readonly ok: true; readonly call: Call }
+  | { readonly ok: false; readonly why: 'unknown_tool' | 'no_instance' | 'ambiguous_instance' | 'invalid_arguments'; readonly message: string };
+
+export interface Catalogue {
+  readonly instances: readonly Instance[];
+  /** Binds a tool and arguments to the one instance that is for alerts with these labels; none or several is a refusal. */
+  resolve(tool: string, args: unknown, labels: Labels): Resolution;
+  /** The tools of the instances that are for alerts with these labels, ambiguous ones left out. */
+  toolsFor(labels: Labels): { tool: Tool; instance: Instance }[];
+}
+
+/** Makes the catalogue of the configured instances; their settings were validated with the configuration. */
+export function createCatalogue(toolsets: Readonly<Record<string, Toolset>>, configured: Readonly<Record<string, ToolsetInstanceConfig>>): Catalogue {
+  const instances = Object.entries(configured).flatMap(([name, { uses, match, ...settings }]): Instance[] => {
+    const toolset = toolsets[uses];
+    return toolset ? [{ name, toolset, settings: toolset.settings.parse(settings), matchers: parseMatcherList(match) }] : [];
+  });
+  const tools = new Map(Object.values(toolsets).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, { tool, toolset }])));
+  const candidates = (toolset: Toolset, labels: Labels) => instances.filter((instance) => instance.toolset === toolset && matchesLabels(instance.matchers, labels));
+
+  return {
+    instances,
+    resolve(name, args, labels) {
+      const known = tools.get(name);
+      if (!known) return { ok: false, why: 'unknown_tool', message: `there is no tool ${name}` };
+      const [instance, ...others] = candidates(known.toolset, labels);
+      if (!instance) {
+        const fix = `configure one under toolsets: in nightshift.yaml (uses: ${known.toolset.name})`;
+        return { ok: false, why: 'no_instance', message: `no ${known.toolset.name} instance is for this alert's labels; ${fix}` };
+      }
+      if (others.length > 0) {
+        const names = [instance, ...others].map((one) => one.name).join(', ');
+        return { ok: false, why: 'ambiguous_instance', message: `several ${known.toolset.name} instances (${names}) are for this alert's labels; narrow their match:` };
+      }
+      const parsed = known.tool.input.safeParse(args);
+      if (!parsed.success) return { ok: false, why: 'invalid_arguments', message: `${name}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}` };
+      return { ok: true, call: toCall(known.tool, instance, parsed.data) };
+    },
+    toolsFor(labels) {
+      return instances
+        .filter((instance) => candidates(instance.toolset, labels).length === 1 && matchesLabels(instance.matchers, labels))
+        .flatMap((instance) => instance.toolset.tools.map((tool) => ({ tool, instance })));
+    },
+  };
+}
+
+function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>): Call {
+  const definition = { name: tool.name, description: tool.description, input: z.toJSONSchema(tool.input), risk: String(tool.risk) };
+  return {
+    instance: instance.name,
+    tool: tool.name,
+    arguments: input,
+    target: `${instance.name}:${tool.target(input)}`,
+    risk: riskOf(tool, input, instance.settings),
+    undo: tool.undo,
+    timeoutSeconds: tool.timeoutSeconds,
+    definitionSha256: canonicalSha256('definition', definition),
+  };
+}

@@ -1,0 +1,73 @@
+import { posix } from 'node:path';
+import { z } from 'zod';
+
+/** Trees that hold the system itself; nothing in them is an application's to purge. */
+const SYSTEM_TREES = [
+  '/bin',
+  '/boot',
+  '/dev',
+  '/etc',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/proc',
+  '/sbin',
+  '/sys',
+  '/usr',
+];
+/** Directories that hold other people's directories; the ones below may be declared, they may not. */
+const SYSTEM_DIRECTORIES = [
+  '/var/lib',
+  '/var/run',
+  '/var/cache',
+  '/var/spool',
+  '/var/spool/cron',
+  '/var/spool/cron/crontabs',
+];
+
+function pathProblem(path: string): string | undefined {
+  if (!path.startsWith('/')) return 'is not an absolute path';
+  if (path.includes('\0')) return 'contains a NUL character';
+  if (posix.normalize(path) !== path || (path.endsWith('/') && path !== '/')) {
+    return 'is not in its plain form; leave out "..", "." and doubled or trailing slashes';
+  }
+  if (path.split('/').length < 3) return 'is a top-level path; name a directory at least two levels deep';
+  if (SYSTEM_TREES.some((tree) => path.startsWith(`${tree}/`)))
+    return 'belongs to the system; name a directory of an application';
+  if (SYSTEM_DIRECTORIES.includes(path)) return 'belongs to the system; name a directory below it';
+  return undefined;
+}
+
+const pathSchema = z.string().superRefine((path, context) => {
+  const problem = pathProblem(path);
+  if (problem) context.addIssue({ code: 'custom', message: problem, input: path });
+});
+
+/** The name of a declared directory. */
+export const directoryNameSchema = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
+
+const ruleSchema = z.strictObject({
+  path: pathSchema.describe('Absolute path of the directory itself, with no symbolic link in it.'),
+  pattern: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[^/\\[\]{}\0]+$/, 'knows only * and ?, and matches file names, not paths')
+    .default('*')
+    .describe('Which file names count: * for any characters, ? for one; hidden files only where it begins with a dot.'),
+  olderThanSeconds: z.number().int().min(0).default(0).describe('Only files last written at least this long ago.'),
+  filesMax: z.number().int().min(1).max(100_000).default(10_000).describe('The most files one purge deletes.'),
+});
+
+export const hostSettingsSchema = z.strictObject({
+  directories: z
+    .record(directoryNameSchema, ruleSchema)
+    .refine((directories) => Object.keys(directories).length > 0, 'must declare at least one directory')
+    .describe('The directories that may be looked at and purged, by name.'),
+});
+
+export type HostSettings = z.infer<typeof hostSettingsSchema>;
+export type DirectoryRule = z.infer<typeof ruleSchema>;

@@ -1,0 +1,17 @@
+/** Every look at the world and every remedy: tools declared by toolsets, each run in a process of its own and called over MCP. Judges nothing: a call that is not `read` needs a clearance that others mint. */
+export { type Call, type Catalogue, createCatalogue, type Instance, type Resolution } from './catalogue.ts';
+export { askSource, type CheckResult, runChecks, type SourceState } from './check.ts';
+export {
+  CLEARANCE_META,
+  type Clearance,
+  canonicalBytes,
+  canonicalSha256,
+  type SignedClearance,
+  signedClearanceSchema,
+  verifyClearance,
+} from './clearance.ts';
+export { type CallResult, createToolClient, type ToolClient } from './client.ts';
+export { meetsExpectation, parseExpectation } from './expectation.ts';
+export { createLook, type Look } from './look.ts';
+export { RISK_CLASSES, type RiskClass, riskOf, type Tool, type Toolset } from './tool.ts';
+export { TOOLSETS } from './toolsets.ts';

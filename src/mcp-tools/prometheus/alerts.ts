@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { matchesLabels } from '../../alert/index.ts';
+import { defineTool } from '../tool.ts';
+import { askPrometheus } from './client.ts';
+import type { PrometheusSettings } from './settings.ts';
+
+const ALERTS_MAX = 200;
+
+const labels = z.record(z.string(), z.string());
+const dataSchema = z.object({
+  alerts: z.array(
+    z.object({
+      labels,
+      annotations: labels,
+      state: z.enum(['pending', 'firing']),
+      activeAt: z.string(),
+      value: z.string(),
+    }),
+  ),
+});
+
+const input = z.strictObject({
+  labels: z
+    .record(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,127}$/, 'must be a label name'), z.string().max(1024))
+    .refine((wanted) => Object.keys(wanted).length <= 32, 'must name at most 32 labels')
+    .optional()
+    .describe('Labels an alert must carry with exactly these values; leave it out to see all.'),
+});
+
+/** Lists the alerts that Prometheus holds pending or firing. */
+export const alerts = defineTool<PrometheusSettings, typeof input>({
+  name: 'prometheus.alerts',
+  description: `Lists alerts that are pending or firing in Prometheus now, at most ${ALERTS_MAX}. An alert that is not listed is not active.`,
+  input,
+  risk: 'read',
+  target: () => 'alerts',
+  undo: 'nothing to undo',
+  timeoutSeconds: 20,
+  run: async ({ labels: wanted = {} }, context) => {
+    const tooLargeFix = 'look at the alerts in Prometheus itself; there are too many to list';
+    const { data } = await askPrometheus({ endpoint: 'alerts', data: dataSchema, tooLargeFix }, context);
+    const matchers = Object.entries(wanted).map(([label, value]) => ({ label, operator: '=' as const, value }));
+    const found = data.alerts.filter((alert) => matchesLabels(matchers, alert.labels));
+    return { alerts: found.slice(0, ALERTS_MAX), alertsLeftOut: Math.max(0, found.length - ALERTS_MAX) };
+  },
+});

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { defineTool, toolFailed } from '../tool.ts';
+import { callSupervisor, FAULTS, faultError, type ProcessInfo, processInfo, type SupervisorCall } from './client.ts';
+import { canonicalProcess, processNameSchema, requireListedProcess, type SupervisorSettings } from './settings.ts';
+import type { XmlRpcFault } from './xml-rpc.ts';
+
+const TIMEOUT_SECONDS = 60;
+/** How long the second half of a restart goes on when nobody waits for it any more. */
+const FINISH_WITHIN_MS = 300_000;
+const POLL_MS = 200;
+
+const input = z.strictObject({
+  process: processNameSchema.describe('The process to restart, as name or group:name.'),
+});
+
+/** Restarts one process; one that is down is started, so calling it again does no harm. */
+export const restart = defineTool<SupervisorSettings, typeof input>({
+  name: 'supervisor.restart',
+  description:
+    'Restarts one process under supervisord and waits until it runs. A process that is stopped, exited, failing or given up on is started.',
+  input,
+  risk: 'safe',
+  target: ({ process }) => `process ${canonicalProcess(process)}`,
+  undo: 'nothing to undo; the process runs again as configured',
+  timeoutSeconds: TIMEOUT_SECONDS,
+  run: async ({ process }, { settings, signal }) => {
+    requireListedProcess(process, settings);
+    const before = await processInfo({ settings, signal }, process);
+    if (signal.aborted)
+      throw toolFailed(`the restart of ${process} was broken off before it began`, { cause: signal.reason });
+    // From the stop on, the caller's impatience must not leave the process down: the start follows even if nobody waits.
+    const finished = stopAndStart({ settings, signal: AbortSignal.timeout(FINISH_WITHIN_MS) }, process, before);
+    const after = await orGiveUp(finished, signal, process);
+    return { process, before: brief(before), after: brief(after) };
+  },
+});
+
+function brief({ statename, pid }: ProcessInfo) {
+  return { state: statename, pid: pid === 0 ? null : pid };
+}
+
+async function stopAndStart(call: SupervisorCall, process: string, before: ProcessInfo): Promise<ProcessInfo> {
+  if (['RUNNING', 'STARTING', 'BACKOFF'].includes(before.statename)) {
+    const stopped = await callSupervisor(call, 'stopProcess', [process, true]);
+    // It may have ended by itself since we looked.
+    if (stopped.kind === 'fault' && stopped.fault.code !== FAULTS.NOT_RUNNING) throw faultError(stopped.fault, process);
+  }
+  // supervisord answers a start with an internal error while the process is on its way down.
+  await passedState(call, process, 'STOPPING');
+  const started = await callSupervisor(call, 'startProcess', [process, true]);
+  if (started.kind === 'value') return processInfo(call, process);
+  // Somebody else started it meanwhile, which serves as well once it runs.
+  if (started.fault.code !== FAULTS.ALREADY_STARTED) throw await startError(call, process, started.fault);
+  const after = await passedState(call, process, 'STARTING');
+  if (after.statename === 'RUNNING') return after;
+  throw toolFailed(`${process} was started by somebody else meanwhile, but is ${after.statename}`, {
+    fix: 'read its log to see why it does not stay up',
+  });
+}
+
+/** A process that dies at once and one that cannot be spawned are the same fault; only the description tells them apart. */
+async function startError(call: SupervisorCall, process: string, fault: XmlRpcFault) {
+  const info = await processInfo(call, process).catch(() => undefined);
+  const why = info?.description ? `${fault.message}; ${info.statename}: ${info.description}` : fault.message;
+  return faultError({ ...fault, message: why }, process);
+}
+
+async function passedState(call: SupervisorCall, process: string, state: string): Promise<ProcessInfo> {
+  for (;;) {
+    const info = await processInfo(call, process);
+    if (info.statename !== state) return info;
+    await sleep(POLL_MS, undefined, { signal: call.signal });
+  }
+}
+
+async function orGiveUp<T>(work: Promise<T>, signal: AbortSignal, process: string): Promise<T> {
+  const given = Promise.withResolvers<never>();
+  const giveUp = () => {
+    const fix =
+      'look at supervisor.status in a moment; a start still follows the stop, and restarting again does no harm';
+    given.reject(toolFailed(`${process} did not stop and start in time`, { cause: signal.reason, fix }));
+  };
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await Promise.race([work, given.promise]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import type { Selectable } from 'kysely';
+import { type Labels, labelsSchema } from '../alert/index.ts';
+import { type Database, json, type Schema } from '../database/index.ts';
+import type { Call, RiskClass } from '../mcp-tools/index.ts';
+import type { Verdict } from '../policy/index.ts';
+
+export type ActionStatus = 'proposed' | 'allowed' | 'asked' | 'approved' | 'denied' | 'running' | 'succeeded' | 'failed' | 'unknown' | 'cancelled';
+
+/** One tool call of a plan: what exactly, on what, why, and how it stands. */
+export interface Action {
+  readonly id: string;
+  readonly incidentId: number;
+  readonly cycle: number;
+  readonly attempt: number;
+  readonly ordinal: number;
+  readonly instance: string;
+  readonly tool: string;
+  readonly arguments: Record<string, unknown>;
+  readonly target: string;
+  readonly risk: RiskClass;
+  readonly undo: string;
+  readonly definitionSha256: string;
+  /** Labels of the alert that it is for; they bound what it may touch. */
+  readonly labels: Labels;
+  readonly fingerprint: string;
+  /** `runbook:PATH` or `model:NAME`. */
+  readonly origin: string;
+  readonly reason: string;
+  readonly expectedEffect: string;
+  readonly status: ActionStatus;
+  readonly decision: Verdict | null;
+  readonly result: unknown;
+}
+
+export interface DraftAction {
+  readonly call: Call;
+  readonly labels: Labels;
+  readonly fingerprint: string;
+  readonly origin: string;
+  readonly reason: string;
+  readonly expectedEffect: string;
+  readonly undo: string;
+}
+
+// Without 0, O, 1, l and i, so that it can be read out over the phone.
+const ID_ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
+
+/** Makes a short random id with a prefix, for people to type: 10 characters, 49 bits. */
+export function shortId(prefix: string): string {
+  return prefix + Array.from(randomBytes(10), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
+}
+
+/** Stores the actions of one attempt in their order, as proposed. */
+export async function addActions(db: Database, place: { incidentId: number; cycle: number; attempt: number }, drafts: readonly DraftAction[]): Promise<void> {
+  await db.q
+    .insertInto('action')
+    .values(
+      drafts.map(({ call, labels, ...draft }, index) => ({
+        id: shortId('act-'),
+        incident_id: place.incidentId,
+        cycle: place.cycle,
+        attempt: place.attempt,
+        ordinal: index + 1,
+        instance: call.instance,
+        tool: call.tool,
+        arguments: json(call.arguments),
+        target: call.target,
+        risk: call.risk,
+        labels: json(labels),
+        definition_sha256: call.definitionSha256,
+        fingerprint: draft.fingerprint,
+        origin: draft.origin,
+        reason: draft.reason,
+        expected_effect: draft.expectedEffect,
+        undo: draft.undo,
+        status: 'proposed',
+      })),
+    )
+    .execute();
+}
+
+/** Reads the actions of an incident in the order they were planned, of one cycle or of all. */
+export async function actionsOf(db: Database, incidentId: number, cycle?: number): Promise<Action[]> {
+  let query = db.q.selectFrom('action').selectAll().where('incident_id', '=', incidentId).orderBy('cycle').orderBy('attempt').orderBy('ordinal');
+  if (cycle !== undefined) query = query.where('cycle', '=', cycle);
+  return (await query.execute()).map(toAction);
+}
+
+/** Records how an action stands now. */
+export async function setAction(db: Database, id: string, change: { status: ActionStatus; decision?: Verdict; result?: unknown }): Promise<void> {
+  await db.q
+    .updateTable('action')
+    .set({
+      status: change.status,
+      ...(change.decision === undefined ? {} : { decision: json(change.decision) }),
+      ...(change.result === undefined ? {} : { result: json(change.result) }),
+    })
+    .where('id', '=', id)
+    .execute();
+}
+
+function toAction(row: Selectable<Schema['action']>): Action {
+  return {
+    id: row.id,
+    incidentId: row.incident_id,
+    cycle: row.cycle,
+    attempt: row.attempt,
+    ordinal: row.ordinal,
+    instance: row.instance,
+    tool: row.tool,
+    arguments: row.arguments as Record<string, unknown>,
+    target: row.target,
+    risk: row.risk as RiskClass,
+    undo: row.undo,
+    definitionSha256: row.definition_sha256,
+    labels: labelsSchema.parse(row.labels),
+    fingerprint: row.fingerprint,
+    origin: row.origin,
+    reason: row.reason,
+    expectedEffect: row.expected_effect,
+    status: row.status as ActionStatus,
+    decision: row.decision as Verdict | null,
+    result: row.result,
+  };
+}

@@ -1,0 +1,3 @@
+/** Turns a diagnosis into the next remedy: ordered actions bound to one system each. Judges nothing and runs nothing. */
+export { type Action, type ActionStatus, actionsOf, setAction, shortId } from './action.ts';
+export { beginVerification, createPlan } from './plan.ts';

@@ -1,0 +1,34 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { type Call, canonicalBytes, canonicalSha256, type Clearance, type SignedClearance } from '../mcp-tools/index.ts';
+
+/** Long enough for a toolset to start, far too short to be kept. */
+const CLEARANCE_SECONDS = 60;
+
+export interface Mint {
+  /** PEM of the public half, which every toolset process gets. */
+  readonly publicKey: string;
+  /** Signs a clearance for exactly one call. */
+  clear(call: Call, of: { incident: string; action: string; grantor: string }, now: Date): SignedClearance;
+}
+
+/** Makes the one holder of the signing key; the key lives in this process's memory only, and so do its toolsets. */
+export function createMint(): Mint {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    clear(call, { incident, action, grantor }, now) {
+      const clearance: Clearance = {
+        v: 1,
+        incident,
+        action,
+        instance: call.instance,
+        tool: call.tool,
+        argumentsSha256: canonicalSha256('arguments', call.arguments),
+        grantor,
+        expiresAt: new Date(now.getTime() + CLEARANCE_SECONDS * 1000).toISOString(),
+        nonce: randomBytes(16).toString('hex'),
+      };
+      return { clearance, signature: sign(null, canonicalBytes('clearance', clearance), privateKey).toString('base64') };
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { type Alert, type Labels, matchesLabels, parseMatcherList } from '../alert/index.ts';
+import type { Check } from '../incident/index.ts';
+import { type Call, type Catalogue, canonicalSha256 } from '../mcp-tools/index.ts';
+import type { Runbook } from './runbook.ts';
+
+const TEMPLATE = /\{\{\s*labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}/g;
+
+type Filled = { readonly ok: true; readonly values: Record<string, unknown> } | { readonly ok: false; readonly message: string };
+
+/** Fills `{{ labels.NAME }}` inside arguments with label values as they are; a missing or empty label fills nothing. Never evaluates anything. */
+export function fillTemplates(args: Readonly<Record<string, unknown>>, labels: Labels): Filled {
+  const missing = new Set<string>();
+  const fill = (value: unknown) => {
+    if (typeof value !== 'string') return value;
+    return value.replace(TEMPLATE, (_, name: string) => {
+      const found = labels[name];
+      if (!found) missing.add(name);
+      return found ?? '';
+    });
+  };
+  const values = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, fill(value)]));
+  if (missing.size > 0) return { ok: false, message: `the alert has no label ${[...missing].join(', ')}` };
+  return { ok: true, values };
+}
+
+/** One call of a remedy, for one alert, checked against its tool's schema but not yet judged. */
+export interface BoundStep {
+  readonly call: Call;
+  readonly labels: Labels;
+  readonly fingerprint: string;
+  readonly reason: string;
+  readonly undo: string;
+}
+
+/** One runbook's remedy bound to the alerts of an incident; with problems it cannot be used. */
+export interface BoundRemedy {
+  readonly runbook: string;
+  readonly name: string;
+  readonly steps: readonly BoundStep[];
+  readonly problems: readonly string[];
+}
+
+/** Tells two calls of the same tool on the same instance with the same arguments to be the same. */
+export function callFingerprint(call: Pick<Call, 'instance' | 'tool' | 'arguments'>): string {
+  return canonicalSha256('call', { instance: call.instance, tool: call.tool, arguments: call.arguments });
+}
+
+/** Gives the alerts that a runbook declares itself to be for. */
+export function alertsFor<A extends Pick<Alert, 'labels'>>(runbook: Pick<Runbook, 'match'>, alerts: readonly A[]): A[] {
+  const matchers = parseMatcherList(runbook.match);
+  return matchers.length === 0 ? [] : alerts.filter((alert) => matchesLabels(matchers, alert.labels));
+}
+
+/** Binds each remedy of a runbook to the alerts that it matches; equal calls are made once. */
+export function bindRemedies(runbook: Runbook, alerts: readonly Pick<Alert, 'labels'>[], catalogue: Catalogue): BoundRemedy[] {
+  const fitting = alertsFor(runbook, alerts);
+  return runbook.remedies.map(({ name, steps }) => {
+    const bound = new Map<string, BoundStep>();
+    const problems: string[] = [];
+    for (const { labels } of fitting) {
+      for (const step of steps) {
+        const filled = fillTemplates(step.with, labels);
+        const resolution = filled.ok ? catalogue.resolve(step.tool, filled.values, labels) : filled;
+        if (!resolution.ok) {
+          problems.push(`${step.tool}: ${resolution.message}`);
+          continue;
+        }
+        const { call } = resolution;
+        const fingerprint = callFingerprint(call);
+        if (!bound.has(fingerprint)) bound.set(fingerprint, { call, labels, fingerprint, reason: step.why, undo: step.undo ?? call.undo });
+      }
+    }
+    return { runbook: runbook.path, name, steps: [...bound.values()], problems };
+  });
+}
+
+/** Binds the checks of a runbook to the alerts that it matches; only reading tools can be checks. */
+export function bindChecks(runbook: Runbook, alerts: readonly Pick<Alert, 'labels'>[], catalogue: Catalogue): { checks: (Check & { call: Call })[]; problems: string[] } {
+  const checks = new Map<string, Check & { call: Call }>();
+  const problems: string[] = [];
+  for (const { labels } of alertsFor(runbook, alerts)) {
+    for (const check of runbook.verify) {
+      const filled = fillTemplates(check.with, labels);
+      const resolution = filled.ok ? catalogue.resolve(check.tool, filled.values, labels) : filled;
+      if (!resolution.ok) problems.push(`${check.tool}: ${resolution.message}`);
+      else if (resolution.call.risk !== 'read') problems.push(`${check.tool}: a check may only read`);
+      else {
+        const { call } = resolution;
+        const bound = { instance: call.instance, tool: call.tool, arguments: call.arguments, expect: check.expect, withinSeconds: check.withinSeconds, call };
+        checks.set(`${callFingerprint(call)} ${check.expect}`, bound);
+      }
+    }
+  }
+  return { checks: [...checks.values()], problems };
+}

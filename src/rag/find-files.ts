@@ -1,0 +1,116 @@
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join, sep } from 'node:path';
+import { messageOf, NightshiftError, type Problem } from '../errors.ts';
+
+/** A markdown file: the path under which it is known, and where it is. */
+export interface FoundFile {
+  readonly path: string;
+  readonly file: string;
+}
+
+/** A file that was left out, and why. */
+export interface LeftOut {
+  readonly path: string;
+  readonly problems: readonly Problem[];
+}
+
+const FILES_MAX = 20_000;
+const FILE_BYTES_MAX = 1_048_576;
+const DEPTH_MAX = 32;
+
+interface Walk {
+  readonly root: string;
+  readonly found: FoundFile[];
+  readonly leftOut: LeftOut[];
+  readonly visited: Set<string>;
+}
+
+/**
+ * Finds every .md file in the folders, hidden ones left out. Paths are relative to their folder, with the folder's own name
+ * in front where there are several. Links are followed inside their folder only, since whoever may write a link there could
+ * otherwise have any file of the machine read.
+ * @throws NightshiftError `invalid_config` naming every folder that is missing, is no folder, or holds more than 20,000 files.
+ */
+export async function findRunbookFiles(folders: readonly string[]): Promise<{ found: FoundFile[]; leftOut: LeftOut[] }> {
+  const roots = await rootsOf(folders);
+  const found: FoundFile[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const { root, prefix } of roots) {
+    const walk: Walk = { root, found: [], leftOut: [], visited: new Set() };
+    await walkFolder(walk, root, prefix, 0);
+    if (walk.found.length > FILES_MAX) {
+      throw invalid([{ field: 'runbooks', value: root, message: `holds more than ${FILES_MAX} runbooks`, fix: 'name the folder that holds yours' }]);
+    }
+    found.push(...walk.found);
+    leftOut.push(...walk.leftOut);
+  }
+  return { found, leftOut };
+}
+
+async function rootsOf(folders: readonly string[]): Promise<{ root: string; prefix: string }[]> {
+  const problems: Problem[] = [];
+  const roots = new Map<string, string>();
+  for (const folder of folders) {
+    const problem = (message: string, fix: string) => problems.push({ field: 'runbooks', value: folder, message, fix });
+    try {
+      const root = await realpath(folder);
+      if (!(await stat(root)).isDirectory()) problem('is not a folder', 'name the folder that the file is in');
+      roots.set(root, basename(folder));
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      problem(missing ? 'there is no such folder' : messageOf(error), 'create the folder, or correct `runbooks` in nightshift.yaml');
+    }
+  }
+  const names = [...roots.values()];
+  for (const [root, name] of roots) {
+    if (names.filter((other) => other === name).length === 1) continue;
+    problems.push({ field: 'runbooks', value: root, message: `shares its name ${name} with another folder`, fix: 'rename one of them' });
+  }
+  if (problems.length > 0) throw invalid(problems);
+  return [...roots].map(([root, name]) => ({ root, prefix: roots.size > 1 ? `${name}/` : '' }));
+}
+
+function invalid(problems: readonly Problem[]): NightshiftError {
+  const told = problems.map(({ value, message, fix }) => `${value}: ${message}. Fix: ${fix}`).join('\n');
+  return new NightshiftError('invalid_config', `the runbooks cannot be read:\n${told}`, { problems });
+}
+
+async function walkFolder(walk: Walk, folder: string, prefix: string, depth: number): Promise<void> {
+  const leaveOut = (path: string, message: string, fix: string) =>
+    walk.leftOut.push({ path, problems: [{ field: 'file', message, fix }] });
+  const real = await realpath(folder);
+  // A link back up would never end.
+  if (walk.visited.has(real)) return;
+  walk.visited.add(real);
+  let entries: Dirent[];
+  try {
+    entries = (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    leaveOut(prefix, messageOf(error), 'let Nightshift read this folder');
+    return;
+  }
+  for (const entry of entries) {
+    // Kubernetes mounts a ConfigMap's files as links into a hidden folder beside them.
+    if (entry.name.startsWith('.') || walk.found.length > FILES_MAX) continue;
+    const path = `${prefix}${entry.name}`;
+    const isMarkdown = /\.md$/i.test(entry.name);
+    if (!isMarkdown && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
+    try {
+      const file = await realpath(join(folder, entry.name));
+      const facts = await stat(file);
+      if (file !== walk.root && !file.startsWith(walk.root + sep)) {
+        if (isMarkdown || facts.isDirectory()) leaveOut(path, 'is a link that leaves the folder', 'put a copy in its place');
+      } else if (facts.isDirectory()) {
+        if (depth < DEPTH_MAX) await walkFolder(walk, join(folder, entry.name), `${path}/`, depth + 1);
+        else leaveOut(path, `lies more than ${DEPTH_MAX} folders deep`, 'move it up');
+      } else if (isMarkdown && facts.isFile() && !walk.visited.has(file)) {
+        walk.visited.add(file);
+        if (facts.size <= FILE_BYTES_MAX) walk.found.push({ path, file });
+        else leaveOut(path, `is ${facts.size} bytes long, more than ${FILE_BYTES_MAX}`, 'split it into several runbooks');
+      }
+    } catch (error) {
+      leaveOut(path, messageOf(error), 'let Nightshift read it, or remove it');
+    }
+  }
+}

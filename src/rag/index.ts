@@ -1,0 +1,11 @@
+/** Runbooks and past incidents, read, indexed and found again by what an alert says. Never acts, and never asks a model. */
+export { type BoundRemedy, type BoundStep, bindChecks, bindRemedies, callFingerprint } from './bind.ts';
+export { type Chunk, chunkMarkdown } from './chunk.ts';
+export { type Embedder, hashEmbedder } from './embed.ts';
+export { type Sync, syncRunbooks } from './index-runbooks.ts';
+export { type PastIncident, type RememberedIncident, rememberIncident, retrievePastIncidents } from './past-incidents.ts';
+export type { Query } from './query.ts';
+export { type Found, retrieveRunbooks } from './retrieve.ts';
+export { type Check, frontMatterSchema, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
+export { matchingRunbooks, runbookByPath } from './store.ts';
+export { terms } from './terms.ts';

@@ -1,0 +1,5 @@
+/** The incident workflow: its stages on one page, the driver that advances them durably, and people's words to it. The only room that knows the job queue. */
+export { createDriver, type Driver } from './driver.ts';
+export { createPeople, type People } from './people.ts';
+export { type Queue, startQueue } from './queue.ts';
+export { createStages } from './stages.ts';

@@ -1,0 +1,88 @@
+import { PgBoss } from 'pg-boss';
+import type { Database } from '../database/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+
+const QUEUE = 'advance-incident';
+const SCHEMA = 'pgboss';
+/** pg-boss's smallest; another replica takes over about this long after a worker died. */
+const HEARTBEAT_SECONDS = 10;
+const DAY_SECONDS = 86_400;
+
+/** The right to advance one incident, until it is completed or its heartbeat lapses. */
+export interface Lease {
+  readonly incidentId: number;
+  readonly attempt: { readonly id: string; readonly retryCount: number };
+}
+
+/** One job per incident, ever: queued, or in the hands of one worker. Called inside a transaction, all of it joins. */
+export interface Queue {
+  /** Enqueues an incident's job, due now or later; gives its id, or null when the incident has a job already. */
+  enqueue(incidentId: number, due: Date | null): Promise<string | null>;
+  /** Makes a queued job due now; does nothing to one that a worker holds. */
+  pullForward(jobId: string): Promise<void>;
+  /** Takes up to `max` jobs that are due. */
+  take(max: number): Promise<Lease[]>;
+  /** Gives a job back as done; tells whether this lease still held it. */
+  complete(lease: Lease): Promise<boolean>;
+  /** Gives a job back to be tried again with a growing delay. */
+  giveBack(lease: Lease): Promise<void>;
+  /** Keeps leases alive; gives those that are lost. */
+  touch(leases: readonly Lease[]): Promise<Lease[]>;
+  stop(): Promise<void>;
+}
+
+/** Starts the job queue on the same database: pg-boss in its own schema. */
+export async function startQueue(db: Database, log: Logger): Promise<Queue> {
+  const boss = new PgBoss({
+    db: { executeSql: (text, values) => db.executeSql(text, values) },
+    schema: SCHEMA,
+    backend: db.kind === 'embedded' ? 'pglite' : 'postgres',
+    schedule: false,
+    superviseIntervalSeconds: 2,
+    monitorIntervalSeconds: 2,
+    maintenanceIntervalSeconds: 600,
+  });
+  boss.on('error', (error) => log.error({ error }, 'job queue'));
+  await boss.start();
+  await boss.createQueue(QUEUE, {
+    policy: 'exclusive',
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    retryLimit: 1_000_000,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 30,
+    expireInSeconds: DAY_SECONDS,
+    retentionSeconds: 365 * DAY_SECONDS,
+    deleteAfterSeconds: 3600,
+  });
+
+  return {
+    enqueue: (incidentId, due) => boss.send(QUEUE, { incident: incidentId }, { singletonKey: String(incidentId), ...(due ? { startAfter: due } : {}) }),
+    async pullForward(jobId) {
+      await boss.update(QUEUE, undefined, { id: jobId, startAfter: 0 });
+    },
+    async take(max) {
+      const jobs = await boss.fetch<{ incident: number }>(QUEUE, { batchSize: max });
+      return jobs.map(({ id, retryCount, data }) => ({ incidentId: data.incident, attempt: { id, retryCount } }));
+    },
+    async complete({ attempt }) {
+      return affected(await boss.complete(QUEUE, attempt)).length === 1;
+    },
+    async giveBack({ attempt }) {
+      await boss.fail(QUEUE, attempt);
+    },
+    async touch(leases) {
+      if (leases.length === 0) return [];
+      const kept = new Set(affected(await boss.touch(QUEUE, leases.map(({ attempt }) => attempt))));
+      return leases.filter(({ attempt }) => !kept.has(attempt.id));
+    },
+    async stop() {
+      await boss.stop({ graceful: false, close: false });
+    },
+  };
+}
+
+/** Ids of the jobs that a command really reached; pg-boss answers them but its types leave them out. */
+function affected(response: object): string[] {
+  return (response as { settled?: string[] }).settled ?? [];
+}

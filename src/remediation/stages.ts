@@ -1,0 +1,58 @@
+import { createAwaitDecision, createJudgePlan, type JudgeDependencies } from '../approval/index.ts';
+import type { Config } from '../config/index.ts';
+import { createDiagnose, createGather, createTriage } from '../diagnosis/index.ts';
+import { createExecute } from '../execution/index.ts';
+import type { Stage, State } from '../incident/index.ts';
+import { createRemember } from '../learning/index.ts';
+import type { Models } from '../llm/index.ts';
+import type { Look, ToolClient } from '../mcp-tools/index.ts';
+import { createPlan } from '../planning/index.ts';
+import type { Mint } from '../policy/index.ts';
+import type { Embedder } from '../rag/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
+import { createVerify } from '../verification/index.ts';
+import { createAwaitPerson, createReopen, withStop } from './people.ts';
+
+export type Stages = Readonly<Record<State, Stage>>;
+
+export interface StageDependencies extends JudgeDependencies {
+  readonly config: Config;
+  readonly models: Models;
+  readonly embedder: Embedder;
+  readonly look: Look;
+  readonly client: ToolClient;
+  readonly mint: Mint;
+  readonly metrics: Metrics;
+  readonly failpoint: (name: string) => void;
+}
+
+/**
+ * The workflow. Each stage is a function from the committed incident to its next state; the driver runs them one after
+ * another until the incident waits or ends, and commits each one's result, timeline and messages in one transaction.
+ */
+export function createStages(dependencies: StageDependencies): Stages {
+  const triage = createTriage(dependencies);
+  const gatherEvidence = createGather(dependencies);
+  const diagnose = createDiagnose(dependencies);
+  const plan = createPlan(dependencies);
+  const judge = createJudgePlan(dependencies);
+  const awaitDecision = createAwaitDecision(dependencies);
+  const execute = createExecute(dependencies);
+  const verify = createVerify({ ...dependencies, remember: createRemember(dependencies) });
+  const awaitPerson = createAwaitPerson(dependencies);
+  const reopen = createReopen();
+
+  return withStop(dependencies, {
+    received: triage,
+    triaged: gatherEvidence,
+    investigated: diagnose,
+    diagnosed: plan,
+    planned: judge,
+    awaiting_approval: awaitDecision,
+    acting: execute,
+    verifying: verify,
+    escalated: awaitPerson,
+    resolved: reopen,
+    stopped: reopen,
+  });
+}

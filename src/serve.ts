@@ -1,0 +1,69 @@
+import { startApp } from './app.ts';
+import { loadConfig, type Terminal } from './cli/index.ts';
+import type { Config } from './config/index.ts';
+import { createLogger } from './telemetry/index.ts';
+
+const STOP_MS_MAX = 20_000;
+
+/** Starts Nightshift, tells the operator what to do next, and serves until SIGINT or SIGTERM. */
+export async function serve({ env, directory, err }: Terminal): Promise<void> {
+  const config = loadConfig({ env, directory });
+  const log = createLogger(config.logLevel);
+  const app = await startApp({ config, log, onProgress: (step) => err(`nightshift: ${step} …`), failpoint: failpointFrom(env) });
+  log.info({ url: app.url, mode: config.mode, database: config.databaseUrl ? 'postgres' : 'embedded' }, 'listening');
+  err(welcome(config, app));
+
+  const reason = await new Promise<string>((resolve) => {
+    process.once('SIGINT', () => resolve('SIGINT'));
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+  });
+  log.info({ reason }, 'stopping');
+  const limit = setTimeout(() => {
+    log.warn('not all work could be finished in time; it goes on at the next start');
+    process.exit(0);
+  }, STOP_MS_MAX);
+  await app.stop();
+  clearTimeout(limit);
+  log.info('stopped');
+}
+
+function welcome(config: Config, app: { url: string; adminTokenFile: string; webhookTokenFile: string }): string {
+  const models = config.models.length > 0 ? config.models.map(({ provider, model }) => `${provider}/${model}`).join(', then ') : 'none (runbook mode)';
+  return `
+Nightshift serves at ${app.url}
+  mode:      ${config.mode}${config.configured ? '' : ' (there is no nightshift.yaml yet, so it only observes)'}
+  database:  ${config.databaseUrl ? 'the Postgres of DATABASE_URL' : `embedded, in ${config.dataDir}`}
+  models:    ${models}
+  tokens:    ${app.adminTokenFile} (yours, for the API and the commands)
+             ${app.webhookTokenFile} (for Alertmanager)
+
+Three next steps
+  1. Let Alertmanager send to it: add this receiver to alertmanager.yml and route alerts to it.
+
+     receivers:
+       - name: nightshift
+         webhook_configs:
+           - url: ${app.url}/webhooks/alertmanager
+             send_resolved: true
+             http_config:
+               authorization:
+                 type: Bearer
+                 credentials_file: ${app.webhookTokenFile}
+
+  2. Put your runbooks into ${config.runbooks.join(', ')} (plain markdown works; front matter makes them act).
+  3. Name the systems it may look at and mend under toolsets: in nightshift.yaml, and set mode: ask.
+     Then follow it with: npm run nightshift -- watch
+`;
+}
+
+/** Lets the crash tests kill this process at a named point: NIGHTSHIFT_FAILPOINT=execute.after-send, or NAME:2 for its second time. */
+function failpointFrom(env: Terminal['env']): (name: string) => void {
+  const [wanted, nth = '1'] = (env.NIGHTSHIFT_FAILPOINT ?? '').split(':');
+  if (!wanted) return () => {};
+  let times = 0;
+  return (name) => {
+    if (name !== wanted) return;
+    times += 1;
+    if (times === Number(nth)) process.kill(process.pid, 'SIGKILL');
+  };
+}

@@ -1,0 +1,86 @@
+import type { Config } from '../config/index.ts';
+import type { Context, Incident, NewEvent, Outcome, Stage } from '../incident/index.ts';
+import { askSource, type Catalogue, type CheckResult, type Look, runChecks } from '../mcp-tools/index.ts';
+
+export interface VerifyDependencies {
+  readonly config: Pick<Config, 'verification'>;
+  readonly catalogue: Catalogue;
+  readonly look: Look;
+  /** Called in the transaction that resolves an incident, so that the next one like it finds it. */
+  readonly remember: (incident: Incident) => Promise<void>;
+}
+
+type Verification = NonNullable<Context['verification']>;
+
+/**
+ * Makes the stage that finds out whether it worked. The runbook's check decides; the alert's own state confirms it. A missing
+ * `resolved` alone never causes another attempt, and a `resolved` with a failing check never closes.
+ */
+export function createVerify(dependencies: VerifyDependencies): Stage {
+  const { config, catalogue, look, remember } = dependencies;
+  return async ({ incident, alerts, signals, abort }) => {
+    const { checks } = incident.context;
+    const closing = signals.find(({ kind }) => kind === 'close');
+    const verification = withCloser(incident.context.verification ?? freshVerification(), closing?.by);
+    const now = new Date();
+
+    if (checks.length === 0) {
+      if (verification.closedBy !== null) return resolve(verification, []);
+      return handOver('no check is declared for this alert, so only a person can say that it is over');
+    }
+    const results = await runChecks(checks, alerts, { catalogue, look, abort });
+    if (!results.every(({ passed }) => passed)) {
+      const elapsedSeconds = (now.getTime() - new Date(verification.startedAt).getTime()) / 1000;
+      const patience = verification.patient ? Math.max(...checks.map(({ withinSeconds }) => withinSeconds)) : 0;
+      if (elapsedSeconds < patience) return lookAgain({ ...verification, checksPassedAt: null });
+      return notRecovered(verification, results);
+    }
+
+    const passed = { ...verification, checksPassedAt: verification.checksPassedAt ?? now.toISOString() };
+    const source = await askSource(alerts, { catalogue, look, abort });
+    if (source === 'quiet') return resolve(passed, results);
+    const waitedSeconds = (now.getTime() - new Date(passed.checksPassedAt).getTime()) / 1000;
+    if (waitedSeconds < config.verification.confirmWithinSeconds) {
+      const first = verification.checksPassedAt === null;
+      const event: NewEvent = { type: 'verification.passed', actor: 'nightshift', data: { checks: results, source, waitingFor: 'the alert to resolve' } };
+      return { ...lookAgain(passed), events: first ? [event] : [] };
+    }
+    return handOver(`the checks pass, but the alert is ${source === 'firing' ? 'still firing at its source' : 'not reported as resolved'}`, results);
+
+    function lookAgain(next: Verification): Outcome {
+      const until = new Date(now.getTime() + config.verification.intervalSeconds * 1000);
+      return { state: 'verifying', context: { verification: next }, wait: { until } };
+    }
+
+    function resolve(verified: Verification, seen: readonly CheckResult[]): Outcome {
+      const events: NewEvent[] = [{ type: 'verification.recovered', actor: verified.closedBy ?? 'nightshift', data: { checks: seen, after: verified.after } }];
+      return { state: 'resolved', context: { verification: verified, escalation: null }, events, write: () => remember(incident) };
+    }
+
+    function notRecovered(failed: Verification, seen: readonly CheckResult[]): Outcome {
+      const event: NewEvent = { type: 'verification.unchanged', actor: 'nightshift', data: { checks: seen, after: failed.after } };
+      if (failed.after === 'action' && !failed.outcomeUnknown) return { state: 'diagnosed', context: { verification: null }, events: [event] };
+      const reason =
+        failed.after === 'person'
+          ? 'it was said to be over, but the checks fail'
+          : failed.outcomeUnknown
+            ? 'nobody knows whether the last action ran, and the checks fail'
+            : 'the alert resolved, but the checks fail';
+      return { ...handOver(reason, seen), events: [event] };
+    }
+
+    function handOver(reason: string, seen: readonly CheckResult[] = []): Outcome {
+      const escalation = { reason, at: now.toISOString() };
+      const events: NewEvent[] = seen.length > 0 ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }] : [];
+      return { state: 'escalated', context: { escalation, verification: null }, events };
+    }
+  };
+}
+
+function freshVerification(): Verification {
+  return { after: 'alert', startedAt: new Date().toISOString(), outcomeUnknown: false, patient: true, checksPassedAt: null, closedBy: null };
+}
+
+function withCloser(verification: Verification, by: string | undefined): Verification {
+  return by === undefined ? verification : { ...verification, after: 'person', closedBy: by };
+}

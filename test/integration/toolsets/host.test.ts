@@ -1,0 +1,156 @@
+import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { inDirectory } from '../../../src/mcp-tools/host/directory.ts';
+import { hostToolset } from '../../../src/mcp-tools/host/index.ts';
+import { scratchDirectory } from '../../real-parts/program.ts';
+import { callTool } from './call-tool.ts';
+
+interface Files {
+  count: number;
+  bytes: number;
+  oldest: string | null;
+  sample: string[];
+  onePurgeDeletes: { count: number; bytes: number };
+  complete: boolean;
+}
+interface Purged {
+  deleted: number;
+  bytes: number;
+  kept: number;
+  left: number;
+  failed: { name: string; error: string }[];
+  failedCount: number;
+}
+
+describe('host.files and host.purge', () => {
+  let scratch: ReturnType<typeof scratchDirectory>;
+  let spool: string;
+
+  beforeEach(() => {
+    scratch = scratchDirectory();
+    spool = join(scratch.path, 'spool');
+    mkdirSync(spool);
+  });
+  afterEach(() => scratch.remove());
+
+  const settings = (rule: object = {}) => ({ directories: { spool: { path: spool, pattern: '*.job', ...rule } } });
+  const files = async (rule?: object, directory = 'spool') =>
+    (await callTool(hostToolset, 'host.files', { directory }, settings(rule))) as unknown as Files;
+  const purge = async (rule?: object, directory = 'spool', signal?: AbortSignal) =>
+    (await callTool(hostToolset, 'host.purge', { directory }, settings(rule), signal)) as unknown as Purged;
+  function write(name: string, { bytes = 10, ageSeconds = 0, in: directory = spool } = {}): string {
+    const path = join(directory, name);
+    writeFileSync(path, Buffer.alloc(bytes));
+    const at = Date.now() / 1000 - ageSeconds;
+    utimesSync(path, at, at);
+    return path;
+  }
+  const remaining = () => readdirSync(spool).sort();
+
+  it('deletes exactly what host.files announced: name and age, oldest first', async () => {
+    write('b.job', { bytes: 5, ageSeconds: 7200 });
+    write('a.job', { bytes: 7, ageSeconds: 90_000 });
+    write('young.job', { ageSeconds: 60 });
+    write('b.job.keep', { ageSeconds: 7200 });
+    write('.hidden.job', { ageSeconds: 7200 });
+    const rule = { olderThanSeconds: 3600 };
+    const seen = await files(rule);
+    expect(seen).toMatchObject({ directory: 'spool', path: spool, count: 2, bytes: 12, sample: ['a.job', 'b.job'], complete: true });
+    expect(seen.onePurgeDeletes).toEqual({ count: 2, bytes: 12 });
+    expect(Math.abs(Date.parse(seen.oldest ?? '') - (Date.now() - 90_000_000))).toBeLessThan(10_000);
+    expect(remaining()).toHaveLength(5);
+    expect(await purge(rule)).toEqual({ directory: 'spool', path: spool, deleted: 2, bytes: 12, kept: 3, left: 0, failed: [], failedCount: 0, complete: true });
+    expect(remaining()).toEqual(['.hidden.job', 'b.job.keep', 'young.job']);
+    expect(await files(rule)).toMatchObject({ count: 0, bytes: 0, oldest: null, sample: [] });
+    expect(await purge(rule)).toMatchObject({ deleted: 0, kept: 3 });
+  });
+
+  it('counts files from a clock that is ahead where no age is asked for, and not where one is', async () => {
+    write('ahead.job', { ageSeconds: -3600 });
+    expect((await files({ olderThanSeconds: 1 })).count).toBe(0);
+    expect((await files()).count).toBe(1);
+  });
+
+  it('deletes at most filesMax, the oldest, and says what is left', async () => {
+    for (let index = 0; index < 300; index += 1) write(`${index}.job`, { bytes: 1, ageSeconds: 1000 - index });
+    const seen = await files({ filesMax: 200 });
+    expect(seen).toMatchObject({ count: 300, bytes: 300, onePurgeDeletes: { count: 200, bytes: 200 } });
+    expect(seen.sample).toEqual(Array.from({ length: 10 }, (_, index) => `${index}.job`));
+    expect(await purge({ filesMax: 200 })).toMatchObject({ deleted: 200, bytes: 200, left: 100, kept: 0 });
+    expect(remaining()).toHaveLength(100);
+    expect(remaining()).not.toContain('199.job');
+    expect(await purge({ filesMax: 200 })).toMatchObject({ deleted: 100, left: 0 });
+  });
+
+  it('leaves links, what they point to, directories and what is in them alone', async () => {
+    const outside = write('outside.job', { in: scratch.path });
+    mkdirSync(join(spool, 'nested.job'));
+    const nested = write('nested.job', { in: join(spool, 'nested.job') });
+    symlinkSync(outside, join(spool, 'link.job'));
+    symlinkSync(scratch.path, join(spool, 'link-to-directory.job'));
+    symlinkSync('/nowhere', join(spool, 'dangling.job'));
+    linkSync(outside, join(spool, 'hard.job'));
+    expect(await files()).toMatchObject({ count: 1, sample: ['hard.job'] });
+    expect(await purge()).toMatchObject({ deleted: 1, kept: 4, failed: [] });
+    expect(remaining()).toEqual(['dangling.job', 'link-to-directory.job', 'link.job', 'nested.job']);
+    expect([existsSync(outside), existsSync(nested)]).toEqual([true, true]);
+  });
+
+  it('refuses a directory that is itself a link, or lies below one', async () => {
+    const victim = write('victim.job');
+    symlinkSync(spool, join(scratch.path, 'link'));
+    mkdirSync(join(spool, 'below'));
+    const below = write('victim.job', { in: join(spool, 'below') });
+    for (const path of [join(scratch.path, 'link'), join(scratch.path, 'link', 'below')]) {
+      await expect(files({ path })).rejects.toThrow(/reached through a symbolic link.*Fix: declare the real path/);
+      await expect(purge({ path })).rejects.toThrow(/reached through a symbolic link/);
+    }
+    expect([existsSync(victim), existsSync(below)]).toEqual([true, true]);
+  });
+
+  it.runIf(process.platform === 'linux')('stays in the directory it opened when another takes its name', async () => {
+    const { renameSync } = await import('node:fs');
+    write('old.job');
+    const other = join(scratch.path, 'other');
+    mkdirSync(other);
+    const declared = hostToolset.settings.parse(settings()) as Parameters<typeof inDirectory>[1];
+    const seen = await inDirectory('spool', declared, async ({ base }) => {
+      renameSync(spool, join(scratch.path, 'moved'));
+      symlinkSync(other, spool);
+      write('victim.job', { in: other });
+      return readdirSync(base);
+    });
+    expect(seen).toEqual(['old.job']);
+  });
+
+  it('takes declared names only, never a path or a name of the language', async () => {
+    write('a.job');
+    for (const directory of ['other', 'constructor', 'tostring']) {
+      await expect(purge({}, directory)).rejects.toThrow(/is not declared \(spool\).*`directories`/);
+    }
+    for (const directory of [spool, '../spool', '', 'Spool', '__proto__', 'spool\n']) {
+      await expect(purge({}, directory)).rejects.toThrow(/lower-case letters/);
+    }
+    expect(remaining()).toEqual(['a.job']);
+  });
+
+  it('says that a directory is missing, or is none', async () => {
+    await expect(files({ path: join(scratch.path, 'absent') })).rejects.toThrow(/cannot be opened: ENOENT.*Fix: check that it exists/);
+    const path = write('file', { in: scratch.path });
+    await expect(files({ path })).rejects.toThrow(/cannot be opened: ENOTDIR/);
+  });
+
+  it('stops when its time is up, before it deletes anything', async () => {
+    write('a.job');
+    await expect(purge({}, 'spool', AbortSignal.abort())).rejects.toThrow(/took too long/);
+    expect(remaining()).toEqual(['a.job']);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('fails where nothing could be deleted', async () => {
+    write('a.job');
+    chmodSync(spool, 0o555);
+    await expect(purge()).rejects.toThrow(/none of the files in .* could be deleted: a.job: EACCES/);
+    chmodSync(spool, 0o755);
+  });
+});

@@ -1,0 +1,257 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { supervisorToolset } from '../../../src/mcp-tools/supervisor/index.ts';
+import { callSupervisor } from '../../../src/mcp-tools/supervisor/client.ts';
+import { supervisorSettingsSchema } from '../../../src/mcp-tools/supervisor/settings.ts';
+import { onPath } from '../../real-parts/on-path.ts';
+import { eventually } from '../../real-parts/program.ts';
+import { type Supervisord, startSupervisord } from '../../real-parts/supervisord.ts';
+import { callTool } from './call-tool.ts';
+
+const PROGRAMS = `
+[program:checkout]
+command=sleep 1000
+
+[program:web]
+command=sleep 1000
+startsecs=0
+[program:queue]
+command=sleep 1000
+startsecs=0
+[group:shop]
+programs=web,queue
+
+[program:broken]
+command=sh -c 'exit 3'
+autostart=false
+startretries=0
+
+[program:missing]
+command=/no/such/program
+autostart=false
+
+[program:plain-file]
+command=DIRECTORY/not-executable
+autostart=false
+
+[program:no-log]
+command=sleep 1000
+autostart=false
+stdout_logfile=DIRECTORY/
+
+[program:once]
+command=true
+startsecs=0
+autorestart=false
+
+[program:fails]
+command=sh -c 'exit 3'
+startsecs=0
+autorestart=false
+
+[program:slow]
+command=sleep 1000
+autostart=false
+startsecs=30
+
+[program:given-up]
+command=sh -c 'test -e DIRECTORY/mended || exit 7; exec sleep 1000'
+startretries=0
+
+[program:wavering]
+command=sh -c 'test -e DIRECTORY/mended || exit 7; exec sleep 1000'
+startretries=1000
+
+[program:stubborn]
+command=sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+stopwaitsecs=2
+stopasgroup=true
+killasgroup=true
+`;
+
+interface ProcessState {
+  name: string;
+  group: string;
+  state: string;
+  pid: number | null;
+  description: string;
+  exitStatus: number | null;
+  startedAt: string | null;
+}
+interface Restarted {
+  before: { state: string; pid: number | null };
+  after: { state: string; pid: number | null };
+}
+
+const missing = onPath('supervisord') ? '' : ' (skipped: supervisord is not on the path)';
+
+describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${missing}`, () => {
+  let supervisord: Supervisord;
+  let settings: Record<string, unknown>;
+
+  beforeAll(async () => {
+    supervisord = await startSupervisord(PROGRAMS);
+    writeFileSync(join(supervisord.directory, 'not-executable'), '#!/bin/sh\n', { mode: 0o644 });
+    const { url, username, password } = supervisord;
+    settings = { url, username, password };
+    await eventually('checkout runs', async () => (await stateOf('checkout')).state === 'RUNNING' || undefined);
+  }, 30_000);
+  afterAll(async () => supervisord?.stop(), 30_000);
+
+  const call = (tool: string, input: object, overrides: object = {}, signal?: AbortSignal) =>
+    callTool(supervisorToolset, tool, input, { ...settings, ...overrides }, signal);
+  const restart = async (process: string, signal?: AbortSignal) =>
+    (await call('supervisor.restart', { process }, {}, signal)) as unknown as Restarted;
+  async function stateOf(process: string): Promise<ProcessState> {
+    const { processes } = (await call('supervisor.status', { process })) as { processes: ProcessState[] };
+    const [only] = processes;
+    if (!only || processes.length > 1) throw new Error('not one process');
+    return only;
+  }
+
+  it('shows every process, and one of a group by its full name', async () => {
+    const { processes } = (await call('supervisor.status', {})) as { processes: ProcessState[] };
+    expect(processes.map(({ name }) => name)).toEqual(expect.arrayContaining(['checkout', 'web', 'queue', 'broken']));
+    const web = await stateOf('shop:web');
+    expect(web).toMatchObject({ name: 'web', group: 'shop', state: 'RUNNING', exitStatus: null });
+    expect(web.pid).toBeGreaterThan(1);
+    expect(Math.abs(Date.now() - Date.parse(web.startedAt ?? ''))).toBeLessThan(60_000);
+  });
+
+  it('tells never started, exited and running apart', async () => {
+    expect(await stateOf('broken')).toMatchObject({ state: 'STOPPED', pid: null, exitStatus: null, startedAt: null });
+    expect(await stateOf('once')).toMatchObject({ state: 'EXITED', pid: null, exitStatus: 0 });
+    expect(await stateOf('fails')).toMatchObject({ state: 'EXITED', pid: null, exitStatus: 3 });
+    const givenUp = await eventually('given-up is FATAL', async () => {
+      const state = await stateOf('given-up');
+      return state.state === 'FATAL' ? state : undefined;
+    });
+    expect(givenUp).toMatchObject({ pid: null, exitStatus: null, description: expect.stringContaining('Exited too quickly') });
+  });
+
+  it('restarts a running process under a new pid', async () => {
+    const { before, after } = await restart('checkout');
+    expect(before.state).toBe('RUNNING');
+    expect(after.state).toBe('RUNNING');
+    expect(after.pid).not.toBe(before.pid);
+    expect(await stateOf('checkout')).toMatchObject({ state: 'RUNNING', pid: after.pid });
+  }, 20_000);
+
+  it('restarts one process of a group and leaves the other alone', async () => {
+    const other = await stateOf('shop:queue');
+    const { before, after } = await restart('shop:web');
+    expect(after.pid).not.toBe(before.pid);
+    expect((await stateOf('shop:queue')).pid).toBe(other.pid);
+  });
+
+  it('starts one that exited, and does so again', async () => {
+    for (const _ of [1, 2]) {
+      const { before } = await restart('once');
+      expect(before.state).toBe('EXITED');
+    }
+  });
+
+  it.each(['broken', 'given-up'])('says that %s ends right after its start', async (process) => {
+    await expect(restart(process)).rejects.toThrow(/could not bring .* up .*SPAWN_ERROR.*FATAL: Exited too quickly.*Fix: read the log/);
+  });
+
+  it('starts one that supervisord gave up on, and one it is about to try again, once they are mended', async () => {
+    await eventually('wavering waits to be tried again', async () => (await stateOf('wavering')).state === 'BACKOFF' || undefined);
+    writeFileSync(join(supervisord.directory, 'mended'), '');
+    expect((await restart('given-up')).after.state).toBe('RUNNING');
+    expect((await restart('wavering')).after.state).toBe('RUNNING');
+  }, 30_000);
+
+  it('says what is wrong with a name, a command and a log file', async () => {
+    await expect(restart('checkuot')).rejects.toThrow(/has no process checkuot .*BAD_NAME.*Fix: use a name/);
+    await expect(restart('web')).rejects.toThrow(/has no process web .*as group:name/);
+    await expect(restart('missing')).rejects.toThrow(/command of missing cannot be run .*NO_FILE/);
+    await expect(restart('plain-file')).rejects.toThrow(/command of plain-file cannot be run .*NOT_EXECUTABLE/);
+    await expect(restart('no-log')).rejects.toThrow(/could not bring no-log up .*SPAWN_ERROR.*making dispatchers/);
+    await expect(call('supervisor.status', { process: 'nobody' })).rejects.toThrow(/has no process nobody/);
+  });
+
+  it('refuses groups and wildcards before anything is sent', async () => {
+    for (const process of ['all', 'shop:*', 'shop:', '*', 'shop:all', '', 'a b', 'chéckout', 'checkout\n', '-checkout']) {
+      await expect(call('supervisor.restart', { process })).rejects.toThrow(/one process/);
+    }
+  });
+
+  it('works on listed processes only, however they are spelt', async () => {
+    const processes = ['checkout', 'shop:queue'];
+    const listed = (await call('supervisor.status', {}, { processes })) as { processes: ProcessState[] };
+    expect(listed.processes.map(({ name }) => name).sort()).toEqual(['checkout', 'queue']);
+    await call('supervisor.status', { process: 'checkout:checkout' }, { processes });
+    const before = await stateOf('shop:web');
+    const refused = /not among those that may be worked on \(checkout, shop:queue\).*Fix: add shop:web to the setting `processes`/;
+    await expect(call('supervisor.restart', { process: 'shop:web' }, { processes })).rejects.toThrow(refused);
+    await expect(call('supervisor.status', { process: 'shop:web' }, { processes })).rejects.toThrow(refused);
+    expect((await stateOf('shop:web')).pid).toBe(before.pid);
+  });
+
+  it('has one target for the two spellings of one process', () => {
+    const target = supervisorToolset.tools.find(({ name }) => name === 'supervisor.restart')?.target;
+    expect(target?.({ process: 'checkout:checkout' })).toBe(target?.({ process: 'checkout' }));
+  });
+
+  it('finishes a restart that its caller gave up on', async () => {
+    const before = await eventually('stubborn runs', async () => {
+      const state = await stateOf('stubborn');
+      return state.state === 'RUNNING' ? state : undefined;
+    });
+    await expect(restart('stubborn', AbortSignal.timeout(500))).rejects.toThrow(/did not stop and start in time/);
+    expect((await stateOf('stubborn')).state).toBe('STOPPING');
+    await eventually('stubborn runs again', async () => {
+      const { state, pid } = await stateOf('stubborn');
+      return (state === 'RUNNING' && pid !== before.pid) || undefined;
+    });
+  }, 30_000);
+
+  it('waits for a process that is on its way down already', async () => {
+    const first = restart('stubborn').catch(() => undefined);
+    await eventually('stubborn is stopping', async () => (await stateOf('stubborn')).state === 'STOPPING' || undefined);
+    const second = await restart('stubborn');
+    expect(second.before.state).toBe('STOPPING');
+    expect(second.after.state).toBe('RUNNING');
+    await first;
+  }, 30_000);
+
+  // Which of two simultaneous calls sees the other's start is supervisord's business; the usual order is the one tested.
+  it('joins a start that somebody else made, and says so when that one is stopped again', { retry: 2, timeout: 20_000 }, async () => {
+    const restarts = ['slow', 'slow:slow'].map((process) => restart(process).catch((error: Error) => error.message));
+    await eventually('slow is starting', async () => (await stateOf('slow')).state === 'STARTING' || undefined);
+    await sleep(500);
+    const stop = await callSupervisor({ settings: supervisorSettingsSchema.parse(settings), signal: AbortSignal.timeout(10_000) }, 'stopProcess', ['slow', true]);
+    expect(stop).toEqual({ kind: 'value', value: true });
+    const said = await Promise.all(restarts);
+    expect(said.join('\n')).toMatch(/ended, or was stopped, before it counted as running .*ABNORMAL_TERMINATION/);
+    expect(said.join('\n')).toMatch(/was started by somebody else meanwhile, but is STOPPED/);
+  });
+
+  it('does nothing when the caller has gone before', async () => {
+    const before = await stateOf('checkout');
+    await expect(restart('checkout', AbortSignal.abort())).rejects.toThrow();
+    await sleep(300);
+    expect((await stateOf('checkout')).pid).toBe(before.pid);
+  });
+
+  it('names the settings where the password is wrong, and does not repeat it', async () => {
+    const wrong = call('supervisor.status', {}, { password: 'guessed-wrong' });
+    await expect(wrong).rejects.toThrow(/refused our credentials \(401\).*Fix: correct the credentials/);
+    await expect(wrong).rejects.not.toThrow(/guessed-wrong/);
+  });
+});
+
+describe.skipIf(missing !== '')(`supervisord without its process methods${missing}`, () => {
+  it('says which section its configuration lacks', async () => {
+    const { url, username, password, stop } = await startSupervisord('', { rpc: false });
+    try {
+      const status = callTool(supervisorToolset, 'supervisor.status', {}, { url, username, password });
+      await expect(status).rejects.toThrow(/\[rpcinterface:supervisor\]/);
+    } finally {
+      await stop();
+    }
+  }, 30_000);
+});
