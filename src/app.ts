@@ -41,18 +41,33 @@ export interface AppDependencies {
 export async function startApp({ config, log, onProgress, failpoint }: AppDependencies): Promise<App> {
   const metrics = createMetrics();
   const policy = await loadPolicy(config.policies);
-  onProgress(config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)');
+  onProgress(
+    config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)',
+  );
   const db = config.databaseUrl ? await openPostgres(config.databaseUrl) : await openEmbedded(config.dataDir);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const files = { admin: join(config.dataDir, 'admin.token'), webhook: join(config.dataDir, 'webhook.token'), client: join(config.dataDir, 'client.json') };
+  const files = {
+    admin: join(config.dataDir, 'admin.token'),
+    webhook: join(config.dataDir, 'webhook.token'),
+    client: join(config.dataDir, 'client.json'),
+  };
   await setToken(db, { name: 'admin', role: 'admin', secret: secretFile(files.admin) });
   const webhookToken = secretFile(files.webhook);
 
   onProgress('indexing runbooks');
   const embedder = hashEmbedder;
   const synced = await syncRunbooks(db, { folders: config.runbooks, embedder });
-  log.info({ added: synced.added.length, changed: synced.changed.length, removed: synced.removed.length, unchanged: synced.unchanged }, 'runbooks indexed');
-  for (const { path, problems } of synced.problems) log.warn({ runbook: path, problems }, 'runbook does not act until it is mended');
+  log.info(
+    {
+      added: synced.added.length,
+      changed: synced.changed.length,
+      removed: synced.removed.length,
+      unchanged: synced.unchanged,
+    },
+    'runbooks indexed',
+  );
+  for (const { path, problems } of synced.problems)
+    log.warn({ runbook: path, problems }, 'runbook does not act until it is mended');
 
   const catalogue = createCatalogue(TOOLSETS, config.toolsets);
   const mint = createMint();
@@ -60,7 +75,20 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
   const look = createLook(client);
   const models = createModels(config.models, metrics);
   const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
-  const stages = createStages({ db, config, autonomy, policy, catalogue, client, look, mint, models, embedder, metrics, failpoint });
+  const stages = createStages({
+    db,
+    config,
+    autonomy,
+    policy,
+    catalogue,
+    client,
+    look,
+    mint,
+    models,
+    embedder,
+    metrics,
+    failpoint,
+  });
 
   const queue = await startQueue(db, log);
   const driver = createDriver({ db, queue, stages, concurrency: config.limits.concurrency, metrics, log, failpoint });
@@ -72,16 +100,31 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
   app.get('/readyz', async (_request, response) => {
     await db.ping();
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'stopping', mode: config.mode, database: db.kind, models: models.names });
+    response
+      .status(ready ? 200 : 503)
+      .json({ status: ready ? 'ready' : 'stopping', mode: config.mode, database: db.kind, models: models.names });
   });
   app.get('/metrics', async (_request, response) => {
     for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
-  app.use('/webhooks', createWebhooks({ db, config, token: webhookToken, metrics, log, wake: driver.wake, onCommitted: driver.kick }));
-  const about = { mode: config.mode, database: db.kind, models: models.names, toolsets: catalogue.instances.map(({ name }) => name) };
+  app.use(
+    '/webhooks',
+    createWebhooks({ db, config, token: webhookToken, metrics, log, wake: driver.wake, onCommitted: driver.kick }),
+  );
+  const about = {
+    mode: config.mode,
+    database: db.kind,
+    models: models.names,
+    toolsets: catalogue.instances.map(({ name }) => name),
+  };
   app.use('/api/v1', createApi({ db, people, embedder, about }));
-  app.use((request, response) => void response.status(404).json({ status: 404, code: 'not_found', detail: `there is no ${request.method} ${request.path}` }));
+  app.use(
+    (request, response) =>
+      void response
+        .status(404)
+        .json({ status: 404, code: 'not_found', detail: `there is no ${request.method} ${request.path}` }),
+  );
   app.use(problemHandler(log));
 
   const server = await listen(createServer(app), config.server, db);
@@ -89,7 +132,9 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
   outbox.start();
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
-  writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
+    mode: 0o600,
+  });
 
   return {
     url,

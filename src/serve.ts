@@ -9,7 +9,12 @@ const STOP_MS_MAX = 20_000;
 export async function serve({ env, directory, err }: Terminal): Promise<void> {
   const config = loadConfig({ env, directory });
   const log = createLogger(config.logLevel);
-  const app = await startApp({ config, log, onProgress: (step) => err(`nightshift: ${step} …`), failpoint: failpointFrom(env) });
+  const app = await startApp({
+    config,
+    log,
+    onProgress: (step) => err(`nightshift: ${step} …`),
+    failpoint: failpointFrom(env),
+  });
   log.info({ url: app.url, mode: config.mode, database: config.databaseUrl ? 'postgres' : 'embedded' }, 'listening');
   err(welcome(config, app));
 
@@ -28,7 +33,10 @@ export async function serve({ env, directory, err }: Terminal): Promise<void> {
 }
 
 function welcome(config: Config, app: { url: string; adminTokenFile: string; webhookTokenFile: string }): string {
-  const models = config.models.length > 0 ? config.models.map(({ provider, model }) => `${provider}/${model}`).join(', then ') : 'none (runbook mode)';
+  const models =
+    config.models.length > 0
+      ? config.models.map(({ provider, model }) => `${provider}/${model}`).join(', then ')
+      : 'none (runbook mode)';
   return `
 Nightshift serves at ${app.url}
   mode:      ${config.mode}${config.configured ? '' : ' (there is no nightshift.yaml yet, so it only observes)'}

@@ -12,12 +12,29 @@ import { addToken, newSecret, type Principal, principalOf, ROLES, type Role } fr
 
 const BODY_MAX = 64 * 1024;
 
-const listSchema = z.object({ state: z.enum(STATES).optional(), limit: z.coerce.number().int().min(1).max(500).default(50) });
-const eventsSchema = z.object({ after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1000).default(200), incident: z.string().optional() });
-const decisionSchema = z.strictObject({ decision: z.enum(['approve', 'deny']), reason: z.string().max(1000).default(''), digest: z.string().optional() });
+const listSchema = z.object({
+  state: z.enum(STATES).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+});
+const eventsSchema = z.object({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(1000).default(200),
+  incident: z.string().optional(),
+});
+const decisionSchema = z.strictObject({
+  decision: z.enum(['approve', 'deny']),
+  reason: z.string().max(1000).default(''),
+  digest: z.string().optional(),
+});
 const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop']) });
-const tokenSchema = z.strictObject({ name: z.string().regex(/^[a-z0-9][a-z0-9.@_-]{0,63}$/i, 'use letters, digits and . @ _ -'), role: z.enum(ROLES) });
-const searchSchema = z.object({ q: z.string().min(1).max(2000), limit: z.coerce.number().int().min(1).max(20).default(5) });
+const tokenSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9.@_-]{0,63}$/i, 'use letters, digits and . @ _ -'),
+  role: z.enum(ROLES),
+});
+const searchSchema = z.object({
+  q: z.string().min(1).max(2000),
+  limit: z.coerce.number().int().min(1).max(20).default(5),
+});
 
 export interface ApiDependencies {
   readonly db: Database;
@@ -37,7 +54,9 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
     if (!principal) {
       const message = secret === undefined ? 'no bearer token' : 'not a token of this Nightshift';
       const fix = 'send a personal token; the first one is in the admin.token file of the data directory';
-      throw new NightshiftError('unauthorized', `Authorization: ${message}. Fix: ${fix}`, { problems: [{ field: 'Authorization', message, fix }] });
+      throw new NightshiftError('unauthorized', `Authorization: ${message}. Fix: ${fix}`, {
+        problems: [{ field: 'Authorization', message, fix }],
+      });
     }
     response.locals.principal = principal;
     next();
@@ -45,7 +64,11 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
   router.use(express.json({ limit: BODY_MAX }));
 
   router.get('/status', async (_request, response) => {
-    response.json({ ...about, incidents: await countIncidents(db), approvals: (await listApprovals(db, 'pending')).length });
+    response.json({
+      ...about,
+      incidents: await countIncidents(db),
+      approvals: (await listApprovals(db, 'pending')).length,
+    });
   });
 
   router.get('/incidents', async (request, response) => {
@@ -80,7 +103,14 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
     const principal = allow(response, 'approver');
     const { decision, reason, digest } = read(decisionSchema, request.body);
     const via = request.headers['x-nightshift-client'] === 'cli' ? 'cli' : 'api';
-    const decided = await people.decide({ approvalId: request.params.id, decision, reason, principal: principal.name, via, ...(digest === undefined ? {} : { digest }) });
+    const decided = await people.decide({
+      approvalId: request.params.id,
+      decision,
+      reason,
+      principal: principal.name,
+      via,
+      ...(digest === undefined ? {} : { digest }),
+    });
     response.json({ approval: request.params.id, status: decided.status });
   });
 
@@ -107,17 +137,24 @@ function incidentId(text: string): number {
   const id = parseIncidentName(text);
   if (id !== null) return id;
   const fix = 'write it as INC-7 or 7';
-  throw new NightshiftError('invalid_payload', `incident: ${JSON.stringify(text)} is no incident. Fix: ${fix}`, { problems: [{ field: 'incident', value: text, message: 'is no incident', fix }] });
+  throw new NightshiftError('invalid_payload', `incident: ${JSON.stringify(text)} is no incident. Fix: ${fix}`, {
+    problems: [{ field: 'incident', value: text, message: 'is no incident', fix }],
+  });
 }
 
 function read<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input ?? {});
   if (parsed.success) return parsed.data;
-  throw new NightshiftError('invalid_payload', 'this request cannot be read', { problems: problemsOf(parsed.error, input) });
+  throw new NightshiftError('invalid_payload', 'this request cannot be read', {
+    problems: problemsOf(parsed.error, input),
+  });
 }
 
 function allow(response: Response, needed: Role): Principal {
   const principal = response.locals.principal as Principal;
   if (ROLES.indexOf(principal.role) >= ROLES.indexOf(needed)) return principal;
-  throw new NightshiftError('forbidden', `${principal.name} is ${principal.role}; this needs ${needed}. Fix: use a token with that role`);
+  throw new NightshiftError(
+    'forbidden',
+    `${principal.name} is ${principal.role}; this needs ${needed}. Fix: use a token with that role`,
+  );
 }

@@ -1,15 +1,46 @@
-import { type Approval, renderCard } from '../approval/index.ts';
+import { type Approval, listApprovals, renderCard } from '../approval/index.ts';
 import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
-import { alertsOf, eventsAfter, type Incident, incidentName, loadIncident, type StoredEvent } from '../incident/index.ts';
-import { listApprovals } from '../approval/index.ts';
+import {
+  alertsOf,
+  eventsAfter,
+  type Incident,
+  incidentName,
+  loadIncident,
+  type StoredEvent,
+} from '../incident/index.ts';
 import { actionsOf } from '../planning/index.ts';
 
 const EVENTS_MAX = 5000;
 
 /** Shows an incident in one line's worth of fields. */
-export function showIncident({ id, state, title, severity, labels, cycle, context, traceId, openedAt, updatedAt, closedAt }: Incident) {
-  return { id: incidentName(id), state, title, severity, labels, cycle, attempt: context.attempt, needs: state === 'escalated' ? (context.escalation?.reason ?? null) : null, traceId, openedAt, updatedAt, closedAt };
+export function showIncident({
+  id,
+  state,
+  title,
+  severity,
+  labels,
+  cycle,
+  context,
+  traceId,
+  openedAt,
+  updatedAt,
+  closedAt,
+}: Incident) {
+  return {
+    id: incidentName(id),
+    state,
+    title,
+    severity,
+    labels,
+    cycle,
+    attempt: context.attempt,
+    needs: state === 'escalated' ? (context.escalation?.reason ?? null) : null,
+    traceId,
+    openedAt,
+    updatedAt,
+    closedAt,
+  };
 }
 
 /** Shows everything about an incident: alerts, evidence, diagnosis, actions, approvals and the whole timeline. */
@@ -39,8 +70,22 @@ export async function showApprovals(db: Database, approvals: readonly Approval[]
       const incident = await loadIncident(db, approval.incidentId);
       const action = (await actionsOf(db, approval.incidentId)).find(({ id }) => id === approval.actionId);
       const { id, actionId, digest, required, status, expiresAt, createdAt, decidedAt, votes } = approval;
-      const card = action ? renderCard(approval, action, { title: incident.title, spoke: action.decision?.spoke ?? [] }) : [];
-      return { id, incident: incidentName(approval.incidentId), action: actionId, digest, required, status, expiresAt, createdAt, decidedAt, votes, card };
+      const card = action
+        ? renderCard(approval, action, { title: incident.title, spoke: action.decision?.spoke ?? [] })
+        : [];
+      return {
+        id,
+        incident: incidentName(approval.incidentId),
+        action: actionId,
+        digest,
+        required,
+        status,
+        expiresAt,
+        createdAt,
+        decidedAt,
+        votes,
+        card,
+      };
     }),
   );
 }

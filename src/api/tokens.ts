@@ -17,21 +17,41 @@ export function newSecret(): string {
 }
 
 /** Stores a personal token; only its hash is kept. @throws NightshiftError `conflict` when the name is taken. */
-export async function addToken(db: Database, { name, role, secret }: { name: string; role: Role; secret: string }): Promise<void> {
+export async function addToken(
+  db: Database,
+  { name, role, secret }: { name: string; role: Role; secret: string },
+): Promise<void> {
   const row = { name, role, sha256: hash(secret) };
-  const { numInsertedOrUpdatedRows } = await db.q.insertInto('token').values(row).onConflict((conflict) => conflict.column('name').doNothing()).executeTakeFirst();
-  if (numInsertedOrUpdatedRows !== 1n) throw new NightshiftError('conflict', `there is a token named ${name} already. Fix: choose another name`);
+  const { numInsertedOrUpdatedRows } = await db.q
+    .insertInto('token')
+    .values(row)
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .executeTakeFirst();
+  if (numInsertedOrUpdatedRows !== 1n)
+    throw new NightshiftError('conflict', `there is a token named ${name} already. Fix: choose another name`);
 }
 
 /** Makes sure that a token file's secret is good for its name, whatever was stored under that name before. */
-export async function setToken(db: Database, { name, role, secret }: { name: string; role: Role; secret: string }): Promise<void> {
+export async function setToken(
+  db: Database,
+  { name, role, secret }: { name: string; role: Role; secret: string },
+): Promise<void> {
   const row = { name, role, sha256: hash(secret) };
-  await db.q.insertInto('token').values(row).onConflict((conflict) => conflict.column('name').doUpdateSet({ sha256: row.sha256, role, revoked_at: null })).execute();
+  await db.q
+    .insertInto('token')
+    .values(row)
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ sha256: row.sha256, role, revoked_at: null }))
+    .execute();
 }
 
 /** Gives whose token a secret is, or null. Looking up its hash leaks nothing about the secret through time. */
 export async function principalOf(db: Database, secret: string): Promise<Principal | null> {
-  const row = await db.q.selectFrom('token').select(['name', 'role']).where('sha256', '=', hash(secret)).where('revoked_at', 'is', null).executeTakeFirst();
+  const row = await db.q
+    .selectFrom('token')
+    .select(['name', 'role'])
+    .where('sha256', '=', hash(secret))
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
   return row ? { name: row.name, role: row.role as Role } : null;
 }
 

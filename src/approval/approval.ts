@@ -55,7 +55,10 @@ export function digestOf(subject: Subject): string {
 }
 
 /** Builds the question about an action; store it with `addApproval`. */
-export function draftApproval(action: Action, terms: { required: number; policySha256: string; ttlSeconds: number; now: Date }): Approval {
+export function draftApproval(
+  action: Action,
+  terms: { required: number; policySha256: string; ttlSeconds: number; now: Date },
+): Approval {
   const expiresAt = new Date(terms.now.getTime() + terms.ttlSeconds * 1000);
   const subject: Subject = {
     incident: incidentName(action.incidentId),
@@ -91,13 +94,29 @@ export async function addApproval(db: Database, approval: Approval): Promise<voi
   const { id, incidentId, actionId, digest, subject, required, status, expiresAt, createdAt } = approval;
   await db.q
     .insertInto('approval')
-    .values({ id, incident_id: incidentId, action_id: actionId, digest, subject: json(subject), required, status, expires_at: expiresAt, created_at: createdAt })
+    .values({
+      id,
+      incident_id: incidentId,
+      action_id: actionId,
+      digest,
+      subject: json(subject),
+      required,
+      status,
+      expires_at: expiresAt,
+      created_at: createdAt,
+    })
     .execute();
 }
 
 /** Gives the latest question about an action, or null. */
 export async function approvalOf(db: Database, actionId: string): Promise<Approval | null> {
-  const row = await db.q.selectFrom('approval').selectAll().where('action_id', '=', actionId).orderBy('created_at', 'desc').limit(1).executeTakeFirst();
+  const row = await db.q
+    .selectFrom('approval')
+    .selectAll()
+    .where('action_id', '=', actionId)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   return row ? toApproval(db, row) : null;
 }
 
@@ -111,13 +130,23 @@ export async function listApprovals(db: Database, of: { incidentId: number } | '
 
 /** Ends a pending question without an answer; tells whether it still was pending. */
 export async function endApproval(db: Database, id: string, status: 'expired' | 'superseded'): Promise<boolean> {
-  const { numUpdatedRows } = await db.q.updateTable('approval').set({ status, decided_at: new Date() }).where('id', '=', id).where('status', '=', 'pending').executeTakeFirst();
+  const { numUpdatedRows } = await db.q
+    .updateTable('approval')
+    .set({ status, decided_at: new Date() })
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
 
 /** Reads one stored question with its votes. */
 export async function toApproval(db: Database, row: Selectable<Schema['approval']>): Promise<Approval> {
-  const votes = await db.q.selectFrom('approval_vote').selectAll().where('approval_id', '=', row.id).orderBy('at').execute();
+  const votes = await db.q
+    .selectFrom('approval_vote')
+    .selectAll()
+    .where('approval_id', '=', row.id)
+    .orderBy('at')
+    .execute();
   return {
     id: row.id,
     incidentId: row.incident_id,
@@ -129,6 +158,12 @@ export async function toApproval(db: Database, row: Selectable<Schema['approval'
     expiresAt: row.expires_at,
     createdAt: row.created_at,
     decidedAt: row.decided_at,
-    votes: votes.map(({ principal, decision, reason, via, at }) => ({ principal, decision: decision as Vote['decision'], reason, via, at })),
+    votes: votes.map(({ principal, decision, reason, via, at }) => ({
+      principal,
+      decision: decision as Vote['decision'],
+      reason,
+      via,
+      at,
+    })),
   };
 }

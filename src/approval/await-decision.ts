@@ -20,9 +20,17 @@ export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Me
     }
     if (!isFiring(alerts)) {
       metrics.approvals.inc({ status: 'superseded' });
-      const event = { type: 'approval.superseded', actor: 'nightshift', data: { approval: approval.id, because: 'the alert resolved' } };
+      const event = {
+        type: 'approval.superseded',
+        actor: 'nightshift',
+        data: { approval: approval.id, because: 'the alert resolved' },
+      };
       const verification = beginVerification('alert');
-      return { ...verification, events: [event, ...(verification.events ?? [])], write: cancel('cancelled', 'superseded') };
+      return {
+        ...verification,
+        events: [event, ...(verification.events ?? [])],
+        write: cancel('cancelled', 'superseded'),
+      };
     }
     if (approval.status === 'approved') {
       metrics.approvals.inc({ status: 'approved' });

@@ -9,8 +9,14 @@ const WORDS_MAX = 300;
  * Renders what a person is asked, from the stored record only. Words of a runbook or a model are labelled as such,
  * stripped of control, bidirectional and invisible characters, and cut at 300 characters; what will run is shown in full.
  */
-export function renderCard(approval: Approval, action: Action, about: { title: string; spoke: Verdict['spoke'] }): string[] {
-  const why = about.spoke.filter(({ decision }) => decision === 'ask').map(({ rule, why: words }) => `${words} (${rule})`);
+export function renderCard(
+  approval: Approval,
+  action: Action,
+  about: { title: string; spoke: Verdict['spoke'] },
+): string[] {
+  const why = about.spoke
+    .filter(({ decision }) => decision === 'ask')
+    .map(({ rule, why: words }) => `${words} (${rule})`);
   return [
     `${incidentName(approval.incidentId)} ${plain(about.title)} asks for ${approval.required === 1 ? 'an approval' : `${approval.required} approvals`}: ${approval.id}`,
     `  runs:     ${action.tool} ${JSON.stringify(action.arguments)}`,
@@ -26,6 +32,9 @@ export function renderCard(approval: Approval, action: Action, about: { title: s
 
 /** Makes text from outside safe to show to a person: one line, nothing invisible, at most 300 characters. */
 export function plain(text: string): string {
-  const visible = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]+/gu, ' ').replace(/ {2,}/g, ' ').trim();
+  const visible = text
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]+/gu, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim();
   return visible.length > WORDS_MAX ? `${visible.slice(0, WORDS_MAX - 1)}…` : visible;
 }

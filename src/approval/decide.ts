@@ -21,32 +21,59 @@ export interface Decision {
  * @throws NightshiftError `not_found`, or `conflict` saying how it was decided before, that it expired, or that it changed.
  */
 export async function decide(db: Database, decision: Decision, now: Date): Promise<Approval> {
-  const row = await db.q.selectFrom('approval').selectAll().where('id', '=', decision.approvalId).forUpdate().executeTakeFirst();
-  if (!row) throw new NightshiftError('not_found', `there is no approval ${decision.approvalId}. Fix: list the open ones with: nightshift approvals`);
+  const row = await db.q
+    .selectFrom('approval')
+    .selectAll()
+    .where('id', '=', decision.approvalId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!row)
+    throw new NightshiftError(
+      'not_found',
+      `there is no approval ${decision.approvalId}. Fix: list the open ones with: nightshift approvals`,
+    );
   const approval = await toApproval(db, row);
   refuseUnlessOpen(approval, decision, now);
 
   const { approvalId, principal, reason, via } = decision;
-  await db.q.insertInto('approval_vote').values({ approval_id: approvalId, principal, decision: decision.decision, reason, via }).execute();
+  await db.q
+    .insertInto('approval_vote')
+    .values({ approval_id: approvalId, principal, decision: decision.decision, reason, via })
+    .execute();
   const yes = new Set(approval.votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal));
   if (decision.decision === 'approve') yes.add(principal);
   const status = decision.decision === 'deny' ? 'denied' : yes.size >= approval.required ? 'approved' : 'pending';
-  if (status !== 'pending') await db.q.updateTable('approval').set({ status, decided_at: now }).where('id', '=', approvalId).execute();
+  if (status !== 'pending')
+    await db.q.updateTable('approval').set({ status, decided_at: now }).where('id', '=', approvalId).execute();
 
-  const data = { approval: approvalId, action: approval.actionId, decision: decision.decision, reason, via, status, yes: yes.size, required: approval.required };
+  const data = {
+    approval: approvalId,
+    action: approval.actionId,
+    decision: decision.decision,
+    reason,
+    via,
+    status,
+    yes: yes.size,
+    required: approval.required,
+  };
   await addEvents(db, approval.incidentId, [{ type: 'approval.decided', actor: principal, data }]);
   return { ...approval, status, decidedAt: status === 'pending' ? null : now };
 }
 
 function refuseUnlessOpen(approval: Approval, { principal, digest }: Decision, now: Date): void {
-  const refuse = (why: string) => new NightshiftError('conflict', `approval ${approval.id} of ${incidentName(approval.incidentId)} ${why}`);
+  const refuse = (why: string) =>
+    new NightshiftError('conflict', `approval ${approval.id} of ${incidentName(approval.incidentId)} ${why}`);
   if (approval.status !== 'pending') {
     const by = approval.votes.map((vote) => `${vote.principal} via ${vote.via}`).join(', ');
     throw refuse(`is ${approval.status} already${by ? ` (${by})` : ''}; the first decision counts`);
   }
-  if (approval.expiresAt <= now) throw refuse(`expired at ${approval.expiresAt.toISOString()}. Fix: ask again with: nightshift ask-again ${incidentName(approval.incidentId)}`);
+  if (approval.expiresAt <= now)
+    throw refuse(
+      `expired at ${approval.expiresAt.toISOString()}. Fix: ask again with: nightshift ask-again ${incidentName(approval.incidentId)}`,
+    );
   if (digestOf(approval.subject) !== approval.digest || (digest !== undefined && digest !== approval.digest)) {
     throw refuse('is not about the action that you were shown. Fix: look at it again with: nightshift approvals');
   }
-  if (approval.votes.some((vote) => vote.principal === principal)) throw refuse(`has your answer already; it needs ${approval.required} different people`);
+  if (approval.votes.some((vote) => vote.principal === principal))
+    throw refuse(`has your answer already; it needs ${approval.required} different people`);
 }

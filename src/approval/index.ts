@@ -1,7 +1,16 @@
 /** Asks people about one exact action and records their answer, once. Never decides for them, and never runs anything. */
-export { type Approval, addApproval, approvalOf, digestOf, draftApproval, endApproval, listApprovals, type Subject } from './approval.ts';
+export {
+  type Approval,
+  addApproval,
+  approvalOf,
+  digestOf,
+  draftApproval,
+  endApproval,
+  listApprovals,
+  type Subject,
+} from './approval.ts';
 export { createAwaitDecision } from './await-decision.ts';
-export { type Decision, decide } from './decide.ts';
 export { plain, renderCard } from './card.ts';
+export { type Decision, decide } from './decide.ts';
 export { type JudgeDependencies, judgeAction } from './judge-action.ts';
 export { createJudgePlan } from './judge-plan.ts';

@@ -11,9 +11,13 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
   const { db, config, policy, metrics } = dependencies;
   return async ({ incident, alerts }) => {
     if (!isFiring(alerts)) return beginVerification('alert');
-    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(({ attempt }) => attempt === incident.context.attempt);
+    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
+      ({ attempt }) => attempt === incident.context.attempt,
+    );
     const left = plan.filter(({ status }) => status === 'proposed');
-    const judged = await Promise.all(left.map(async (action) => ({ action, ...(await judgeAction(action, alerts, dependencies)) })));
+    const judged = await Promise.all(
+      left.map(async (action) => ({ action, ...(await judgeAction(action, alerts, dependencies)) })),
+    );
     const events = judged.map(({ action, verdict }) => decided(action, verdict));
     for (const { action, verdict } of judged) metrics.decisions.inc({ tool: action.tool, decision: verdict.decision });
 
@@ -22,14 +26,37 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
     if (!next) return beginVerification('alert');
     if (refused) return refuse(refused, judged, events);
     if (next.verdict.decision === 'allow') {
-      return { state: 'acting', events, write: () => setAction(db, next.action.id, { status: 'allowed', decision: next.verdict }) };
+      return {
+        state: 'acting',
+        events,
+        write: () => setAction(db, next.action.id, { status: 'allowed', decision: next.verdict }),
+      };
     }
-    const terms = { required: next.verdict.approvals, policySha256: policy.sha256, ttlSeconds: config.approval.ttlSeconds, now: new Date() };
+    const terms = {
+      required: next.verdict.approvals,
+      policySha256: policy.sha256,
+      ttlSeconds: config.approval.ttlSeconds,
+      now: new Date(),
+    };
     const approval = draftApproval(next.action, terms);
     const card = renderCard(approval, next.action, { title: incident.title, spoke: next.verdict.spoke });
     return {
       state: 'awaiting_approval',
-      events: [...events, { type: 'approval.requested', actor: 'nightshift', data: { approval: approval.id, action: next.action.id, digest: approval.digest, card, required: approval.required, expiresAt: approval.expiresAt } }],
+      events: [
+        ...events,
+        {
+          type: 'approval.requested',
+          actor: 'nightshift',
+          data: {
+            approval: approval.id,
+            action: next.action.id,
+            digest: approval.digest,
+            card,
+            required: approval.required,
+            expiresAt: approval.expiresAt,
+          },
+        },
+      ],
       messages: [{ kind: 'approval_requested', text: card.join('\n') }],
       write: async () => {
         await setAction(db, next.action.id, { status: 'asked', decision: next.verdict });
@@ -38,10 +65,17 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
     };
   };
 
-  function refuse(refused: { action: Action } & Judged, judged: readonly ({ action: Action } & Judged)[], events: NewEvent[]): Outcome {
+  function refuse(
+    refused: { action: Action } & Judged,
+    judged: readonly ({ action: Action } & Judged)[],
+    events: NewEvent[],
+  ): Outcome {
     const write = async () => {
       for (const { action, verdict } of judged) {
-        await setAction(db, action.id, { status: verdict.decision === 'deny' ? 'denied' : 'cancelled', decision: verdict });
+        await setAction(db, action.id, {
+          status: verdict.decision === 'deny' ? 'denied' : 'cancelled',
+          decision: verdict,
+        });
       }
     };
     const because = refused.verdict.spoke.find(({ decision }) => decision === 'deny');
@@ -52,6 +86,13 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
 }
 
 function decided(action: Action, verdict: Verdict): NewEvent {
-  const data = { action: action.id, tool: action.tool, target: action.target, arguments: action.arguments, risk: action.risk, ...verdict };
+  const data = {
+    action: action.id,
+    tool: action.tool,
+    target: action.target,
+    arguments: action.arguments,
+    risk: action.risk,
+    ...verdict,
+  };
   return { type: 'policy.decided', actor: 'nightshift', data };
 }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fetch } from 'undici';
 import { z } from 'zod';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
-import type { Terminal } from './run.ts';
+import type { Terminal } from './terminal.ts';
 
 const TIMEOUT_MS = 30_000;
 const contextSchema = z.object({ url: z.url(), tokenFile: z.string(), pid: z.number() });
@@ -22,7 +22,11 @@ export interface NightshiftClient {
  */
 export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory'>): NightshiftClient {
   if (env.NIGHTSHIFT_URL) {
-    if (!env.NIGHTSHIFT_TOKEN) throw new NightshiftError('unauthorized', 'NIGHTSHIFT_URL is set, but NIGHTSHIFT_TOKEN is not. Fix: export NIGHTSHIFT_TOKEN with a personal token');
+    if (!env.NIGHTSHIFT_TOKEN)
+      throw new NightshiftError(
+        'unauthorized',
+        'NIGHTSHIFT_URL is set, but NIGHTSHIFT_TOKEN is not. Fix: export NIGHTSHIFT_TOKEN with a personal token',
+      );
     return createClient(env.NIGHTSHIFT_URL.replace(/\/$/, ''), env.NIGHTSHIFT_TOKEN);
   }
   const dataDir = resolve(directory, env.NIGHTSHIFT_DATA_DIR ?? '.nightshift');
@@ -32,7 +36,10 @@ export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory
     if (found) return createClient(found.url, found.token);
   }
   const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
-  throw new NightshiftError('server_unreachable', `no Nightshift is running here (looked at ${looked.join(' and ')}). Fix: ${fix}`);
+  throw new NightshiftError(
+    'server_unreachable',
+    `no Nightshift is running here (looked at ${looked.join(' and ')}). Fix: ${fix}`,
+  );
 }
 
 function readContext(path: string): { url: string; token: string } | null {
@@ -45,7 +52,11 @@ function readContext(path: string): { url: string; token: string } | null {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return null;
     if (code === 'EACCES' || code === 'EPERM') {
-      throw new NightshiftError('forbidden', `cannot use ${path}: ${messageOf(error)}. Fix: run this as the user that runs Nightshift, or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN`, { cause: error });
+      throw new NightshiftError(
+        'forbidden',
+        `cannot use ${path}: ${messageOf(error)}. Fix: run this as the user that runs Nightshift, or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN`,
+        { cause: error },
+      );
     }
     return null;
   }
@@ -59,12 +70,20 @@ function createClient(url: string, token: string): NightshiftClient {
       try {
         response = await fetch(`${url}/api/v1${path}`, {
           method,
-          headers: { authorization: `Bearer ${token}`, 'x-nightshift-client': 'cli', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          headers: {
+            authorization: `Bearer ${token}`,
+            'x-nightshift-client': 'cli',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           signal: AbortSignal.timeout(TIMEOUT_MS),
         });
       } catch (cause) {
-        throw new NightshiftError('server_unreachable', `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`, { cause });
+        throw new NightshiftError(
+          'server_unreachable',
+          `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`,
+          { cause },
+        );
       }
       const answer = (await response.json().catch(() => null)) as { detail?: string; problems?: Problem[] } | null;
       if (response.ok) return answer as T;

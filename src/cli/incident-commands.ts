@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { findServer, type NightshiftClient } from './client.ts';
-import type { Terminal } from './run.ts';
+import type { Terminal } from './terminal.ts';
 import { renderEvent, type ShownEvent } from './timeline.ts';
 
 const FOLLOW_MS = 500;
@@ -33,10 +33,14 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .description('what the running Nightshift is doing')
     .action(async () => {
       const client = server();
-      const status = await client.request<{ incidents: Record<string, number> } & Record<string, unknown>>('GET', '/status');
+      const status = await client.request<{ incidents: Record<string, number> } & Record<string, unknown>>(
+        'GET',
+        '/status',
+      );
       const { incidents, ...rest } = status;
       out(client.url);
-      for (const [name, value] of Object.entries(rest)) out(`  ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`);
+      for (const [name, value] of Object.entries(rest))
+        out(`  ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`);
       for (const [state, count] of Object.entries(incidents)) if (count > 0) out(`  incidents ${state}: ${count}`);
     });
 
@@ -46,10 +50,14 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .option('--state <state>', 'only those in this state, for example escalated')
     .option('--json', 'print JSON')
     .action(async ({ state, json }: { state?: string; json?: boolean }) => {
-      const { incidents } = await server().request<{ incidents: ShownIncident[] }>('GET', `/incidents${state ? `?state=${encodeURIComponent(state)}` : ''}`);
+      const { incidents } = await server().request<{ incidents: ShownIncident[] }>(
+        'GET',
+        `/incidents${state ? `?state=${encodeURIComponent(state)}` : ''}`,
+      );
       if (json) return asJson(incidents);
       if (incidents.length === 0) out('no incidents');
-      for (const { id, state: now, title, severity, needs } of incidents) out(`${id.padEnd(8)} ${now.padEnd(18)} ${severity.padEnd(9)} ${title}${needs ? `  — ${needs}` : ''}`);
+      for (const { id, state: now, title, severity, needs } of incidents)
+        out(`${id.padEnd(8)} ${now.padEnd(18)} ${severity.padEnd(9)} ${title}${needs ? `  — ${needs}` : ''}`);
     });
 
   program
@@ -57,7 +65,10 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .description('show an incident and its timeline')
     .option('--json', 'print JSON')
     .action(async (id: string, { json }: { json?: boolean }) => {
-      const incident = await server().request<ShownIncident & { events: ShownEvent[] }>('GET', `/incidents/${encodeURIComponent(id)}`);
+      const incident = await server().request<ShownIncident & { events: ShownEvent[] }>(
+        'GET',
+        `/incidents/${encodeURIComponent(id)}`,
+      );
       if (json) return asJson(incident);
       out(`${incident.id} ${incident.title}: ${incident.state}${incident.needs ? ` (${incident.needs})` : ''}`);
       for (const event of incident.events) for (const line of renderEvent(event)) out(line);
@@ -71,7 +82,8 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       let after = await latestEvent(client);
       for (;;) {
         const { events } = await client.request<{ events: ShownEvent[] }>('GET', `/events?after=${after}`);
-        for (const event of events) for (const line of renderEvent(event)) out(`${(event.incident ?? '-').padEnd(8)} ${line}`);
+        for (const event of events)
+          for (const line of renderEvent(event)) out(`${(event.incident ?? '-').padEnd(8)} ${line}`);
         after = events.at(-1)?.id ?? after;
         await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
       }
@@ -92,9 +104,17 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     const { approvals } = await client.request<{ approvals: ShownApproval[] }>('GET', '/approvals');
     const shown = approvals.filter((approval) => approval.id === id || approval.incident === id.toUpperCase());
     const [approval] = shown;
-    if (shown.length > 1) throw new NightshiftError('conflict', `${id} has several open approvals: ${shown.map((one) => one.id).join(', ')}. Fix: name one of them`);
+    if (shown.length > 1)
+      throw new NightshiftError(
+        'conflict',
+        `${id} has several open approvals: ${shown.map((one) => one.id).join(', ')}. Fix: name one of them`,
+      );
     if (approval) out(approval.card.join('\n'));
-    const answer = await client.request<{ status: string }>('POST', `/approvals/${encodeURIComponent(approval?.id ?? id)}/decision`, { decision, reason, ...(approval ? { digest: approval.digest } : {}) });
+    const answer = await client.request<{ status: string }>(
+      'POST',
+      `/approvals/${encodeURIComponent(approval?.id ?? id)}/decision`,
+      { decision, reason, ...(approval ? { digest: approval.digest } : {}) },
+    );
     out(`${decision === 'approve' ? 'approved' : 'denied'}; the approval is ${answer.status}`);
   };
   program

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Config, parseConfig } from '../config/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
-import type { Terminal } from './run.ts';
+import type { Terminal } from './terminal.ts';
 
 const DEFAULT_FILE = 'nightshift.yaml';
 
@@ -14,7 +14,9 @@ const DEFAULT_FILE = 'nightshift.yaml';
 export function loadConfig({ env, directory }: Pick<Terminal, 'env' | 'directory'>): Config {
   const named = env.NIGHTSHIFT_CONFIG;
   const path = resolve(directory, named ?? DEFAULT_FILE);
-  const toolsetSettings = Object.fromEntries(Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings]));
+  const toolsetSettings = Object.fromEntries(
+    Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings]),
+  );
   return parseConfig({ env, directory, toolsetSettings, file: readFile(path, named !== undefined) });
 }
 
@@ -23,6 +25,10 @@ function readFile(path: string, required: boolean): { path: string; text: string
     return { path, text: readFileSync(path, 'utf8') };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !required) return null;
-    throw new NightshiftError('invalid_config', `cannot read ${path}: ${messageOf(error)}. Fix: correct NIGHTSHIFT_CONFIG, or the file's permissions`, { cause: error });
+    throw new NightshiftError(
+      'invalid_config',
+      `cannot read ${path}: ${messageOf(error)}. Fix: correct NIGHTSHIFT_CONFIG, or the file's permissions`,
+      { cause: error },
+    );
   }
 }

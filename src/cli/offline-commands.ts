@@ -6,7 +6,7 @@ import { loadPolicy } from '../policy/index.ts';
 import { parseRunbook } from '../rag/index.ts';
 import { findServer } from './client.ts';
 import { loadConfig } from './load-config.ts';
-import type { Terminal } from './run.ts';
+import type { Terminal } from './terminal.ts';
 
 interface ShownPassage {
   readonly path: string;
@@ -29,7 +29,9 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .action(async () => {
       const config = loadConfig(terminal);
       const { rules } = await loadPolicy(config.policies);
-      out(`in order: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${rules.length} policy rule(s)`);
+      out(
+        `in order: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${rules.length} policy rule(s)`,
+      );
     });
 
   const runbooks = program.command('runbooks').description('runbooks');
@@ -39,25 +41,41 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .action(async () => {
       const { runbooks: folders } = loadConfig(terminal);
       const paths = (await Promise.all(folders.map(markdownIn))).flat();
-      const parsed = await Promise.all(paths.map(async (path) => parseRunbook(relative(terminal.directory, path), await readFile(path, 'utf8'))));
+      const parsed = await Promise.all(
+        paths.map(async (path) => parseRunbook(relative(terminal.directory, path), await readFile(path, 'utf8'))),
+      );
       const broken = parsed.filter(({ problems }) => problems.length > 0);
       if (broken.length > 0) {
-        const report = broken.map(({ path, problems }) => `${path}\n${describeProblems(problems).replace(/^/gm, '  ')}`).join('\n');
-        throw new NightshiftError('invalid_runbook', `${broken.length} of ${parsed.length} runbook(s) have mistakes:\n${report}`);
+        const report = broken
+          .map(({ path, problems }) => `${path}\n${describeProblems(problems).replace(/^/gm, '  ')}`)
+          .join('\n');
+        throw new NightshiftError(
+          'invalid_runbook',
+          `${broken.length} of ${parsed.length} runbook(s) have mistakes:\n${report}`,
+        );
       }
-      out(`${parsed.length} runbook(s) in order, ${parsed.filter(({ actionable }) => actionable).length} of them can act`);
+      out(
+        `${parsed.length} runbook(s) in order, ${parsed.filter(({ actionable }) => actionable).length} of them can act`,
+      );
     });
   runbooks
     .command('search <text>')
     .description('ask the running Nightshift which runbook fits')
     .action(async (text: string) => {
-      const { found } = await findServer(terminal).request<{ found: ShownPassage[] }>('GET', `/runbooks/search?q=${encodeURIComponent(text)}`);
+      const { found } = await findServer(terminal).request<{ found: ShownPassage[] }>(
+        'GET',
+        `/runbooks/search?q=${encodeURIComponent(text)}`,
+      );
       if (found.length === 0) out('no runbook fits');
-      for (const { path, breadcrumb, startLine, endLine, score } of found) out(`${score.toFixed(3)}  ${path}:${startLine}-${endLine}  ${breadcrumb}`);
+      for (const { path, breadcrumb, startLine, endLine, score } of found)
+        out(`${score.toFixed(3)}  ${path}:${startLine}-${endLine}  ${breadcrumb}`);
     });
 }
 
 async function markdownIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && entry.name.endsWith('.md')).map((entry) => join(entry.parentPath, entry.name)).sort();
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }

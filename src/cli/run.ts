@@ -2,17 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { addIncidentCommands } from './incident-commands.ts';
 import { addOfflineCommands } from './offline-commands.ts';
-
-/** What a command may use of the process that it runs in. */
-export interface Terminal {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly directory: string;
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  /** Serves until the process is asked to stop. */
-  readonly serve: (terminal: Terminal) => Promise<void>;
-}
+import type { Terminal } from './terminal.ts';
 
 /**
  * Runs one command line and gives its exit code: 0 done, 1 failed, 2 asked for wrongly. Every failure is one message that says
@@ -21,10 +11,16 @@ export interface Terminal {
 export async function runCli(terminal: Terminal): Promise<number> {
   const program = new Command('nightshift')
     .description('The on-call teammate that fixes what it is allowed to fix and asks a person about the rest.')
-    .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
     .showHelpAfterError('(nightshift --help lists the commands)')
     .exitOverride();
-  program.command('start').description('serve webhooks, API, health and metrics until stopped').action(() => terminal.serve(terminal));
+  program
+    .command('start')
+    .description('serve webhooks, API, health and metrics until stopped')
+    .action(() => terminal.serve(terminal));
   addIncidentCommands(program, terminal);
   addOfflineCommands(program, terminal);
   try {
@@ -39,12 +35,15 @@ export async function runCli(terminal: Terminal): Promise<number> {
 
 function describe(error: unknown): string {
   if (error instanceof NightshiftError) return error.message;
-  return terminalHint(error) ?? `${messageOf(error)} (this is a defect of Nightshift; NIGHTSHIFT_LOG_LEVEL=debug shows more)`;
+  return (
+    terminalHint(error) ?? `${messageOf(error)} (this is a defect of Nightshift; NIGHTSHIFT_LOG_LEVEL=debug shows more)`
+  );
 }
 
 function terminalHint(error: unknown): string | null {
   const { code, port, address } = (error ?? {}) as { code?: string; port?: number; address?: string };
-  if (code === 'EADDRINUSE') return `${address}:${port} is in use. Fix: set server.port in nightshift.yaml, or NIGHTSHIFT_PORT, to a free port`;
+  if (code === 'EADDRINUSE')
+    return `${address}:${port} is in use. Fix: set server.port in nightshift.yaml, or NIGHTSHIFT_PORT, to a free port`;
   if (code === 'EACCES') return `${messageOf(error)}. Fix: give the user that runs Nightshift access to it`;
   return null;
 }

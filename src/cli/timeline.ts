@@ -16,15 +16,24 @@ type Data = Record<string, any>;
 const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]>> = {
   'incident.opened': ({ title, because }) => [`received: ${plain(title)}`, `  correlated by ${plain(because)}`],
   'incident.reopened': ({ cycle }) => [`received again: the alert fired again (time ${cycle})`],
-  'alert.firing': ({ labels, annotations }, actor) => [`alert firing, from ${actor}: ${plain(annotations?.summary ?? labels?.alertname ?? '')}`],
+  'alert.firing': ({ labels, annotations }, actor) => [
+    `alert firing, from ${actor}: ${plain(annotations?.summary ?? labels?.alertname ?? '')}`,
+  ],
   'alert.resolved': (_data, actor) => [`alert resolved, says ${actor}`],
-  'triage.done': ({ specialist, severity, mode }) => [`triaged: ${specialist}, severity ${plain(severity ?? '')}, mode ${mode}`],
+  'triage.done': ({ specialist, severity, mode }) => [
+    `triaged: ${specialist}, severity ${plain(severity ?? '')}, mode ${mode}`,
+  ],
   'evidence.gathered': ({ evidence = [], missing = [] }) => [
     `evidence: ${evidence.length} item(s)`,
-    ...evidence.flatMap(({ ref, kind, title, start }: Data) => [`  ${ref} ${kind.replace('_', ' ')}: ${plain(title)}`, `     “${plain(start).slice(0, 150)}”`]),
+    ...evidence.flatMap(({ ref, kind, title, start }: Data) => [
+      `  ${ref} ${kind.replace('_', ' ')}: ${plain(title)}`,
+      `     “${plain(start).slice(0, 150)}”`,
+    ]),
     ...missing.map((what: string) => `  left out: ${plain(what)}`),
   ],
-  'model.answered': ({ role, model, rounds, usage }) => [`model ${model} answered (${role}, round ${rounds}, ${usage?.inputTokens ?? '?'} + ${usage?.outputTokens ?? '?'} tokens)`],
+  'model.answered': ({ role, model, rounds, usage }) => [
+    `model ${model} answered (${role}, round ${rounds}, ${usage?.inputTokens ?? '?'} + ${usage?.outputTokens ?? '?'} tokens)`,
+  ],
   'model.failed': ({ role, error, instead }) => [`model failed (${role}): ${plain(error)}; ${instead} instead`],
   'diagnosis.made': ({ mode, model, rootCause, confidence, inconclusive, citations = [], unknowns = [] }) => [
     `diagnosis (${mode === 'model' ? `model mode, ${model}` : 'runbook mode, no model asked'}; confidence ${confidence}${inconclusive ? '; inconclusive' : ''}):`,
@@ -34,7 +43,9 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'plan.made': ({ attempt, origin, actions = [], checks = [] }) => [
     `plan, attempt ${attempt}, from ${plain(origin)}:`,
-    ...actions.map(({ tool, arguments: args, target, risk }: Data) => `  ${tool} ${JSON.stringify(args)} on ${target} (${risk})`),
+    ...actions.map(
+      ({ tool, arguments: args, target, risk }: Data) => `  ${tool} ${JSON.stringify(args)} on ${target} (${risk})`,
+    ),
     ...checks.map((check: string) => `  check: ${plain(check)}`),
   ],
   'plan.none': ({ reason }) => [`no plan: ${plain(reason)}`],
@@ -45,24 +56,39 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ...spoke.map(({ rule, decision: said, why }: Data) => `  ${rule} says ${said}: ${plain(why)}`),
   ],
   'approval.requested': ({ card = [] }) => ['waits for a person:', ...card.map((line: string) => `  ${line}`)],
-  'approval.decided': ({ decision, via, reason, status }, actor) => [`${actor} ${decision === 'deny' ? 'denied' : 'approved'} via ${via}${reason ? `: ${plain(reason)}` : ''} (now ${status})`],
+  'approval.decided': ({ decision, via, reason, status }, actor) => [
+    `${actor} ${decision === 'deny' ? 'denied' : 'approved'} via ${via}${reason ? `: ${plain(reason)}` : ''} (now ${status})`,
+  ],
   'approval.expired': () => ['approval expired unanswered'],
   'approval.superseded': ({ because }) => [`approval no longer needed: ${plain(because)}`],
   'action.succeeded': ({ tool, target, result }) => [`ran ${tool} on ${target}: ${plain(JSON.stringify(result))}`],
   'action.failed': ({ tool, target, error }) => [`${tool} on ${target} failed: ${plain(error)}`],
-  'action.unknown': ({ tool, target, error }) => [`${tool} on ${target}: outcome unknown (${plain(error)}); looking, not repeating`],
+  'action.unknown': ({ tool, target, error }) => [
+    `${tool} on ${target}: outcome unknown (${plain(error)}); looking, not repeating`,
+  ],
   'action.refused': ({ tool, why }) => [`${tool} did not run: ${plain(why)}`],
-  'verification.started': ({ after }) => [`verifying (after ${after === 'action' ? 'the action' : after === 'person' ? 'a person’s word' : 'the alert resolved or the checks passed'})`],
-  'verification.passed': ({ checks = [], waitingFor }) => ['checks pass:', ...checks.map(showCheck), `  waiting for ${waitingFor}`],
+  'verification.started': ({ after }) => [
+    `verifying (after ${after === 'action' ? 'the action' : after === 'person' ? 'a person’s word' : 'the alert resolved or the checks passed'})`,
+  ],
+  'verification.passed': ({ checks = [], waitingFor }) => [
+    'checks pass:',
+    ...checks.map(showCheck),
+    `  waiting for ${waitingFor}`,
+  ],
   'verification.recovered': ({ checks = [] }) => ['verified healthy:', ...checks.map(showCheck)],
   'verification.unchanged': ({ checks = [] }) => ['not recovered:', ...checks.map(showCheck)],
   'verification.unconfirmed': ({ reason }) => [`unconfirmed: ${plain(reason)}`],
   'incident.remembered': () => ['remembered as a past incident'],
-  'incident.resolved': ({ attempts, seconds }, actor) => [`RESOLVED by ${actor} after ${attempts} attempt(s), ${seconds} s`],
+  'incident.resolved': ({ attempts, seconds }, actor) => [
+    `RESOLVED by ${actor} after ${attempts} attempt(s), ${seconds} s`,
+  ],
   'incident.escalated': ({ reason }) => [`ESCALATED to a person: ${plain(reason)}`],
   'incident.stopped': () => ['STOPPED by a person'],
   'stage.failed': ({ state, failures, error }) => [`stage ${state} failed (${failures}): ${plain(error)}`],
-  'delivery.refused': ({ problems = [] }) => ['part of a delivery was refused:', ...problems.map(({ field, message }: Data) => `  ${plain(`${field}: ${message}`)}`)],
+  'delivery.refused': ({ problems = [] }) => [
+    'part of a delivery was refused:',
+    ...problems.map(({ field, message }: Data) => `  ${plain(`${field}: ${message}`)}`),
+  ],
 };
 
 function showCheck({ check, passed, saw }: Data): string {
@@ -72,7 +98,9 @@ function showCheck({ check, passed, saw }: Data): string {
 /** Renders one event as lines for a terminal: time and story first, details indented below. Text from outside is made plain. */
 export function renderEvent(event: ShownEvent): string[] {
   const render = RENDERERS[event.type];
-  const [first = event.type, ...rest] = render ? render(event.data, plain(event.actor)) : [`${event.type} by ${plain(event.actor)}`];
+  const [first = event.type, ...rest] = render
+    ? render(event.data, plain(event.actor))
+    : [`${event.type} by ${plain(event.actor)}`];
   const indent = ' '.repeat(10);
   return [`${event.at.slice(11, 19)}  ${first}`, ...rest.map((line) => `${indent}${line.replace(/^ {2}/, '')}`)];
 }

@@ -1,3 +1,11 @@
 /** Files and environment become one frozen Config, or a list of every mistake. Never reads process.env by itself. */
 export { type Config, type ConfigSource, parseConfig, problemsOf } from './parse.ts';
-export { type AutonomyMode, type FileConfig, fileSchema, type ModelConfig, matchSchema, modeSchema, type ToolsetInstanceConfig } from './schema.ts';
+export {
+  type AutonomyMode,
+  type FileConfig,
+  fileSchema,
+  type ModelConfig,
+  matchSchema,
+  modeSchema,
+  type ToolsetInstanceConfig,
+} from './schema.ts';

@@ -43,7 +43,12 @@ export function parseConfig(source: ConfigSource): Config {
   }
   const logLevel = env.NIGHTSHIFT_LOG_LEVEL ?? 'info';
   if (!LOG_LEVELS.includes(logLevel)) {
-    problems.push({ field: 'NIGHTSHIFT_LOG_LEVEL', value: logLevel, message: 'is not a log level', fix: `use one of ${LOG_LEVELS.join(', ')}` });
+    problems.push({
+      field: 'NIGHTSHIFT_LOG_LEVEL',
+      value: logLevel,
+      message: 'is not a log level',
+      fix: `use one of ${LOG_LEVELS.join(', ')}`,
+    });
   }
   if (env.DATABASE_URL && !/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
     const message = 'does not start with postgres:// or postgresql://';
@@ -51,7 +56,11 @@ export function parseConfig(source: ConfigSource): Config {
   }
   if (problems.length > 0 || !parsed.success) {
     const where = source.file?.path ?? 'the environment';
-    throw new NightshiftError('invalid_config', `${problems.length} mistake(s) in ${where}:\n${describeProblems(problems)}`, { problems });
+    throw new NightshiftError(
+      'invalid_config',
+      `${problems.length} mistake(s) in ${where}:\n${describeProblems(problems)}`,
+      { problems },
+    );
   }
 
   const file = parsed.data;
@@ -84,14 +93,20 @@ function substitute(value: unknown, env: ConfigSource['env'], path: (string | nu
       const found = env[name];
       if (found === undefined) {
         const message = `the environment variable ${name} is not set`;
-        problems.push({ field: path.join('.'), message, fix: `export ${name} before you start, or write the value here` });
+        problems.push({
+          field: path.join('.'),
+          message,
+          fix: `export ${name} before you start, or write the value here`,
+        });
       }
       return found ?? '';
     });
   }
   if (Array.isArray(value)) return value.map((item, index) => substitute(item, env, [...path, index], problems));
   if (value !== null && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, substitute(item, env, [...path, key], problems)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, substitute(item, env, [...path, key], problems)]),
+    );
   }
   return value;
 }
@@ -101,9 +116,16 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly P
   return error.issues.flatMap((issue): Problem[] => {
     const path = [...prefix, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'is not a known setting', fix: 'remove it or correct its spelling' }));
+      return issue.keys.map((key) => ({
+        field: [...path, key].join('.'),
+        message: 'is not a known setting',
+        fix: 'remove it or correct its spelling',
+      }));
     }
-    const found = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
+    const found = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      input,
+    );
     const value = found === undefined ? undefined : JSON.stringify(found)?.slice(0, 80);
     return [{ field: path.join('.') || '(whole)', message: issue.message, ...(value === undefined ? {} : { value }) }];
   });
@@ -131,7 +153,13 @@ function modelsOf(declared: readonly ModelConfig[], env: ConfigSource['env']): M
   const models: ModelConfig[] = [];
   const from = (provider: ModelConfig['provider'], model: string | undefined, apiKey?: string, baseUrl?: string) => {
     if (!apiKey && !baseUrl) return;
-    models.push({ provider, model: model ?? DEFAULT_MODELS[provider], timeoutSeconds: 60, ...(apiKey ? { apiKey } : {}), ...(baseUrl ? { baseUrl } : {}) });
+    models.push({
+      provider,
+      model: model ?? DEFAULT_MODELS[provider],
+      timeoutSeconds: 60,
+      ...(apiKey ? { apiKey } : {}),
+      ...(baseUrl ? { baseUrl } : {}),
+    });
   };
   from('anthropic', env.ANTHROPIC_MODEL, env.ANTHROPIC_API_KEY, env.ANTHROPIC_BASE_URL);
   from('openai', env.OPENAI_MODEL, env.OPENAI_API_KEY, env.OPENAI_BASE_URL);

@@ -45,7 +45,12 @@ export class Database {
   async executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
     const trx = this.#current.getStore();
     if (!trx) return this.#backend.execute(text, values);
-    const result = await trx.executeQuery({ sql: text, parameters: values ?? [], query: { kind: 'RawNode', sqlFragments: [text], parameters: [] }, queryId: { queryId: 'queue' } });
+    const result = await trx.executeQuery({
+      sql: text,
+      parameters: values ?? [],
+      query: { kind: 'RawNode', sqlFragments: [text], parameters: [] },
+      queryId: { queryId: 'queue' },
+    });
     return { rows: result.rows };
   }
 

@@ -15,7 +15,10 @@ import type { Schema } from './schema.ts';
 export async function openEmbedded(dataDir: string | null): Promise<Database> {
   const unlock = dataDir === null ? () => {} : lockDataDir(dataDir);
   try {
-    const pglite = await PGlite.create({ ...(dataDir === null ? {} : { dataDir: join(dataDir, 'postgres') }), extensions: { vector } });
+    const pglite = await PGlite.create({
+      ...(dataDir === null ? {} : { dataDir: join(dataDir, 'postgres') }),
+      extensions: { vector },
+    });
     const kysely = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }) });
     await migrate(kysely);
     return new Database(kysely, {

@@ -25,7 +25,9 @@ async function readMigrations(): Promise<Record<string, Migration>> {
   const entries = files.map(async (file): Promise<[string, Migration]> => {
     const text = await readFile(join(DIRECTORY, file), 'utf8');
     // PGlite's extended protocol takes one statement at a time.
-    const statements = text.split(/;\s*\n(?:\s*\n|$)/).filter((statement) => statement.replace(/--.*$/gm, '').trim() !== '');
+    const statements = text
+      .split(/;\s*\n(?:\s*\n|$)/)
+      .filter((statement) => statement.replace(/--.*$/gm, '').trim() !== '');
     const up = async (db: Kysely<unknown>) => {
       for (const statement of statements) await sql.raw(statement).execute(db);
     };

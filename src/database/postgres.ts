@@ -12,7 +12,9 @@ const POOL_MAX = 10;
 // ids and counts stay far below 2^53, where a number is exact.
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+    oid === INT8 && format !== 'binary'
+      ? Number
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };
 
 /**
@@ -34,10 +36,14 @@ export async function openPostgres(url: string): Promise<Database> {
     const fix = /vector/.test(messageOf(cause))
       ? 'install pgvector on that server (package postgresql-NN-pgvector), or let a superuser run: create extension vector'
       : 'check that it runs, and the host, port, user and password in DATABASE_URL';
-    throw new NightshiftError('database_unavailable', `the database at ${host} does not answer as it should: ${messageOf(cause)}. Fix: ${fix}`, {
-      cause,
-      problems: [{ field: 'DATABASE_URL', value: host, message: messageOf(cause), fix }],
-    });
+    throw new NightshiftError(
+      'database_unavailable',
+      `the database at ${host} does not answer as it should: ${messageOf(cause)}. Fix: ${fix}`,
+      {
+        cause,
+        problems: [{ field: 'DATABASE_URL', value: host, message: messageOf(cause), fix }],
+      },
+    );
   }
   return new Database(kysely, {
     kind: 'postgres',

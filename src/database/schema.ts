@@ -50,7 +50,16 @@ export interface Schema {
   };
   event: { id: Generated<number>; incident_id: number | null; at: Timestamp; type: string; actor: string; data: Json };
   signal: { id: Generated<number>; incident_id: number; kind: string; by: string; at: Timestamp };
-  evidence: { incident_id: number; ref: string; cycle: number; kind: string; title: string; content: string; origin: Json; at: Timestamp };
+  evidence: {
+    incident_id: number;
+    ref: string;
+    cycle: number;
+    kind: string;
+    title: string;
+    content: string;
+    origin: Json;
+    at: Timestamp;
+  };
   journal: { incident_id: number; key: string; result: Json; duration_ms: number; at: Timestamp };
   action: {
     id: string;
@@ -75,7 +84,14 @@ export interface Schema {
     result: Json | null;
     created_at: Timestamp;
   };
-  intent: { action_id: string; target: string; sent_at: Timestamp; outcome: string | null; result: Json | null; finished_at: Date | null };
+  intent: {
+    action_id: string;
+    target: string;
+    sent_at: Timestamp;
+    outcome: string | null;
+    result: Json | null;
+    finished_at: Date | null;
+  };
   approval: {
     id: string;
     incident_id: number;
@@ -88,8 +104,22 @@ export interface Schema {
     created_at: Timestamp;
     decided_at: Date | null;
   };
-  approval_vote: { approval_id: string; principal: string; decision: string; reason: string; via: string; at: Timestamp };
-  token: { id: Generated<number>; name: string; role: string; sha256: string; created_at: Timestamp; revoked_at: Date | null };
+  approval_vote: {
+    approval_id: string;
+    principal: string;
+    decision: string;
+    reason: string;
+    via: string;
+    at: Timestamp;
+  };
+  token: {
+    id: Generated<number>;
+    name: string;
+    role: string;
+    sha256: string;
+    created_at: Timestamp;
+    revoked_at: Date | null;
+  };
   outbox: {
     id: Generated<number>;
     incident_id: number;

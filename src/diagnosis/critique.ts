@@ -5,13 +5,17 @@ import type { Evidence } from './store.ts';
  * Checks a diagnosis against its evidence without any model: every cited id must exist and every quote must occur in it.
  * Gives the problems, and the diagnosis without the citations that failed; one with none left is inconclusive.
  */
-export function critique(diagnosis: Diagnosis, evidence: readonly Evidence[]): { problems: string[]; diagnosis: Diagnosis } {
+export function critique(
+  diagnosis: Diagnosis,
+  evidence: readonly Evidence[],
+): { problems: string[]; diagnosis: Diagnosis } {
   const contents = new Map(evidence.map(({ ref, content }) => [ref, squeeze(content)]));
   const problems: string[] = [];
   const citations = diagnosis.citations.filter(({ evidence: ref, quote }) => {
     const content = contents.get(ref);
     if (content === undefined) problems.push(`citation of ${ref}: there is no such evidence`);
-    else if (!content.includes(squeeze(quote))) problems.push(`citation of ${ref}: the quote ${JSON.stringify(quote.slice(0, 80))} does not occur in it`);
+    else if (!content.includes(squeeze(quote)))
+      problems.push(`citation of ${ref}: the quote ${JSON.stringify(quote.slice(0, 80))} does not occur in it`);
     else return true;
     return false;
   });

@@ -16,7 +16,9 @@ const answerSchema = z.strictObject({
   root_cause: z.string().min(1).max(2000),
   confidence: z.enum(['high', 'medium', 'low']),
   citations: z.array(z.strictObject({ evidence: z.string(), quote: z.string().min(1).max(1000) })).max(20),
-  ruled_out: z.array(z.strictObject({ hypothesis: z.string(), why: z.string(), evidence: z.string().nullable() })).max(20),
+  ruled_out: z
+    .array(z.strictObject({ hypothesis: z.string(), why: z.string(), evidence: z.string().nullable() }))
+    .max(20),
   unknowns: z.array(z.string()).max(20),
   inconclusive: z.boolean(),
 });
@@ -52,19 +54,39 @@ async function askModel(work: Work, evidence: readonly Evidence[], models: Model
   try {
     for (let round = 1; round <= ROUNDS_MAX; round += 1) {
       const answer = await work.journal(`model ${round}`, () =>
-        models.ask({ role: 'diagnose', system: prompt.text, messages, output, maxTokens: ANSWER_TOKENS_MAX, signal: work.abort }),
+        models.ask({
+          role: 'diagnose',
+          system: prompt.text,
+          messages,
+          output,
+          maxTokens: ANSWER_TOKENS_MAX,
+          signal: work.abort,
+        }),
       );
       model = `${answer.provider}/${answer.model}`;
       const parsed = answerSchema.safeParse(answer.json);
-      const checked = parsed.success ? critique(toDiagnosis(parsed.data, model), evidence) : { problems: [z.prettifyError(parsed.error)], diagnosis: null };
+      const checked = parsed.success
+        ? critique(toDiagnosis(parsed.data, model), evidence)
+        : { problems: [z.prettifyError(parsed.error)], diagnosis: null };
       problems = checked.problems;
       const last = round === ROUNDS_MAX;
       if (problems.length === 0 || (last && checked.diagnosis)) {
-        const data = { role: 'diagnose', model, prompt: prompt.sha256, rounds: round, dropped: problems, usage: answer.usage, failedOver: answer.failedOver };
+        const data = {
+          role: 'diagnose',
+          model,
+          prompt: prompt.sha256,
+          rounds: round,
+          dropped: problems,
+          usage: answer.usage,
+          failedOver: answer.failedOver,
+        };
         return { diagnosis: checked.diagnosis, events: [{ type: 'model.answered', actor: 'nightshift', data }] };
       }
       messages.push({ role: 'assistant', content: answer.text || JSON.stringify(answer.json) });
-      messages.push({ role: 'user', content: `That answer cannot be used:\n${problems.join('\n')}\nAnswer again, corrected.` });
+      messages.push({
+        role: 'user',
+        content: `That answer cannot be used:\n${problems.join('\n')}\nAnswer again, corrected.`,
+      });
     }
     throw new NightshiftError('llm_failed', `${model} gave no usable diagnosis: ${problems.join('; ')}`);
   } catch (error) {
@@ -76,14 +98,24 @@ async function askModel(work: Work, evidence: readonly Evidence[], models: Model
 
 function toDiagnosis(answer: z.infer<typeof answerSchema>, model: string): Diagnosis {
   const { root_cause: rootCause, ruled_out, ...same } = answer;
-  return { mode: 'model', model, rootCause, ruledOut: ruled_out.map(({ hypothesis, why }) => ({ hypothesis, why })), ...same };
+  return {
+    mode: 'model',
+    model,
+    rootCause,
+    ruledOut: ruled_out.map(({ hypothesis, why }) => ({ hypothesis, why })),
+    ...same,
+  };
 }
 
 /** Writes the alerts and the evidence for a model, every untrusted text inside a fence that its own content cannot close. */
 export function describeCase(alerts: readonly Alert[], evidence: readonly Evidence[]): string {
   const fence = (tag: string, content: string) => `<${tag}>\n${content.replaceAll('<', '‹')}\n</${tag.split(' ')[0]}>`;
-  const shown = alerts.map(({ status, labels, annotations, startsAt }) => JSON.stringify({ status, startsAt, labels, annotations }));
-  const items = evidence.map(({ ref, kind, title, content }) => fence(`evidence id="${ref}" kind="${kind}" title=${JSON.stringify(title.replace(/[<>]/g, ''))}`, content));
+  const shown = alerts.map(({ status, labels, annotations, startsAt }) =>
+    JSON.stringify({ status, startsAt, labels, annotations }),
+  );
+  const items = evidence.map(({ ref, kind, title, content }) =>
+    fence(`evidence id="${ref}" kind="${kind}" title=${JSON.stringify(title.replace(/[<>]/g, ''))}`, content),
+  );
   return [fence('alerts', shown.join('\n')), ...items].join('\n\n');
 }
 
@@ -100,7 +132,13 @@ export function fromRunbook(evidence: readonly Evidence[], missing: readonly str
     citations: [...(runbook ? [cite(runbook)] : []), ...(past ? [cite(past)] : []), ...looks.map(cite)],
   };
   if (!runbook) {
-    return { ...base, rootCause: 'Unknown: no runbook fits this alert.', confidence: 'low', inconclusive: true, unknowns: ['what is the matter: no runbook fits, and no model is asked', ...missing] };
+    return {
+      ...base,
+      rootCause: 'Unknown: no runbook fits this alert.',
+      confidence: 'low',
+      inconclusive: true,
+      unknowns: ['what is the matter: no runbook fits, and no model is asked', ...missing],
+    };
   }
   const matched = (runbook.origin.why as { matched?: boolean } | undefined)?.matched === true;
   return {
@@ -108,7 +146,12 @@ export function fromRunbook(evidence: readonly Evidence[], missing: readonly str
     rootCause: `As the runbook ${runbook.title} describes: ${firstSentence(runbook.content)}`,
     confidence: matched ? 'medium' : 'low',
     inconclusive: !matched,
-    unknowns: [...(matched ? [] : ['whether this runbook is the right one: it was found by its words, and declares no match for this alert']), ...missing],
+    unknowns: [
+      ...(matched
+        ? []
+        : ['whether this runbook is the right one: it was found by its words, and declares no match for this alert']),
+      ...missing,
+    ],
   };
 }
 

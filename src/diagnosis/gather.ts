@@ -48,9 +48,17 @@ export function createGather(dependencies: GatherDependencies): Stage {
       ),
     );
     const before = (await evidenceOf(db, incident.id)).length;
-    const evidence = results.flatMap(({ found }) => found).map((found, index): Evidence => ({ ref: `E${before + index + 1}`, ...found }));
+    const evidence = results
+      .flatMap(({ found }) => found)
+      .map((found, index): Evidence => ({ ref: `E${before + index + 1}`, ...found }));
     const missing = results.flatMap((result) => result.missing ?? []);
-    const shown = evidence.map(({ ref, kind, title, content, origin }) => ({ ref, kind, title, origin, start: content.slice(0, 240) }));
+    const shown = evidence.map(({ ref, kind, title, content, origin }) => ({
+      ref,
+      kind,
+      title,
+      origin,
+      start: content.slice(0, 240),
+    }));
     return {
       state: 'investigated',
       context: { lateEvidence: missing },
@@ -60,7 +68,10 @@ export function createGather(dependencies: GatherDependencies): Stage {
   };
 }
 
-async function gatherersFor({ incident, alerts }: Work, { db, catalogue, look, embedder }: GatherDependencies): Promise<Gatherer[]> {
+async function gatherersFor(
+  { incident, alerts }: Work,
+  { db, catalogue, look, embedder }: GatherDependencies,
+): Promise<Gatherer[]> {
   const labels = commonLabels(alerts.map((alert) => alert.labels));
   const annotations = alerts[0]?.annotations ?? {};
   const query = { labels, annotations, embedder };
@@ -79,7 +90,11 @@ async function gatherersFor({ incident, alerts }: Work, { db, catalogue, look, e
   const pastIncidents: Gatherer = {
     name: 'past incidents',
     gather: async () => {
-      const found = await retrievePastIncidents(db, { ...query, limit: PAST_INCIDENTS_MAX, excludeIncidentId: incident.id });
+      const found = await retrievePastIncidents(db, {
+        ...query,
+        limit: PAST_INCIDENTS_MAX,
+        excludeIncidentId: incident.id,
+      });
       return found.map(({ incidentId, title, summary, remedies, closedAt, score }) => ({
         kind: 'past_incident',
         title: `${incidentName(incidentId)} ${title}`,
@@ -89,7 +104,11 @@ async function gatherersFor({ incident, alerts }: Work, { db, catalogue, look, e
     },
   };
   const looks = await callsWorthMaking(db, catalogue, alerts.slice(0, ALERTS_LOOKED_AT_MAX));
-  return [runbooks, pastIncidents, ...looks.map((call): Gatherer => ({ name: nameOf(call), gather: (abort) => lookAt(call, look, abort) }))];
+  return [
+    runbooks,
+    pastIncidents,
+    ...looks.map((call): Gatherer => ({ name: nameOf(call), gather: (abort) => lookAt(call, look, abort) })),
+  ];
 }
 
 /** Looks that any matching instance can answer, and those that the matching runbooks verify with. */
@@ -99,11 +118,18 @@ async function callsWorthMaking(db: Database, catalogue: Catalogue, alerts: read
   for (const { labels } of alerts) {
     const generic = [
       catalogue.resolve('supervisor.status', labels.process ? { process: labels.process } : {}, labels),
-      catalogue.resolve('prometheus.alerts', labels.alertname ? { labels: { alertname: labels.alertname } } : {}, labels),
+      catalogue.resolve(
+        'prometheus.alerts',
+        labels.alertname ? { labels: { alertname: labels.alertname } } : {},
+        labels,
+      ),
     ];
     for (const resolution of generic) if (resolution.ok) add(resolution.call);
   }
-  const runbooks = await matchingRunbooks(db, alerts.map((alert) => alert.labels));
+  const runbooks = await matchingRunbooks(
+    db,
+    alerts.map((alert) => alert.labels),
+  );
   for (const runbook of runbooks) for (const { call } of bindChecks(runbook, alerts, catalogue).checks) add(call);
   return [...calls.values()];
 }
@@ -119,7 +145,11 @@ async function lookAt(call: Call, look: Look, abort: AbortSignal): Promise<Found
   return [{ kind: 'tool', title: nameOf(call), content: content.slice(0, CONTENT_MAX), origin }];
 }
 
-async function withDeadline<T>(run: (abort: AbortSignal) => Promise<T>, seconds: number, abort: AbortSignal): Promise<T> {
+async function withDeadline<T>(
+  run: (abort: AbortSignal) => Promise<T>,
+  seconds: number,
+  abort: AbortSignal,
+): Promise<T> {
   const deadline = AbortSignal.timeout(seconds * 1000);
   const late = new Promise<never>((_, reject) => {
     deadline.addEventListener('abort', () => reject(new Error(`no answer within ${seconds} s`)), { once: true });

@@ -13,11 +13,26 @@ export interface Evidence {
 }
 
 /** Stores evidence of one cycle of an incident. */
-export async function addEvidence(db: Database, incidentId: number, cycle: number, evidence: readonly Evidence[]): Promise<void> {
+export async function addEvidence(
+  db: Database,
+  incidentId: number,
+  cycle: number,
+  evidence: readonly Evidence[],
+): Promise<void> {
   if (evidence.length === 0) return;
   await db.q
     .insertInto('evidence')
-    .values(evidence.map(({ ref, kind, title, content, origin }) => ({ incident_id: incidentId, ref, cycle, kind, title, content, origin: json(origin) })))
+    .values(
+      evidence.map(({ ref, kind, title, content, origin }) => ({
+        incident_id: incidentId,
+        ref,
+        cycle,
+        kind,
+        title,
+        content,
+        origin: json(origin),
+      })),
+    )
     .execute();
 }
 
@@ -27,6 +42,12 @@ export async function evidenceOf(db: Database, incidentId: number, cycle?: numbe
   if (cycle !== undefined) query = query.where('cycle', '=', cycle);
   const rows = await query.execute();
   return rows
-    .map(({ ref, kind, title, content, origin }) => ({ ref, kind: kind as Evidence['kind'], title, content, origin: origin as Record<string, unknown> }))
+    .map(({ ref, kind, title, content, origin }) => ({
+      ref,
+      kind: kind as Evidence['kind'],
+      title,
+      content,
+      origin: origin as Record<string, unknown>,
+    }))
     .sort((a, b) => Number(a.ref.slice(1)) - Number(b.ref.slice(1)));
 }

@@ -1,6 +1,6 @@
 import { commonLabels, type Labels } from '../alert/index.ts';
-import { type AutonomyMode, type Config } from '../config/index.ts';
-import { type Stage, isFiring } from '../incident/index.ts';
+import type { AutonomyMode, Config } from '../config/index.ts';
+import { isFiring, type Stage } from '../incident/index.ts';
 import { modeFor, type PolicyRule } from '../policy/index.ts';
 
 export const SPECIALISTS = ['kubernetes', 'database', 'cache', 'host', 'network', 'application', 'general'] as const;
@@ -22,7 +22,13 @@ export function specialistFor(labels: Labels): Specialist {
 }
 
 /** Makes the first stage: what the incident is about, how grave it is, and how much Nightshift may do here by itself. */
-export function createTriage({ config, autonomy }: { config: Pick<Config, 'mode'>; autonomy: readonly { matchers: PolicyRule['matchers']; mode: AutonomyMode }[] }): Stage {
+export function createTriage({
+  config,
+  autonomy,
+}: {
+  config: Pick<Config, 'mode'>;
+  autonomy: readonly { matchers: PolicyRule['matchers']; mode: AutonomyMode }[];
+}): Stage {
   return async ({ incident, alerts }) => {
     const labels = commonLabels(alerts.map((alert) => alert.labels));
     const data = {

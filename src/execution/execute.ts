@@ -21,10 +21,13 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   const { db, client, mint, failpoint } = dependencies;
   return async (work) => {
     const { incident, alerts } = work;
-    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(({ attempt }) => attempt === incident.context.attempt);
+    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
+      ({ attempt }) => attempt === incident.context.attempt,
+    );
     const action = plan.find(({ status }) => status === 'allowed' || status === 'approved' || status === 'running');
     if (!action) return { state: 'planned' };
-    if (await intentOf(db, action.id)) return land(action, plan, { outcome: 'unknown', error: 'Nightshift stopped while this ran' });
+    if (await intentOf(db, action.id))
+      return land(action, plan, { outcome: 'unknown', error: 'Nightshift stopped while this ran' });
     if (!isFiring(alerts)) return { ...beginVerification('alert'), write: () => cancelLeft(plan) };
 
     const cleared = await recheck(action, work);
@@ -36,7 +39,11 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       await setAction(db, action.id, { status: 'running' });
     });
     failpoint('execute.before-send');
-    const clearance = mint.clear(cleared.call, { incident: incidentName(incident.id), action: action.id, grantor: cleared.grantor }, new Date());
+    const clearance = mint.clear(
+      cleared.call,
+      { incident: incidentName(incident.id), action: action.id, grantor: cleared.grantor },
+      new Date(),
+    );
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
     const result = await client.call(cleared.call, { clearance, signal: new AbortController().signal });
     failpoint('execute.after-send');
@@ -44,21 +51,46 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   };
 
   /** Checks again, as things stand now: policy, target, tool, and for an asked action the very approval. */
-  async function recheck(action: Action, { alerts }: Work): Promise<{ call: Call; grantor: string } | { refusal: Outcome }> {
+  async function recheck(
+    action: Action,
+    { alerts }: Work,
+  ): Promise<{ call: Call; grantor: string } | { refusal: Outcome }> {
     const { call, verdict } = await judgeAction(action, alerts, dependencies);
     const changed = (why: string): { refusal: Outcome } => {
-      const event: NewEvent = { type: 'action.refused', actor: 'nightshift', data: { action: action.id, tool: action.tool, why, spoke: verdict.spoke } };
+      const event: NewEvent = {
+        type: 'action.refused',
+        actor: 'nightshift',
+        data: { action: action.id, tool: action.tool, why, spoke: verdict.spoke },
+      };
       const escalation = { reason: `${action.tool} was cleared but did not run: ${why}`, at: new Date().toISOString() };
-      return { refusal: { state: 'escalated', context: { escalation }, events: [event], write: () => setAction(db, action.id, { status: 'cancelled' }) } };
+      return {
+        refusal: {
+          state: 'escalated',
+          context: { escalation },
+          events: [event],
+          write: () => setAction(db, action.id, { status: 'cancelled' }),
+        },
+      };
     };
-    if (!call || verdict.decision === 'deny') return changed(verdict.spoke.find(({ decision }) => decision === 'deny')?.why ?? 'the policy denies it now');
-    if (verdict.decision === 'allow') return { call, grantor: `policy ${verdict.spoke.filter(({ decision }) => decision === 'allow').map(({ rule }) => rule).join(', ')}` };
+    if (!call || verdict.decision === 'deny')
+      return changed(verdict.spoke.find(({ decision }) => decision === 'deny')?.why ?? 'the policy denies it now');
+    if (verdict.decision === 'allow')
+      return {
+        call,
+        grantor: `policy ${verdict.spoke
+          .filter(({ decision }) => decision === 'allow')
+          .map(({ rule }) => rule)
+          .join(', ')}`,
+      };
     const approval = await approvalOf(db, action.id);
-    if (action.status !== 'approved' || approval?.status !== 'approved' || !approval.decidedAt) return changed('it needs an approval now');
+    if (action.status !== 'approved' || approval?.status !== 'approved' || !approval.decidedAt)
+      return changed('it needs an approval now');
     const yes = new Set(approval.votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal));
     if (yes.size < verdict.approvals) return changed(`it needs ${verdict.approvals} approvals now`);
     const { subject } = approval;
-    const same = digestOf(subject) === approval.digest && digestOf({ ...subject, ...boundTo(call, dependencies.policy.sha256), action: action.id }) === approval.digest;
+    const same =
+      digestOf(subject) === approval.digest &&
+      digestOf({ ...subject, ...boundTo(call, dependencies.policy.sha256), action: action.id }) === approval.digest;
     if (!same) return changed('something that the approval is bound to has changed');
     const ageSeconds = (Date.now() - approval.decidedAt.getTime()) / 1000;
     if (ageSeconds > dependencies.config.approval.ttlSeconds) return changed('its approval is too old');
@@ -67,8 +99,14 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
 
   function land(action: Action, plan: readonly Action[], result: CallResult): Outcome {
     const said = result.outcome === 'succeeded' ? { result: result.result } : { error: result.error };
-    const event: NewEvent = { type: `action.${result.outcome}`, actor: 'nightshift', data: { action: action.id, tool: action.tool, target: action.target, arguments: action.arguments, ...said } };
-    const more = result.outcome === 'succeeded' && plan.some(({ status, ordinal }) => status === 'proposed' && ordinal > action.ordinal);
+    const event: NewEvent = {
+      type: `action.${result.outcome}`,
+      actor: 'nightshift',
+      data: { action: action.id, tool: action.tool, target: action.target, arguments: action.arguments, ...said },
+    };
+    const more =
+      result.outcome === 'succeeded' &&
+      plan.some(({ status, ordinal }) => status === 'proposed' && ordinal > action.ordinal);
     const write = async () => {
       await finishIntent(db, action.id, result.outcome, json(said));
       await setAction(db, action.id, { status: result.outcome, result: said });
@@ -83,11 +121,18 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       checksPassedAt: null,
       closedBy: null,
     };
-    return { state: 'verifying', context: { verification }, events: [event, { type: 'verification.started', actor: 'nightshift', data: { after: 'action' } }], write };
+    return {
+      state: 'verifying',
+      context: { verification },
+      events: [event, { type: 'verification.started', actor: 'nightshift', data: { after: 'action' } }],
+      write,
+    };
   }
 
   async function cancelLeft(plan: readonly Action[]): Promise<void> {
-    for (const { id, status } of plan) if (status === 'proposed' || status === 'allowed' || status === 'approved') await setAction(db, id, { status: 'cancelled' });
+    for (const { id, status } of plan)
+      if (status === 'proposed' || status === 'allowed' || status === 'approved')
+        await setAction(db, id, { status: 'cancelled' });
   }
 }
 

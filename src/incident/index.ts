@@ -1,8 +1,8 @@
 /** What an incident is: its states, its timeline, its durable working state, and which alerts belong to it. Decides nothing and calls nobody. */
 export { correlationKey, describeKey } from './correlate.ts';
 export {
-  CLOSED_STATES,
   type Check,
+  CLOSED_STATES,
   type Context,
   checkSchema,
   contextSchema,
@@ -17,7 +17,16 @@ export {
   TRANSITIONS,
 } from './incident.ts';
 export { createJournal } from './journal.ts';
-export { isFiring, type Journal, type Message, type NewEvent, type Outcome, type Signal, type Stage, type Work } from './stage.ts';
+export {
+  isFiring,
+  type Journal,
+  type Message,
+  type NewEvent,
+  type Outcome,
+  type Signal,
+  type Stage,
+  type Work,
+} from './stage.ts';
 export {
   addEvents,
   addMessages,

@@ -10,12 +10,26 @@ export function createJournal(db: Database, incident: Incident): Journal {
   const prefix = `${incident.cycle}/${incident.context.attempt}/${incident.state}`;
   return async <T>(key: string, run: () => Promise<T>): Promise<T> => {
     const full = `${prefix}/${key}`;
-    const stored = await db.q.selectFrom('journal').select('result').where('incident_id', '=', incident.id).where('key', '=', full).executeTakeFirst();
+    const stored = await db.q
+      .selectFrom('journal')
+      .select('result')
+      .where('incident_id', '=', incident.id)
+      .where('key', '=', full)
+      .executeTakeFirst();
     if (stored) return stored.result as T;
     const started = performance.now();
     const result = await run();
-    const row = { incident_id: incident.id, key: full, result: json(result), duration_ms: Math.round(performance.now() - started) };
-    await db.q.insertInto('journal').values(row).onConflict((conflict) => conflict.doNothing()).execute();
+    const row = {
+      incident_id: incident.id,
+      key: full,
+      result: json(result),
+      duration_ms: Math.round(performance.now() - started),
+    };
+    await db.q
+      .insertInto('journal')
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
     return result;
   };
 }

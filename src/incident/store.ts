@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import { type Alert, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { type Context, contextSchema, type Incident, incidentName, isClosed, type State, STATES } from './incident.ts';
+import { type Context, contextSchema, type Incident, incidentName, isClosed, STATES, type State } from './incident.ts';
 import type { Message, NewEvent, Signal } from './stage.ts';
 
 export interface StoredEvent extends NewEvent {
@@ -14,12 +14,19 @@ export interface StoredEvent extends NewEvent {
 /** Loads an incident. @throws NightshiftError `not_found` naming it. */
 export async function loadIncident(db: Database, id: number): Promise<Incident> {
   const row = await db.q.selectFrom('incident').selectAll().where('id', '=', id).executeTakeFirst();
-  if (!row) throw new NightshiftError('not_found', `there is no incident ${incidentName(id)}. Fix: list them with: nightshift incidents`);
+  if (!row)
+    throw new NightshiftError(
+      'not_found',
+      `there is no incident ${incidentName(id)}. Fix: list them with: nightshift incidents`,
+    );
   return toIncident(row);
 }
 
 /** Lists incidents, the newest first, at most `limit`, optionally only those in the given states. */
-export async function listIncidents(db: Database, options: { states?: readonly State[]; limit: number }): Promise<Incident[]> {
+export async function listIncidents(
+  db: Database,
+  options: { states?: readonly State[]; limit: number },
+): Promise<Incident[]> {
   let query = db.q.selectFrom('incident').selectAll().orderBy('id', 'desc').limit(options.limit);
   if (options.states) query = query.where('state', 'in', options.states);
   return (await query.execute()).map(toIncident);
@@ -27,7 +34,11 @@ export async function listIncidents(db: Database, options: { states?: readonly S
 
 /** Counts incidents in each state. */
 export async function countIncidents(db: Database): Promise<Record<State, number>> {
-  const rows = await db.q.selectFrom('incident').select(['state', db.q.fn.countAll<number>().as('n')]).groupBy('state').execute();
+  const rows = await db.q
+    .selectFrom('incident')
+    .select(['state', db.q.fn.countAll<number>().as('n')])
+    .groupBy('state')
+    .execute();
   const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>;
   for (const { state, n } of rows) counts[state as State] = Number(n);
   return counts;
@@ -80,7 +91,12 @@ export async function alertsOf(db: Database, incidentId: number): Promise<Alert[
 
 /** Gives the words said to an incident that no stage has heard yet. */
 export async function signalsOf(db: Database, incidentId: number): Promise<Signal[]> {
-  const rows = await db.q.selectFrom('signal').select(['id', 'kind', 'by']).where('incident_id', '=', incidentId).orderBy('id').execute();
+  const rows = await db.q
+    .selectFrom('signal')
+    .select(['id', 'kind', 'by'])
+    .where('incident_id', '=', incidentId)
+    .orderBy('id')
+    .execute();
   return rows.map((row) => ({ id: row.id, kind: row.kind as Signal['kind'], by: row.by }));
 }
 
@@ -92,7 +108,14 @@ export async function addSignal(db: Database, incidentId: number, kind: Signal['
 /** Drops the words that a stage has heard. */
 export async function dropSignals(db: Database, signals: readonly Signal[]): Promise<void> {
   if (signals.length === 0) return;
-  await db.q.deleteFrom('signal').where('id', 'in', signals.map(({ id }) => id)).execute();
+  await db.q
+    .deleteFrom('signal')
+    .where(
+      'id',
+      'in',
+      signals.map(({ id }) => id),
+    )
+    .execute();
 }
 
 /** Appends to the timeline, which is also the audit; nothing in it is ever changed. */
@@ -114,7 +137,12 @@ export async function addMessages(db: Database, incidentId: number, messages: re
 }
 
 /** Reads the timeline after an event id, oldest first, of one incident or of all (null), at most `limit`. */
-export async function eventsAfter(db: Database, incidentId: number | null, after: number, limit: number): Promise<StoredEvent[]> {
+export async function eventsAfter(
+  db: Database,
+  incidentId: number | null,
+  after: number,
+  limit: number,
+): Promise<StoredEvent[]> {
   let query = db.q.selectFrom('event').selectAll().where('id', '>', after).orderBy('id').limit(limit);
   if (incidentId !== null) query = query.where('incident_id', '=', incidentId);
   const rows = await query.execute();

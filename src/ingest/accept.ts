@@ -4,7 +4,15 @@ import { type Alert, titleOf } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import type { Problem } from '../errors.ts';
-import { addEvents, addSignal, correlationKey, describeKey, isClosed, type NewEvent, type State } from '../incident/index.ts';
+import {
+  addEvents,
+  addSignal,
+  correlationKey,
+  describeKey,
+  isClosed,
+  type NewEvent,
+  type State,
+} from '../incident/index.ts';
 import { newTraceId } from '../telemetry/index.ts';
 
 /** A firing sent again within this time of closing was under way already. */
@@ -34,7 +42,12 @@ export interface Accepted {
  * Commits one delivery: its alerts, the incidents that they open or touch, the timeline and the wake-ups, in one transaction.
  * A repeat of a known alert is counted and changes nothing else, however often it is sent.
  */
-export async function acceptDelivery(db: Database, delivery: Delivery, config: Pick<Config, 'correlation'>, wake: Wake): Promise<Accepted> {
+export async function acceptDelivery(
+  db: Database,
+  delivery: Delivery,
+  config: Pick<Config, 'correlation'>,
+  wake: Wake,
+): Promise<Accepted> {
   return db.transaction(async () => {
     await recordDelivery(db, delivery);
     const opened: number[] = [];
@@ -45,7 +58,11 @@ export async function acceptDelivery(db: Database, delivery: Delivery, config: P
     for (const [key, alerts] of [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))) {
       await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(db.q);
       for (const alert of alerts) {
-        const result = await acceptAlert(db, alert, { key, sender: delivery.sender, reopenWithinSeconds: config.correlation.reopenWithinSeconds });
+        const result = await acceptAlert(db, alert, {
+          key,
+          sender: delivery.sender,
+          reopenWithinSeconds: config.correlation.reopenWithinSeconds,
+        });
         if (result === 'repeat') repeated += 1;
         else {
           if (result.opened) opened.push(result.incidentId);
@@ -74,7 +91,12 @@ export async function recordDelivery(db: Database, delivery: Delivery): Promise<
     })
     .execute();
   if (!refused) return;
-  const data = { source: delivery.source, sender: delivery.sender, accepted: delivery.alerts.length, problems: delivery.problems };
+  const data = {
+    source: delivery.source,
+    sender: delivery.sender,
+    accepted: delivery.alerts.length,
+    problems: delivery.problems,
+  };
   await addEvents(db, null, [{ type: 'delivery.refused', actor: delivery.source, data }]);
 }
 
@@ -96,13 +118,23 @@ async function acceptAlert(db: Database, alert: Alert, placement: Placement): Pr
     .forUpdate()
     .executeTakeFirst();
   if (known && known.status === alert.status && !(await firesOnAfterClosing(db, alert, known.incident_id))) {
-    await db.q.updateTable('alert').set({ received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` }).where('id', '=', known.id).execute();
+    await db.q
+      .updateTable('alert')
+      .set({ received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` })
+      .where('id', '=', known.id)
+      .execute();
     return 'repeat';
   }
   if (alert.status === 'resolved') return acceptResolved(db, alert, known, placement);
   const { incidentId, opened, reopens } = await findOrOpen(db, alert, placement);
   await storeAlert(db, alert, incidentId, known?.id);
-  const data = { fingerprint: alert.fingerprint, startsAt: alert.startsAt, labels: alert.labels, annotations: alert.annotations, sender: placement.sender };
+  const data = {
+    fingerprint: alert.fingerprint,
+    startsAt: alert.startsAt,
+    labels: alert.labels,
+    annotations: alert.annotations,
+    sender: placement.sender,
+  };
   await addEvents(db, incidentId, [{ type: 'alert.firing', actor: alert.source, data }]);
   if (reopens) await addSignal(db, incidentId, 'fired', alert.source);
   return { incidentId, opened, wake: true };
@@ -111,12 +143,25 @@ async function acceptAlert(db: Database, alert: Alert, placement: Placement): Pr
 /** An incident may close on the word of Prometheus before Alertmanager says `resolved`; only a firing that goes on after that counts. */
 async function firesOnAfterClosing(db: Database, alert: Alert, incidentId: number | null): Promise<boolean> {
   if (alert.status !== 'firing' || incidentId === null) return false;
-  const incident = await db.q.selectFrom('incident').select(['state', 'closed_at']).where('id', '=', incidentId).executeTakeFirst();
-  return incident?.state === 'resolved' && incident.closed_at !== null && Date.now() - incident.closed_at.getTime() > STALE_FIRING_MS;
+  const incident = await db.q
+    .selectFrom('incident')
+    .select(['state', 'closed_at'])
+    .where('id', '=', incidentId)
+    .executeTakeFirst();
+  return (
+    incident?.state === 'resolved' &&
+    incident.closed_at !== null &&
+    Date.now() - incident.closed_at.getTime() > STALE_FIRING_MS
+  );
 }
 
 /** A resolved alert only ever concerns the firing one with the same fingerprint and start; it starts nothing by itself. */
-async function acceptResolved(db: Database, alert: Alert, known: { id: number; incident_id: number | null } | undefined, placement: Placement): Promise<Placed> {
+async function acceptResolved(
+  db: Database,
+  alert: Alert,
+  known: { id: number; incident_id: number | null } | undefined,
+  placement: Placement,
+): Promise<Placed> {
   await storeAlert(db, alert, known?.incident_id ?? null, known?.id);
   if (!known?.incident_id) return 'repeat';
   const data = { fingerprint: alert.fingerprint, startsAt: alert.startsAt, sender: placement.sender };
@@ -125,23 +170,56 @@ async function acceptResolved(db: Database, alert: Alert, known: { id: number; i
   return { incidentId: known.incident_id, opened: false, wake: true };
 }
 
-async function storeAlert(db: Database, alert: Alert, incidentId: number | null, knownId: number | undefined): Promise<void> {
-  const said = { status: alert.status, ends_at: alert.endsAt, incident_id: incidentId, labels: json(alert.labels), annotations: json(alert.annotations) };
+async function storeAlert(
+  db: Database,
+  alert: Alert,
+  incidentId: number | null,
+  knownId: number | undefined,
+): Promise<void> {
+  const said = {
+    status: alert.status,
+    ends_at: alert.endsAt,
+    incident_id: incidentId,
+    labels: json(alert.labels),
+    annotations: json(alert.annotations),
+  };
   if (knownId === undefined) {
     const { source, fingerprint } = alert;
-    await db.q.insertInto('alert').values({ ...said, source, fingerprint, generator_url: alert.generatorUrl, starts_at: alert.startsAt }).execute();
+    await db.q
+      .insertInto('alert')
+      .values({ ...said, source, fingerprint, generator_url: alert.generatorUrl, starts_at: alert.startsAt })
+      .execute();
     return;
   }
   const seen = { received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` };
-  await db.q.updateTable('alert').set({ ...said, ...seen }).where('id', '=', knownId).execute();
+  await db.q
+    .updateTable('alert')
+    .set({ ...said, ...seen })
+    .where('id', '=', knownId)
+    .execute();
 }
 
-async function findOrOpen(db: Database, alert: Alert, { key, reopenWithinSeconds }: Placement): Promise<{ incidentId: number; opened: boolean; reopens: boolean }> {
-  const latest = await db.q.selectFrom('incident').select(['id', 'state', 'closed_at']).where('correlation_key', '=', key).orderBy('id', 'desc').limit(1).executeTakeFirst();
+async function findOrOpen(
+  db: Database,
+  alert: Alert,
+  { key, reopenWithinSeconds }: Placement,
+): Promise<{ incidentId: number; opened: boolean; reopens: boolean }> {
+  const latest = await db.q
+    .selectFrom('incident')
+    .select(['id', 'state', 'closed_at'])
+    .where('correlation_key', '=', key)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   if (latest && !isClosed(latest.state as State)) return { incidentId: latest.id, opened: false, reopens: false };
   if (latest?.state === 'resolved') {
     // Already told to open again counts as open, however long ago it closed.
-    const told = await db.q.selectFrom('signal').select('id').where('incident_id', '=', latest.id).where('kind', '=', 'fired').executeTakeFirst();
+    const told = await db.q
+      .selectFrom('signal')
+      .select('id')
+      .where('incident_id', '=', latest.id)
+      .where('kind', '=', 'fired')
+      .executeTakeFirst();
     const recent = latest.closed_at !== null && Date.now() - latest.closed_at.getTime() <= reopenWithinSeconds * 1000;
     if (told || recent) return { incidentId: latest.id, opened: false, reopens: true };
   }
@@ -159,7 +237,11 @@ async function findOrOpen(db: Database, alert: Alert, { key, reopenWithinSeconds
     })
     .returning('id')
     .executeTakeFirstOrThrow();
-  const event: NewEvent = { type: 'incident.opened', actor: 'nightshift', data: { title: titleOf(alert), because: describeKey(key), traceId } };
+  const event: NewEvent = {
+    type: 'incident.opened',
+    actor: 'nightshift',
+    data: { title: titleOf(alert), because: describeKey(key), traceId },
+  };
   await addEvents(db, id, [event]);
   return { incidentId: id, opened: true, reopens: false };
 }

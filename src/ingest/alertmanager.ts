@@ -19,7 +19,9 @@ const time = z.iso.datetime({ offset: true });
 // Loose: a later Alertmanager may say more than we know.
 const alertSchema = z.looseObject({
   status: z.enum(['firing', 'resolved']),
-  labels: text(LABEL_LENGTH_MAX).refine((labels) => Object.keys(labels).length > 0, 'has no labels, so nothing tells what it is about').refine((labels) => Object.keys(labels).length <= LABELS_MAX, `has more than ${LABELS_MAX} labels`),
+  labels: text(LABEL_LENGTH_MAX)
+    .refine((labels) => Object.keys(labels).length > 0, 'has no labels, so nothing tells what it is about')
+    .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `has more than ${LABELS_MAX} labels`),
   annotations: text(ANNOTATION_LENGTH_MAX).default({}),
   startsAt: time,
   endsAt: time.optional(),
@@ -46,14 +48,25 @@ export function parseAlertmanager(body: string): ParsedDelivery {
   try {
     raw = JSON.parse(body);
   } catch (cause) {
-    const fix = 'send the JSON body that Alertmanager\'s webhook_config sends';
-    throw invalid([{ field: 'body', value: body.slice(0, 40), message: `is not JSON: ${(cause as Error).message}`, fix }]);
+    const fix = "send the JSON body that Alertmanager's webhook_config sends";
+    throw invalid([
+      { field: 'body', value: body.slice(0, 40), message: `is not JSON: ${(cause as Error).message}`, fix },
+    ]);
   }
   const version = (raw as { version?: unknown } | null)?.version;
   if (version !== undefined && version !== VERSION) {
     const fix = `use Alertmanager 0.16 or newer, whose webhook_config sends version "${VERSION}"`;
-    const problem = { field: 'version', value: JSON.stringify(version)?.slice(0, 40) ?? '', message: 'is not a version that Nightshift reads', fix };
-    throw new NightshiftError('unsupported_version', `version: ${problem.message} (found: ${problem.value}). Fix: ${fix}`, { problems: [problem] });
+    const problem = {
+      field: 'version',
+      value: JSON.stringify(version)?.slice(0, 40) ?? '',
+      message: 'is not a version that Nightshift reads',
+      fix,
+    };
+    throw new NightshiftError(
+      'unsupported_version',
+      `version: ${problem.message} (found: ${problem.value}). Fix: ${fix}`,
+      { problems: [problem] },
+    );
   }
   const envelope = envelopeSchema.safeParse(raw);
   if (!envelope.success) throw invalid(problemsOf(envelope.error, raw));

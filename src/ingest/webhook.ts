@@ -29,9 +29,13 @@ export function createWebhooks({ db, config, token, metrics, log, wake, onCommit
   const authenticate = (request: Request, _response: Response, next: () => void) => {
     if (bearerMatches(request.headers.authorization, token)) return next();
     metrics.webhooks.inc({ source: 'alertmanager', outcome: 'unauthorized' });
-    const given = request.headers.authorization === undefined ? 'no Authorization header' : 'a token that is not the webhook token';
-    const fix = 'set http_config.authorization.credentials_file in Alertmanager to the webhook.token file of Nightshift\'s data directory';
-    throw new NightshiftError('unauthorized', `Authorization: ${given}. Fix: ${fix}`, { problems: [{ field: 'Authorization', message: given, fix }] });
+    const given =
+      request.headers.authorization === undefined ? 'no Authorization header' : 'a token that is not the webhook token';
+    const fix =
+      "set http_config.authorization.credentials_file in Alertmanager to the webhook.token file of Nightshift's data directory";
+    throw new NightshiftError('unauthorized', `Authorization: ${given}. Fix: ${fix}`, {
+      problems: [{ field: 'Authorization', message: given, fix }],
+    });
   };
   const read = express.raw({ type: () => true, limit: BODY_MAX });
   router.post('/alertmanager', authenticate, read, async (request, response) => {
@@ -46,9 +50,13 @@ export function createWebhooks({ db, config, token, metrics, log, wake, onCommit
     log.info({ alerts: parsed.alerts.length, ...accepted, problems: parsed.problems }, 'delivery committed');
     if (refused) {
       const kept = `${parsed.alerts.length} of its alerts are committed, and the whole body is kept`;
-      throw new NightshiftError('invalid_payload', `some alerts of this delivery cannot be used; ${kept}`, { problems: parsed.problems });
+      throw new NightshiftError('invalid_payload', `some alerts of this delivery cannot be used; ${kept}`, {
+        problems: parsed.problems,
+      });
     }
-    response.status(202).json({ alerts: parsed.alerts.length, incidents: accepted.touched.map(Number), repeated: accepted.repeated });
+    response
+      .status(202)
+      .json({ alerts: parsed.alerts.length, incidents: accepted.touched.map(Number), repeated: accepted.repeated });
   });
   return router;
 
@@ -58,7 +66,15 @@ export function createWebhooks({ db, config, token, metrics, log, wake, onCommit
       return parseAlertmanager(body);
     } catch (error) {
       if (error instanceof NightshiftError) {
-        await db.transaction(() => recordDelivery(db, { source: 'alertmanager', sender: 'webhook.token', body, alerts: [], problems: error.problems }));
+        await db.transaction(() =>
+          recordDelivery(db, {
+            source: 'alertmanager',
+            sender: 'webhook.token',
+            body,
+            alerts: [],
+            problems: error.problems,
+          }),
+        );
         metrics.webhooks.inc({ source: 'alertmanager', outcome: 'refused' });
         log.warn({ problems: error.problems }, 'delivery refused');
       }

@@ -5,15 +5,32 @@ import { type Action, actionsOf } from '../planning/index.ts';
 import { type Embedder, rememberIncident } from '../rag/index.ts';
 
 /** Makes the writer of past incidents: what it was, what was tried, what worked; the next retrieval finds it. */
-export function createRemember({ db, embedder }: { db: Database; embedder: Embedder }): (incident: Incident) => Promise<void> {
+export function createRemember({
+  db,
+  embedder,
+}: {
+  db: Database;
+  embedder: Embedder;
+}): (incident: Incident) => Promise<void> {
   return async (incident) => {
     const alerts = await alertsOf(db, incident.id);
     const actions = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => RAN.has(status));
-    const healedBy = actions.findLast(({ status, attempt }) => status === 'succeeded' && attempt === incident.context.attempt) ?? null;
-    const remedies = actions.map(({ tool, target, status, attempt, id }) => ({ tool, target, status, attempt, healed: id === healedBy?.id }));
+    const healedBy =
+      actions.findLast(({ status, attempt }) => status === 'succeeded' && attempt === incident.context.attempt) ?? null;
+    const remedies = actions.map(({ tool, target, status, attempt, id }) => ({
+      tool,
+      target,
+      status,
+      attempt,
+      healed: id === healedBy?.id,
+    }));
     const summary = summarise(incident, actions, healedBy);
     const labels = commonLabels(alerts.map((alert) => alert.labels));
-    await rememberIncident(db, { incidentId: incident.id, cycle: incident.cycle, title: incident.title, summary, labels, remedies }, embedder);
+    await rememberIncident(
+      db,
+      { incidentId: incident.id, cycle: incident.cycle, title: incident.title, summary, labels, remedies },
+      embedder,
+    );
     await addEvents(db, incident.id, [{ type: 'incident.remembered', actor: 'nightshift', data: { summary } }]);
   };
 }
@@ -22,7 +39,13 @@ const RAN: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed', 'unkn
 
 function summarise(incident: Incident, actions: readonly Action[], healedBy: Action | null): string {
   const cause = incident.context.diagnosis?.rootCause ?? 'The cause was not found.';
-  const tried = actions.map(({ tool, target, id }) => `${tool} on ${target} (${id === healedBy?.id ? 'healed' : 'did not help'})`);
-  const ending = healedBy ? `${healedBy.tool} on ${healedBy.target} healed it.` : 'It ended without a remedy of Nightshift.';
-  return [incident.title, cause, tried.length > 0 ? `Tried: ${tried.join('; ')}.` : 'Nothing was tried.', ending].join('\n');
+  const tried = actions.map(
+    ({ tool, target, id }) => `${tool} on ${target} (${id === healedBy?.id ? 'healed' : 'did not help'})`,
+  );
+  const ending = healedBy
+    ? `${healedBy.tool} on ${healedBy.target} healed it.`
+    : 'It ended without a remedy of Nightshift.';
+  return [incident.title, cause, tried.length > 0 ? `Tried: ${tried.join('; ')}.` : 'Nothing was tried.', ending].join(
+    '\n',
+  );
 }

@@ -28,7 +28,11 @@ export interface Call {
 
 export type Resolution =
   | { readonly ok: true; readonly call: Call }
-  | { readonly ok: false; readonly why: 'unknown_tool' | 'no_instance' | 'ambiguous_instance' | 'invalid_arguments'; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly why: 'unknown_tool' | 'no_instance' | 'ambiguous_instance' | 'invalid_arguments';
+      readonly message: string;
+    };
 
 export interface Catalogue {
   readonly instances: readonly Instance[];
@@ -39,13 +43,21 @@ export interface Catalogue {
 }
 
 /** Makes the catalogue of the configured instances; their settings were validated with the configuration. */
-export function createCatalogue(toolsets: Readonly<Record<string, Toolset>>, configured: Readonly<Record<string, ToolsetInstanceConfig>>): Catalogue {
+export function createCatalogue(
+  toolsets: Readonly<Record<string, Toolset>>,
+  configured: Readonly<Record<string, ToolsetInstanceConfig>>,
+): Catalogue {
   const instances = Object.entries(configured).flatMap(([name, { uses, match, ...settings }]): Instance[] => {
     const toolset = toolsets[uses];
-    return toolset ? [{ name, toolset, settings: toolset.settings.parse(settings), matchers: parseMatcherList(match) }] : [];
+    return toolset
+      ? [{ name, toolset, settings: toolset.settings.parse(settings), matchers: parseMatcherList(match) }]
+      : [];
   });
-  const tools = new Map(Object.values(toolsets).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, { tool, toolset }])));
-  const candidates = (toolset: Toolset, labels: Labels) => instances.filter((instance) => instance.toolset === toolset && matchesLabels(instance.matchers, labels));
+  const tools = new Map(
+    Object.values(toolsets).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, { tool, toolset }])),
+  );
+  const candidates = (toolset: Toolset, labels: Labels) =>
+    instances.filter((instance) => instance.toolset === toolset && matchesLabels(instance.matchers, labels));
 
   return {
     instances,
@@ -55,26 +67,46 @@ export function createCatalogue(toolsets: Readonly<Record<string, Toolset>>, con
       const [instance, ...others] = candidates(known.toolset, labels);
       if (!instance) {
         const fix = `configure one under toolsets: in nightshift.yaml (uses: ${known.toolset.name})`;
-        return { ok: false, why: 'no_instance', message: `no ${known.toolset.name} instance is for this alert's labels; ${fix}` };
+        return {
+          ok: false,
+          why: 'no_instance',
+          message: `no ${known.toolset.name} instance is for this alert's labels; ${fix}`,
+        };
       }
       if (others.length > 0) {
         const names = [instance, ...others].map((one) => one.name).join(', ');
-        return { ok: false, why: 'ambiguous_instance', message: `several ${known.toolset.name} instances (${names}) are for this alert's labels; narrow their match:` };
+        return {
+          ok: false,
+          why: 'ambiguous_instance',
+          message: `several ${known.toolset.name} instances (${names}) are for this alert's labels; narrow their match:`,
+        };
       }
       const parsed = known.tool.input.safeParse(args);
-      if (!parsed.success) return { ok: false, why: 'invalid_arguments', message: `${name}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}` };
+      if (!parsed.success)
+        return {
+          ok: false,
+          why: 'invalid_arguments',
+          message: `${name}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
+        };
       return { ok: true, call: toCall(known.tool, instance, parsed.data) };
     },
     toolsFor(labels) {
       return instances
-        .filter((instance) => candidates(instance.toolset, labels).length === 1 && matchesLabels(instance.matchers, labels))
+        .filter(
+          (instance) => candidates(instance.toolset, labels).length === 1 && matchesLabels(instance.matchers, labels),
+        )
         .flatMap((instance) => instance.toolset.tools.map((tool) => ({ tool, instance })));
     },
   };
 }
 
 function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>): Call {
-  const definition = { name: tool.name, description: tool.description, input: z.toJSONSchema(tool.input), risk: String(tool.risk) };
+  const definition = {
+    name: tool.name,
+    description: tool.description,
+    input: z.toJSONSchema(tool.input),
+    risk: String(tool.risk),
+  };
   return {
     instance: instance.name,
     tool: tool.name,

@@ -15,16 +15,27 @@ export interface CheckResult {
 const SAW_MAX = 300;
 
 /** Makes each look that a check asks for, all at once, and tells which are as expected; one that cannot be made has not passed. */
-export async function runChecks(checks: readonly Check[], alerts: readonly Alert[], { catalogue, look, abort }: { catalogue: Catalogue; look: Look; abort: AbortSignal }): Promise<CheckResult[]> {
+export async function runChecks(
+  checks: readonly Check[],
+  alerts: readonly Alert[],
+  { catalogue, look, abort }: { catalogue: Catalogue; look: Look; abort: AbortSignal },
+): Promise<CheckResult[]> {
   return Promise.all(
     checks.map(async (check) => {
       const name = `${check.tool} ${JSON.stringify(check.arguments)}: ${check.expect}`;
-      const resolution = alerts.map((alert) => catalogue.resolve(check.tool, check.arguments, alert.labels)).find((one) => one.ok && one.call.instance === check.instance);
-      if (!resolution?.ok) return { check: name, passed: false, saw: `there is no instance ${check.instance} for this any more` };
+      const resolution = alerts
+        .map((alert) => catalogue.resolve(check.tool, check.arguments, alert.labels))
+        .find((one) => one.ok && one.call.instance === check.instance);
+      if (!resolution?.ok)
+        return { check: name, passed: false, saw: `there is no instance ${check.instance} for this any more` };
       try {
         const seen = await look(resolution.call, abort);
         if (seen.outcome !== 'succeeded') return { check: name, passed: false, saw: seen.error.slice(0, SAW_MAX) };
-        return { check: name, passed: meetsExpectation(check.expect, seen.result), saw: JSON.stringify(seen.result).slice(0, SAW_MAX) };
+        return {
+          check: name,
+          passed: meetsExpectation(check.expect, seen.result),
+          saw: JSON.stringify(seen.result).slice(0, SAW_MAX),
+        };
       } catch (error) {
         abort.throwIfAborted();
         return { check: name, passed: false, saw: messageOf(error) };
@@ -40,12 +51,19 @@ export type SourceState = 'firing' | 'quiet' | 'not asked';
  * Asks Prometheus, where an instance of it is for these alerts, whether any of them still fires or is about to.
  * What cannot be asked is `not asked`, never `quiet`.
  */
-export async function askSource(alerts: readonly Alert[], { catalogue, look, abort }: { catalogue: Catalogue; look: Look; abort: AbortSignal }): Promise<SourceState> {
+export async function askSource(
+  alerts: readonly Alert[],
+  { catalogue, look, abort }: { catalogue: Catalogue; look: Look; abort: AbortSignal },
+): Promise<SourceState> {
   const firing = alerts.filter((alert) => alert.status === 'firing');
   if (firing.length === 0) return 'quiet';
   const states = await Promise.all(
     firing.map(async ({ labels }): Promise<SourceState> => {
-      const resolution = catalogue.resolve('prometheus.alerts', labels.alertname ? { labels: { alertname: labels.alertname } } : {}, labels);
+      const resolution = catalogue.resolve(
+        'prometheus.alerts',
+        labels.alertname ? { labels: { alertname: labels.alertname } } : {},
+        labels,
+      );
       if (!resolution.ok) return 'not asked';
       const seen = await look(resolution.call, abort);
       if (seen.outcome !== 'succeeded' || !Array.isArray(seen.result.alerts)) return 'not asked';

@@ -51,8 +51,10 @@ export function verifyClearance(
   const { clearance, signature } = parsed.data;
   const genuine = verify(null, canonicalBytes('clearance', clearance), publicKey, Buffer.from(signature, 'base64'));
   if (!genuine) throw refused(call.tool, 'its clearance is not signed by this Nightshift');
-  if (clearance.instance !== call.instance || clearance.tool !== call.tool) throw refused(call.tool, 'its clearance is for another tool');
-  if (clearance.argumentsSha256 !== canonicalSha256('arguments', call.arguments)) throw refused(call.tool, 'its clearance is for other arguments');
+  if (clearance.instance !== call.instance || clearance.tool !== call.tool)
+    throw refused(call.tool, 'its clearance is for another tool');
+  if (clearance.argumentsSha256 !== canonicalSha256('arguments', call.arguments))
+    throw refused(call.tool, 'its clearance is for other arguments');
   if (new Date(clearance.expiresAt) <= now) throw refused(call.tool, 'its clearance has expired');
   return clearance;
 }

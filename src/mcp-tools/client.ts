@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { ErrorCode as McpErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { McpError, ErrorCode as McpErrorCode } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../errors.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import type { Call, Instance } from './catalogue.ts';
@@ -26,7 +26,12 @@ export interface ToolClient {
 }
 
 /** Makes the MCP client of all toolset processes; each gets the public key that clearances are verified with. */
-export function createToolClient(dependencies: { instances: readonly Instance[]; publicKey: string; metrics: Metrics; log: Logger }): ToolClient {
+export function createToolClient(dependencies: {
+  instances: readonly Instance[];
+  publicKey: string;
+  metrics: Metrics;
+  log: Logger;
+}): ToolClient {
   const { metrics, log, publicKey } = dependencies;
   const instances = new Map(dependencies.instances.map((instance) => [instance.name, instance]));
   const running = new Map<string, Promise<Client>>();
@@ -37,7 +42,7 @@ export function createToolClient(dependencies: { instances: readonly Instance[];
     const start = { instance: name, uses: instance.toolset.name, settings: instance.settings, publicKey };
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: ['--disable-warning=ExperimentalWarning', SERVE],
+      args: [SERVE],
       // Only what follows and a few harmless variables of the system (PATH, HOME, …), never the environment of Nightshift.
       env: { NIGHTSHIFT_TOOLSET: JSON.stringify(start) },
       stderr: 'pipe',
@@ -77,12 +82,22 @@ export function createToolClient(dependencies: { instances: readonly Instance[];
     try {
       const meta = clearance ? { _meta: { [CLEARANCE_META]: clearance } } : {};
       const timeout = (call.timeoutSeconds + GRACE_SECONDS) * 1000;
-      const answer = await client.callTool({ name: call.tool, arguments: call.arguments, ...meta }, undefined, { signal, timeout });
-      const content = (answer.content as { type: string; text?: string }[] | undefined)?.map(({ text }) => text ?? '').join('\n') ?? '';
+      const answer = await client.callTool({ name: call.tool, arguments: call.arguments, ...meta }, undefined, {
+        signal,
+        timeout,
+      });
+      const content =
+        (answer.content as { type: string; text?: string }[] | undefined)?.map(({ text }) => text ?? '').join('\n') ??
+        '';
       if (answer.isError) return { outcome: 'failed', error: content };
-      return { outcome: 'succeeded', result: (answer.structuredContent as Record<string, unknown> | undefined) ?? { text: content } };
+      return {
+        outcome: 'succeeded',
+        result: (answer.structuredContent as Record<string, unknown> | undefined) ?? { text: content },
+      };
     } catch (error) {
-      const refusedByProtocol = error instanceof McpError && (error.code === McpErrorCode.InvalidParams || error.code === McpErrorCode.MethodNotFound);
+      const refusedByProtocol =
+        error instanceof McpError &&
+        (error.code === McpErrorCode.InvalidParams || error.code === McpErrorCode.MethodNotFound);
       return { outcome: refusedByProtocol ? 'failed' : 'unknown', error: messageOf(error) };
     }
   };
@@ -95,8 +110,8 @@ export function createToolClient(dependencies: { instances: readonly Instance[];
       return result;
     },
     async close() {
-      const clients = await Promise.allSettled(running.values());
-      await Promise.allSettled(clients.map((client) => (client.status === 'fulfilled' ? client.value.close() : undefined)));
+      const close = async (starting: Promise<Client>) => (await starting).close();
+      await Promise.allSettled([...running.values()].map(close));
     },
   };
 }

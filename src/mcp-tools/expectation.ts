@@ -7,7 +7,8 @@ interface Condition {
   readonly value: Literal;
 }
 
-const CONDITION = /^\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*|\[\d{1,6}\])*)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*$/;
+const CONDITION =
+  /^\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*|\[\d{1,6}\])*)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*$/;
 
 /**
  * Parses an expectation about a tool's result: `status == 200`, `processes[0].state == "RUNNING"`, several joined by ` and `.
@@ -19,9 +20,14 @@ export function parseExpectation(text: string): Condition[] {
     const value = found ? parseLiteral(found[3] ?? '') : undefined;
     if (!found || value === undefined) {
       const fix = 'write field, comparison and value, for example: status == 200, or: processes[0].state == "RUNNING"';
-      throw new NightshiftError('invalid_runbook', `expect: cannot read ${JSON.stringify(part)}. Fix: ${fix}`, { problems: [{ field: 'expect', value: part, message: 'cannot be read', fix }] });
+      throw new NightshiftError('invalid_runbook', `expect: cannot read ${JSON.stringify(part)}. Fix: ${fix}`, {
+        problems: [{ field: 'expect', value: part, message: 'cannot be read', fix }],
+      });
     }
-    const path = (found[1] ?? '').split(/[.[\]]/).filter((step) => step !== '').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+    const path = (found[1] ?? '')
+      .split(/[.[\]]/)
+      .filter((step) => step !== '')
+      .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
     return { path, operator: found[2] as Condition['operator'], value };
   });
 }
@@ -38,7 +44,13 @@ function parseLiteral(text: string): Literal | undefined {
 /** Tells whether a tool's result is as expected; a field that is not there is not as expected, whatever the comparison. */
 export function meetsExpectation(text: string, result: unknown): boolean {
   return parseExpectation(text).every(({ path, operator, value }) => {
-    const actual = path.reduce<unknown>((at, step) => (at !== null && typeof at === 'object' && Object.hasOwn(at, step) ? (at as Record<string | number, unknown>)[step] : undefined), result);
+    const actual = path.reduce<unknown>(
+      (at, step) =>
+        at !== null && typeof at === 'object' && Object.hasOwn(at, step)
+          ? (at as Record<string | number, unknown>)[step]
+          : undefined,
+      result,
+    );
     if (actual === undefined) return false;
     if (operator === '==') return actual === value;
     if (operator === '!=') return actual !== value;

@@ -11,7 +11,12 @@ import { TOOLSETS } from './toolsets.ts';
 
 const START_VARIABLE = 'NIGHTSHIFT_TOOLSET';
 
-const startSchema = z.strictObject({ instance: z.string(), uses: z.string(), settings: z.unknown(), publicKey: z.string() });
+const startSchema = z.strictObject({
+  instance: z.string(),
+  uses: z.string(),
+  settings: z.unknown(),
+  publicKey: z.string(),
+});
 
 const text = process.env[START_VARIABLE];
 if (text === undefined) {
@@ -32,7 +37,11 @@ const spent = new Map<string, number>();
 const server = new Server({ name: `nightshift-${start.uses}`, version: '1' }, { capabilities: { tools: {} } });
 
 server.setRequestHandler(ListToolsRequestSchema, () => ({
-  tools: toolset.tools.map((tool) => ({ name: tool.name, description: tool.description, inputSchema: z.toJSONSchema(tool.input) as { type: 'object' } })),
+  tools: toolset.tools.map((tool) => ({
+    name: tool.name,
+    description: tool.description,
+    inputSchema: z.toJSONSchema(tool.input) as { type: 'object' },
+  })),
 }));
 
 server.setRequestHandler(CallToolRequestSchema, async (request, { signal }): Promise<CallToolResult> => {
@@ -58,9 +67,14 @@ function clear(tool: Tool, given: unknown, input: unknown, signed: unknown): voi
   if (risk === 'read') return;
   if (risk === 'forbidden') throw new NightshiftError('tool_refused', `${tool.name} is forbidden with these arguments`);
   const now = new Date();
-  const clearance = verifyClearance(signed, { instance: start.instance, tool: tool.name, arguments: given }, { publicKey, now });
+  const clearance = verifyClearance(
+    signed,
+    { instance: start.instance, tool: tool.name, arguments: given },
+    { publicKey, now },
+  );
   for (const [nonce, expiresAt] of spent) if (expiresAt <= now.getTime()) spent.delete(nonce);
-  if (spent.has(clearance.nonce)) throw new NightshiftError('tool_refused', `${tool.name} did not run: its clearance was used before`);
+  if (spent.has(clearance.nonce))
+    throw new NightshiftError('tool_refused', `${tool.name} did not run: its clearance was used before`);
   spent.set(clearance.nonce, new Date(clearance.expiresAt).getTime());
 }
 

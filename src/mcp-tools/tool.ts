@@ -58,5 +58,7 @@ export function riskOf(tool: Tool, input: unknown, settings: unknown): RiskClass
 
 /** Makes the failure that a tool reports in its own words; `fix` says what the operator can do. */
 export function toolFailed(message: string, options: { cause?: unknown; fix?: string } = {}): NightshiftError {
-  return new NightshiftError('tool_failed', options.fix ? `${message}. Fix: ${options.fix}` : message, { cause: options.cause });
+  return new NightshiftError('tool_failed', options.fix ? `${message}. Fix: ${options.fix}` : message, {
+    cause: options.cause,
+  });
 }

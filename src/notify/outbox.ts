@@ -19,7 +19,17 @@ export interface Outbox {
  * Makes the sender of messages to people. Each was committed with the step that gave rise to it; it is logged, and posted as JSON
  * to the escalation webhook where one is set, again and again with a growing delay until that answers 2xx: at least once.
  */
-export function createOutbox({ db, webhook, metrics, log }: { db: Database; webhook: string | undefined; metrics: Metrics; log: Logger }): Outbox {
+export function createOutbox({
+  db,
+  webhook,
+  metrics,
+  log,
+}: {
+  db: Database;
+  webhook: string | undefined;
+  metrics: Metrics;
+  log: Logger;
+}): Outbox {
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
 
@@ -27,22 +37,38 @@ export function createOutbox({ db, webhook, metrics, log }: { db: Database; webh
     // Claimed before sending, so that a replica does not send the same; a crash leaves it due again after the claim.
     const due = await db.q
       .updateTable('outbox')
-      .set({ attempts: sql<number>`attempts + 1`, due_at: sql<Date>`clock_timestamp() + least(power(2, attempts) * 5, ${RETRY_SECONDS_MAX}) * interval '1 second'` })
-      .where('id', 'in', sql<number>`(select id from outbox where sent_at is null and due_at <= clock_timestamp() order by id limit ${BATCH} for update skip locked)`)
+      .set({
+        attempts: sql<number>`attempts + 1`,
+        due_at: sql<Date>`clock_timestamp() + least(power(2, attempts) * 5, ${RETRY_SECONDS_MAX}) * interval '1 second'`,
+      })
+      .where(
+        'id',
+        'in',
+        sql<number>`(select id from outbox where sent_at is null and due_at <= clock_timestamp() order by id limit ${BATCH} for update skip locked)`,
+      )
       .returningAll()
       .execute();
     for (const row of due) {
       const incident = incidentName(row.incident_id);
       const { text } = row.message as { text: string };
-      if (row.attempts === 1) log[row.kind === 'resolved' ? 'info' : 'warn']({ incident, kind: row.kind, text }, 'message to people');
+      if (row.attempts === 1)
+        log[row.kind === 'resolved' ? 'info' : 'warn']({ incident, kind: row.kind, text }, 'message to people');
       try {
-        if (webhook !== undefined) await post(webhook, { id: row.id, incident, kind: row.kind, text, at: row.created_at });
+        if (webhook !== undefined)
+          await post(webhook, { id: row.id, incident, kind: row.kind, text, at: row.created_at });
         await db.q.updateTable('outbox').set({ sent_at: new Date() }).where('id', '=', row.id).execute();
         metrics.notifications.inc({ outcome: webhook === undefined ? 'logged' : 'sent' });
       } catch (error) {
         metrics.notifications.inc({ outcome: 'failed' });
-        log.error({ incident, attempts: row.attempts, error: messageOf(error) }, 'the escalation webhook did not take a message');
-        await db.q.updateTable('outbox').set({ last_error: messageOf(error) }).where('id', '=', row.id).execute();
+        log.error(
+          { incident, attempts: row.attempts, error: messageOf(error) },
+          'the escalation webhook did not take a message',
+        );
+        await db.q
+          .updateTable('outbox')
+          .set({ last_error: messageOf(error) })
+          .where('id', '=', row.id)
+          .execute();
       }
     }
   }
@@ -65,7 +91,13 @@ export function createOutbox({ db, webhook, metrics, log }: { db: Database; webh
 }
 
 async function post(url: string, body: unknown): Promise<void> {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    redirect: 'error',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`it answered ${response.status}`);
 }

@@ -5,7 +5,17 @@ import { type Database, json, type Schema } from '../database/index.ts';
 import type { Call, RiskClass } from '../mcp-tools/index.ts';
 import type { Verdict } from '../policy/index.ts';
 
-export type ActionStatus = 'proposed' | 'allowed' | 'asked' | 'approved' | 'denied' | 'running' | 'succeeded' | 'failed' | 'unknown' | 'cancelled';
+export type ActionStatus =
+  | 'proposed'
+  | 'allowed'
+  | 'asked'
+  | 'approved'
+  | 'denied'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'unknown'
+  | 'cancelled';
 
 /** One tool call of a plan: what exactly, on what, why, and how it stands. */
 export interface Action {
@@ -52,7 +62,11 @@ export function shortId(prefix: string): string {
 }
 
 /** Stores the actions of one attempt in their order, as proposed. */
-export async function addActions(db: Database, place: { incidentId: number; cycle: number; attempt: number }, drafts: readonly DraftAction[]): Promise<void> {
+export async function addActions(
+  db: Database,
+  place: { incidentId: number; cycle: number; attempt: number },
+  drafts: readonly DraftAction[],
+): Promise<void> {
   await db.q
     .insertInto('action')
     .values(
@@ -82,13 +96,23 @@ export async function addActions(db: Database, place: { incidentId: number; cycl
 
 /** Reads the actions of an incident in the order they were planned, of one cycle or of all. */
 export async function actionsOf(db: Database, incidentId: number, cycle?: number): Promise<Action[]> {
-  let query = db.q.selectFrom('action').selectAll().where('incident_id', '=', incidentId).orderBy('cycle').orderBy('attempt').orderBy('ordinal');
+  let query = db.q
+    .selectFrom('action')
+    .selectAll()
+    .where('incident_id', '=', incidentId)
+    .orderBy('cycle')
+    .orderBy('attempt')
+    .orderBy('ordinal');
   if (cycle !== undefined) query = query.where('cycle', '=', cycle);
   return (await query.execute()).map(toAction);
 }
 
 /** Records how an action stands now. */
-export async function setAction(db: Database, id: string, change: { status: ActionStatus; decision?: Verdict; result?: unknown }): Promise<void> {
+export async function setAction(
+  db: Database,
+  id: string,
+  change: { status: ActionStatus; decision?: Verdict; result?: unknown },
+): Promise<void> {
   await db.q
     .updateTable('action')
     .set({

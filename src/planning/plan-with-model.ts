@@ -37,7 +37,10 @@ interface Planned {
  * Lets the model choose among the changing tools of the instances that are for this alert, by function calling.
  * A call that does not fit goes back once with the exact reason, and is then dropped and recorded.
  */
-export async function planWithModel(work: Work, { labels, evidence, tried, catalogue, models }: Case): Promise<Planned> {
+export async function planWithModel(
+  work: Work,
+  { labels, evidence, tried, catalogue, models }: Case,
+): Promise<Planned> {
   const prompt = loadPrompt('plan');
   const tools = offeredTools(catalogue, labels);
   const messages: ModelMessage[] = [{ role: 'user', content: describe(work, evidence, tried) }];
@@ -46,17 +49,39 @@ export async function planWithModel(work: Work, { labels, evidence, tried, catal
   try {
     for (let round = 1; round <= ROUNDS_MAX; round += 1) {
       const answer = await work.journal(`model ${round}`, () =>
-        models.ask({ role: 'plan', system: prompt.text, messages, tools, toolChoice: 'auto', maxTokens: ANSWER_TOKENS_MAX, signal: work.abort }),
+        models.ask({
+          role: 'plan',
+          system: prompt.text,
+          messages,
+          tools,
+          toolChoice: 'auto',
+          maxTokens: ANSWER_TOKENS_MAX,
+          signal: work.abort,
+        }),
       );
       model = `${answer.provider}/${answer.model}`;
       sorted = sort(answer, { labels, catalogue, origin: `model:${model}` });
       if (sorted.problems.length === 0 || round === ROUNDS_MAX) {
-        const data = { role: 'plan', model, prompt: prompt.sha256, rounds: round, dropped: sorted.problems, usage: answer.usage, failedOver: answer.failedOver };
+        const data = {
+          role: 'plan',
+          model,
+          prompt: prompt.sha256,
+          rounds: round,
+          dropped: sorted.problems,
+          usage: answer.usage,
+          failedOver: answer.failedOver,
+        };
         const notes = sorted.problems.map((problem) => `dropped: ${problem}`);
-        return { draft: { origin: `model:${model}`, actions: sorted.actions, notes }, events: [{ type: 'model.answered', actor: 'nightshift', data }] };
+        return {
+          draft: { origin: `model:${model}`, actions: sorted.actions, notes },
+          events: [{ type: 'model.answered', actor: 'nightshift', data }],
+        };
       }
       messages.push({ role: 'assistant', content: answer.text || 'I proposed tool calls.' });
-      messages.push({ role: 'user', content: `Some of those calls cannot be used:\n${sorted.problems.join('\n')}\nPropose the whole plan again, corrected.` });
+      messages.push({
+        role: 'user',
+        content: `Some of those calls cannot be used:\n${sorted.problems.join('\n')}\nPropose the whole plan again, corrected.`,
+      });
     }
     return { draft: null, events: [] };
   } catch (error) {
@@ -69,13 +94,20 @@ export async function planWithModel(work: Work, { labels, evidence, tried, catal
 function offeredTools(catalogue: Catalogue, labels: Labels): ToolSpec[] {
   return catalogue.toolsFor(labels).flatMap(({ tool, instance }): ToolSpec[] => {
     if (tool.risk === 'read' || tool.risk === 'forbidden') return [];
-    const wrapped = z.strictObject({ arguments: tool.input, reason: proposalSchema.shape.reason, expected_effect: proposalSchema.shape.expected_effect });
+    const wrapped = z.strictObject({
+      arguments: tool.input,
+      reason: proposalSchema.shape.reason,
+      expected_effect: proposalSchema.shape.expected_effect,
+    });
     const description = `${tool.description} Works on ${instance.name}. Undo: ${tool.undo}`;
     return [{ name: tool.name, description, inputSchema: z.toJSONSchema(wrapped) as Record<string, unknown> }];
   });
 }
 
-function sort(answer: ModelAnswer, { labels, catalogue, origin }: { labels: Labels; catalogue: Catalogue; origin: string }): { actions: DraftAction[]; problems: string[] } {
+function sort(
+  answer: ModelAnswer,
+  { labels, catalogue, origin }: { labels: Labels; catalogue: Catalogue; origin: string },
+): { actions: DraftAction[]; problems: string[] } {
   const actions = new Map<string, DraftAction>();
   const problems: string[] = [];
   for (const { name, arguments: args } of answer.toolCalls) {
@@ -101,6 +133,9 @@ function sort(answer: ModelAnswer, { labels, catalogue, origin }: { labels: Labe
 function describe(work: Work, evidence: readonly Evidence[], tried: readonly Action[]): string {
   const diagnosis = JSON.stringify(work.incident.context.diagnosis);
   const failed = tried.map(({ tool, arguments: args, status }) => `${tool} ${JSON.stringify(args)} (${status})`);
-  const history = failed.length > 0 ? `Already tried on this incident without success, not to be proposed again:\n${failed.join('\n')}` : 'Nothing was tried yet.';
+  const history =
+    failed.length > 0
+      ? `Already tried on this incident without success, not to be proposed again:\n${failed.join('\n')}`
+      : 'Nothing was tried yet.';
   return `${describeCase(work.alerts, evidence)}\n\nDiagnosis:\n${diagnosis}\n\n${history}`;
 }

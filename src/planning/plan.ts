@@ -31,7 +31,10 @@ export function createPlan(dependencies: PlanDependencies): Stage {
   const { db, config, catalogue, look } = dependencies;
   return async (work) => {
     const { incident, alerts } = work;
-    const runbooks = await matchingRunbooks(db, alerts.map((alert) => alert.labels));
+    const runbooks = await matchingRunbooks(
+      db,
+      alerts.map((alert) => alert.labels),
+    );
     const { checks, notes } = checksOf(runbooks, alerts, catalogue);
     const context = { checks };
     if (!isFiring(alerts)) {
@@ -43,8 +46,16 @@ export function createPlan(dependencies: PlanDependencies): Stage {
       const results = await runChecks(checks, alerts, { catalogue, look, abort: work.abort });
       if (results.every(({ passed }) => passed)) {
         const verification = beginVerification('alert');
-        const unneeded: NewEvent = { type: 'plan.unneeded', actor: 'nightshift', data: { reason: 'the checks of the runbook pass already', checks: results } };
-        return { ...verification, context: { ...context, ...verification.context }, events: [unneeded, ...(verification.events ?? [])] };
+        const unneeded: NewEvent = {
+          type: 'plan.unneeded',
+          actor: 'nightshift',
+          data: { reason: 'the checks of the runbook pass already', checks: results },
+        };
+        return {
+          ...verification,
+          context: { ...context, ...verification.context },
+          events: [unneeded, ...(verification.events ?? [])],
+        };
       }
     }
     const handOver = (reason: string, more: Partial<NewEvent['data']> = {}): Outcome => ({
@@ -54,29 +65,64 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     });
     if (attempt >= config.limits.attempts) return handOver(`${attempt} remedies were tried and none helped`);
     const diagnosis = incident.context.diagnosis;
-    if (diagnosis?.mode === 'model' && diagnosis.inconclusive) return handOver('the model could not ground a diagnosis in the evidence');
+    if (diagnosis?.mode === 'model' && diagnosis.inconclusive)
+      return handOver('the model could not ground a diagnosis in the evidence');
 
     const tried = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => SPENT.has(status));
     const { draft, events } = await nextRemedy(work, { runbooks, tried, notes }, dependencies);
     if (!draft) {
-      const reason = tried.length > 0 ? 'no remedy is left that was not tried or refused' : runbooks.length === 0 ? 'no runbook declares itself for this alert' : 'no remedy of a matching runbook can be used here';
+      const reason =
+        tried.length > 0
+          ? 'no remedy is left that was not tried or refused'
+          : runbooks.length === 0
+            ? 'no runbook declares itself for this alert'
+            : 'no remedy of a matching runbook can be used here';
       return { ...handOver(reason, { notes }), events: [...events, ...(handOver(reason, { notes }).events ?? [])] };
     }
-    const shown = draft.actions.map(({ call, reason, undo }) => ({ tool: call.tool, instance: call.instance, arguments: call.arguments, target: call.target, risk: call.risk, reason, undo }));
-    const data = { attempt: attempt + 1, origin: draft.origin, actions: shown, checks: checks.map(showCheck), notes: draft.notes };
+    const shown = draft.actions.map(({ call, reason, undo }) => ({
+      tool: call.tool,
+      instance: call.instance,
+      arguments: call.arguments,
+      target: call.target,
+      risk: call.risk,
+      reason,
+      undo,
+    }));
+    const data = {
+      attempt: attempt + 1,
+      origin: draft.origin,
+      actions: shown,
+      checks: checks.map(showCheck),
+      notes: draft.notes,
+    };
     return {
       state: 'planned',
       context: { ...context, attempt: attempt + 1 },
       events: [...events, { type: 'plan.made', actor: 'nightshift', data }],
-      write: () => addActions(db, { incidentId: incident.id, cycle: incident.cycle, attempt: attempt + 1 }, draft.actions),
+      write: () =>
+        addActions(db, { incidentId: incident.id, cycle: incident.cycle, attempt: attempt + 1 }, draft.actions),
     };
   };
 }
 
 /** Gives the start of a verification, because the alert resolved or a person said that it is over. */
-export function beginVerification(after: 'alert' | 'person', closedBy: string | null = null): Outcome & { context: object } {
-  const verification = { after, startedAt: new Date().toISOString(), outcomeUnknown: false, patient: true, checksPassedAt: null, closedBy };
-  return { state: 'verifying', context: { verification }, events: [{ type: 'verification.started', actor: closedBy ?? 'nightshift', data: { after } }] };
+export function beginVerification(
+  after: 'alert' | 'person',
+  closedBy: string | null = null,
+): Outcome & { context: object } {
+  const verification = {
+    after,
+    startedAt: new Date().toISOString(),
+    outcomeUnknown: false,
+    patient: true,
+    checksPassedAt: null,
+    closedBy,
+  };
+  return {
+    state: 'verifying',
+    context: { verification },
+    events: [{ type: 'verification.started', actor: closedBy ?? 'nightshift', data: { after } }],
+  };
 }
 
 async function nextRemedy(
@@ -90,10 +136,19 @@ async function nextRemedy(
   if (dependencies.models.names.length > 0) {
     const evidence = await evidenceOf(dependencies.db, work.incident.id, work.incident.cycle);
     const labels = commonLabels(firing.map((alert) => alert.labels));
-    const planned = await planWithModel(work, { labels, evidence, tried: known.tried, catalogue: dependencies.catalogue, models: dependencies.models });
+    const planned = await planWithModel(work, {
+      labels,
+      evidence,
+      tried: known.tried,
+      catalogue: dependencies.catalogue,
+      models: dependencies.models,
+    });
     if (planned.draft) {
       const fresh = planned.draft.actions.filter(({ fingerprint }) => !tried.has(fingerprint));
-      const draft = fresh.length === 0 ? null : { ...planned.draft, actions: fresh, notes: [...known.notes, ...planned.draft.notes] };
+      const draft =
+        fresh.length === 0
+          ? null
+          : { ...planned.draft, actions: fresh, notes: [...known.notes, ...planned.draft.notes] };
       return { draft, events: planned.events };
     }
     return { draft: firstUntried(declared, tried, known.notes), events: planned.events };
@@ -101,25 +156,47 @@ async function nextRemedy(
   return { draft: firstUntried(declared, tried, known.notes), events: [] };
 }
 
-function declaredRemedies(runbooks: readonly Runbook[], firing: readonly Alert[], catalogue: Catalogue): (Draft & { usable: boolean })[] {
+function declaredRemedies(
+  runbooks: readonly Runbook[],
+  firing: readonly Alert[],
+  catalogue: Catalogue,
+): (Draft & { usable: boolean })[] {
   return runbooks.flatMap((runbook) =>
     bindRemedies(runbook, firing, catalogue).map(({ name, steps, problems }) => ({
       origin: `runbook:${runbook.path}`,
       usable: steps.length > 0 && problems.length === 0,
       notes: problems.map((problem) => `${runbook.path} (${name}): ${problem}`),
-      actions: steps.map(({ call, labels, fingerprint, reason, undo }) => ({ call, labels, fingerprint, undo, reason, origin: `runbook:${runbook.path}`, expectedEffect: 'the checks of the runbook pass' })),
+      actions: steps.map(({ call, labels, fingerprint, reason, undo }) => ({
+        call,
+        labels,
+        fingerprint,
+        undo,
+        reason,
+        origin: `runbook:${runbook.path}`,
+        expectedEffect: 'the checks of the runbook pass',
+      })),
     })),
   );
 }
 
 /** A remedy is left while at least one of its actions was not tried; one that cannot be bound in full is not begun. */
-function firstUntried(remedies: readonly (Draft & { usable: boolean })[], tried: ReadonlySet<string>, notes: readonly string[]): Draft | null {
-  const found = remedies.find(({ usable, actions }) => usable && actions.some(({ fingerprint }) => !tried.has(fingerprint)));
+function firstUntried(
+  remedies: readonly (Draft & { usable: boolean })[],
+  tried: ReadonlySet<string>,
+  notes: readonly string[],
+): Draft | null {
+  const found = remedies.find(
+    ({ usable, actions }) => usable && actions.some(({ fingerprint }) => !tried.has(fingerprint)),
+  );
   const unusable = remedies.filter(({ usable }) => !usable).flatMap((remedy) => remedy.notes);
   return found ? { ...found, notes: [...notes, ...unusable] } : null;
 }
 
-function checksOf(runbooks: readonly Runbook[], alerts: readonly Alert[], catalogue: Catalogue): { checks: Check[]; notes: string[] } {
+function checksOf(
+  runbooks: readonly Runbook[],
+  alerts: readonly Alert[],
+  catalogue: Catalogue,
+): { checks: Check[]; notes: string[] } {
   const bound = runbooks.map((runbook) => ({ path: runbook.path, ...bindChecks(runbook, alerts, catalogue) }));
   const [first] = bound.filter(({ checks }) => checks.length > 0);
   const notes = bound.flatMap(({ path, problems }) => problems.map((problem) => `${path} (verify): ${problem}`));

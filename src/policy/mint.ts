@@ -1,5 +1,11 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { type Call, canonicalBytes, canonicalSha256, type Clearance, type SignedClearance } from '../mcp-tools/index.ts';
+import {
+  type Call,
+  type Clearance,
+  canonicalBytes,
+  canonicalSha256,
+  type SignedClearance,
+} from '../mcp-tools/index.ts';
 
 /** Long enough for a toolset to start, far too short to be kept. */
 const CLEARANCE_SECONDS = 60;
@@ -28,7 +34,10 @@ export function createMint(): Mint {
         expiresAt: new Date(now.getTime() + CLEARANCE_SECONDS * 1000).toISOString(),
         nonce: randomBytes(16).toString('hex'),
       };
-      return { clearance, signature: sign(null, canonicalBytes('clearance', clearance), privateKey).toString('base64') };
+      return {
+        clearance,
+        signature: sign(null, canonicalBytes('clearance', clearance), privateKey).toString('base64'),
+      };
     },
   };
 }

@@ -32,11 +32,16 @@ export interface Policy {
 export function parsePolicy(path: string, text: string): { rules: z.infer<typeof ruleSchema>[]; problems: Problem[] } {
   const document = parseDocument(text, { uniqueKeys: true });
   if (document.errors.length > 0) {
-    return { rules: [], problems: document.errors.map((error) => ({ field: path, message: error.message.split('\n')[0] ?? '' })) };
+    return {
+      rules: [],
+      problems: document.errors.map((error) => ({ field: path, message: error.message.split('\n')[0] ?? '' })),
+    };
   }
   const raw: unknown = document.toJS({ maxAliasCount: 0 });
   const parsed = policySchema.safeParse(raw);
-  return parsed.success ? { rules: parsed.data.rules, problems: [] } : { rules: [], problems: problemsOf(parsed.error, raw, [path]) };
+  return parsed.success
+    ? { rules: parsed.data.rules, problems: [] }
+    : { rules: [], problems: problemsOf(parsed.error, raw, [path]) };
 }
 
 /**
@@ -47,17 +52,30 @@ export async function loadPolicy(folders: readonly string[]): Promise<Policy> {
   const files = (await Promise.all(folders.map(filesIn))).flat();
   const parsed = await Promise.all(files.map(async (path) => parsePolicy(path, await readFile(path, 'utf8'))));
   const problems = parsed.flatMap((one) => one.problems);
-  if (problems.length > 0) throw new NightshiftError('invalid_policy', `${problems.length} mistake(s) in the policy:\n${describeProblems(problems)}`, { problems });
+  if (problems.length > 0)
+    throw new NightshiftError(
+      'invalid_policy',
+      `${problems.length} mistake(s) in the policy:\n${describeProblems(problems)}`,
+      { problems },
+    );
   const rules = parsed.flatMap((one) => one.rules);
-  return { rules: rules.map(({ match, ...rule }) => ({ ...rule, matchers: parseMatcherList(match) })), sha256: canonicalSha256('policy', rules) };
+  return {
+    rules: rules.map(({ match, ...rule }) => ({ ...rule, matchers: parseMatcherList(match) })),
+    sha256: canonicalSha256('policy', rules),
+  };
 }
 
 async function filesIn(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder);
-    return names.filter((name) => /\.ya?ml$/.test(name)).sort().map((name) => join(folder, name));
+    return names
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => join(folder, name));
   } catch (cause) {
     const fix = 'create the folder, or correct policies: in nightshift.yaml';
-    throw new NightshiftError('invalid_policy', `policies: cannot read ${folder}: ${messageOf(cause)}. Fix: ${fix}`, { cause });
+    throw new NightshiftError('invalid_policy', `policies: cannot read ${folder}: ${messageOf(cause)}. Fix: ${fix}`, {
+      cause,
+    });
   }
 }

@@ -5,7 +5,9 @@ import type { Runbook } from './runbook.ts';
 
 const TEMPLATE = /\{\{\s*labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}/g;
 
-type Filled = { readonly ok: true; readonly values: Record<string, unknown> } | { readonly ok: false; readonly message: string };
+type Filled =
+  | { readonly ok: true; readonly values: Record<string, unknown> }
+  | { readonly ok: false; readonly message: string };
 
 /** Fills `{{ labels.NAME }}` inside arguments with label values as they are; a missing or empty label fills nothing. Never evaluates anything. */
 export function fillTemplates(args: Readonly<Record<string, unknown>>, labels: Labels): Filled {
@@ -52,7 +54,11 @@ export function alertsFor<A extends Pick<Alert, 'labels'>>(runbook: Pick<Runbook
 }
 
 /** Binds each remedy of a runbook to the alerts that it matches; equal calls are made once. */
-export function bindRemedies(runbook: Runbook, alerts: readonly Pick<Alert, 'labels'>[], catalogue: Catalogue): BoundRemedy[] {
+export function bindRemedies(
+  runbook: Runbook,
+  alerts: readonly Pick<Alert, 'labels'>[],
+  catalogue: Catalogue,
+): BoundRemedy[] {
   const fitting = alertsFor(runbook, alerts);
   return runbook.remedies.map(({ name, steps }) => {
     const bound = new Map<string, BoundStep>();
@@ -67,7 +73,8 @@ export function bindRemedies(runbook: Runbook, alerts: readonly Pick<Alert, 'lab
         }
         const { call } = resolution;
         const fingerprint = callFingerprint(call);
-        if (!bound.has(fingerprint)) bound.set(fingerprint, { call, labels, fingerprint, reason: step.why, undo: step.undo ?? call.undo });
+        if (!bound.has(fingerprint))
+          bound.set(fingerprint, { call, labels, fingerprint, reason: step.why, undo: step.undo ?? call.undo });
       }
     }
     return { runbook: runbook.path, name, steps: [...bound.values()], problems };
@@ -75,7 +82,11 @@ export function bindRemedies(runbook: Runbook, alerts: readonly Pick<Alert, 'lab
 }
 
 /** Binds the checks of a runbook to the alerts that it matches; only reading tools can be checks. */
-export function bindChecks(runbook: Runbook, alerts: readonly Pick<Alert, 'labels'>[], catalogue: Catalogue): { checks: (Check & { call: Call })[]; problems: string[] } {
+export function bindChecks(
+  runbook: Runbook,
+  alerts: readonly Pick<Alert, 'labels'>[],
+  catalogue: Catalogue,
+): { checks: (Check & { call: Call })[]; problems: string[] } {
   const checks = new Map<string, Check & { call: Call }>();
   const problems: string[] = [];
   for (const { labels } of alertsFor(runbook, alerts)) {
@@ -86,7 +97,14 @@ export function bindChecks(runbook: Runbook, alerts: readonly Pick<Alert, 'label
       else if (resolution.call.risk !== 'read') problems.push(`${check.tool}: a check may only read`);
       else {
         const { call } = resolution;
-        const bound = { instance: call.instance, tool: call.tool, arguments: call.arguments, expect: check.expect, withinSeconds: check.withinSeconds, call };
+        const bound = {
+          instance: call.instance,
+          tool: call.tool,
+          arguments: call.arguments,
+          expect: check.expect,
+          withinSeconds: check.withinSeconds,
+          call,
+        };
         checks.set(`${callFingerprint(call)} ${check.expect}`, bound);
       }
     }

@@ -26,6 +26,7 @@ const AIM_CHARACTERS = 1_400;
 // Code and tables may be longer, since half of one misleads; beyond 1,000 tokens they are cut all the same.
 const WHOLE_CHARACTERS_MAX = 2.5 * AIM_CHARACTERS;
 const CONTENT_CHARACTERS_MAX = 4_000;
+const DEPTH_MAX = 16;
 const SEPARATOR = ' › ';
 
 /**
@@ -75,13 +76,14 @@ function sectionsOf(lines: readonly string[], body: string, title: string | null
 }
 
 /** Leaves a block whole where it may be, else cuts it along its list items or quoted blocks, else at line ends. */
-function cutBlock(block: Block, lines: readonly string[]): Range[] {
+function cutBlock(block: Block, lines: readonly string[], depth = 0): Range[] {
   const { node } = block;
   const range = { start: block.startLine, end: block.endLine };
   const isWhole = node.type === 'code' || isTable(range, lines);
   if (sizeOf(range, lines) <= (isWhole ? WHOLE_CHARACTERS_MAX : AIM_CHARACTERS)) return [range];
-  if ((node.type === 'list' || node.type === 'listItem' || node.type === 'blockquote') && node.children.length > 0) {
-    return node.children.flatMap((child) => cutBlock(blockOf(child, block.offset), lines));
+  const isNested = node.type === 'list' || node.type === 'listItem' || node.type === 'blockquote';
+  if (isNested && node.children.length > 0 && depth < DEPTH_MAX) {
+    return node.children.flatMap((child) => cutBlock(blockOf(child, block.offset), lines, depth + 1));
   }
   const cut: Range[] = [];
   let start = range.start;
@@ -130,8 +132,12 @@ function contentsOf(range: Range, lines: readonly string[]): string[] {
   const content = lines.slice(range.start - 1, range.end).join('\n');
   if (content.length <= CONTENT_CHARACTERS_MAX) return [content];
   const parts: string[] = [];
-  for (let at = 0; at < content.length; at += AIM_CHARACTERS) {
-    parts.push(content.slice(at, at + AIM_CHARACTERS).toWellFormed());
+  for (let at = 0; at < content.length; ) {
+    const end = at + AIM_CHARACTERS;
+    // Not between the two halves of one character.
+    const next = /[\uD800-\uDBFF]/.test(content.charAt(end - 1)) ? end + 1 : end;
+    parts.push(content.slice(at, next));
+    at = next;
   }
   return parts;
 }

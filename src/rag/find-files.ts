@@ -32,7 +32,9 @@ interface Walk {
  * otherwise have any file of the machine read.
  * @throws NightshiftError `invalid_config` naming every folder that is missing, is no folder, or holds more than 20,000 files.
  */
-export async function findRunbookFiles(folders: readonly string[]): Promise<{ found: FoundFile[]; leftOut: LeftOut[] }> {
+export async function findRunbookFiles(
+  folders: readonly string[],
+): Promise<{ found: FoundFile[]; leftOut: LeftOut[] }> {
   const roots = await rootsOf(folders);
   const found: FoundFile[] = [];
   const leftOut: LeftOut[] = [];
@@ -40,7 +42,14 @@ export async function findRunbookFiles(folders: readonly string[]): Promise<{ fo
     const walk: Walk = { root, found: [], leftOut: [], visited: new Set() };
     await walkFolder(walk, root, prefix, 0);
     if (walk.found.length > FILES_MAX) {
-      throw invalid([{ field: 'runbooks', value: root, message: `holds more than ${FILES_MAX} runbooks`, fix: 'name the folder that holds yours' }]);
+      throw invalid([
+        {
+          field: 'runbooks',
+          value: root,
+          message: `holds more than ${FILES_MAX} runbooks`,
+          fix: 'name the folder that holds yours',
+        },
+      ]);
     }
     found.push(...walk.found);
     leftOut.push(...walk.leftOut);
@@ -59,13 +68,21 @@ async function rootsOf(folders: readonly string[]): Promise<{ root: string; pref
       roots.set(root, basename(folder));
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      problem(missing ? 'there is no such folder' : messageOf(error), 'create the folder, or correct `runbooks` in nightshift.yaml');
+      problem(
+        missing ? 'there is no such folder' : messageOf(error),
+        'create the folder, or correct `runbooks` in nightshift.yaml',
+      );
     }
   }
   const names = [...roots.values()];
   for (const [root, name] of roots) {
     if (names.filter((other) => other === name).length === 1) continue;
-    problems.push({ field: 'runbooks', value: root, message: `shares its name ${name} with another folder`, fix: 'rename one of them' });
+    problems.push({
+      field: 'runbooks',
+      value: root,
+      message: `shares its name ${name} with another folder`,
+      fix: 'rename one of them',
+    });
   }
   if (problems.length > 0) throw invalid(problems);
   return [...roots].map(([root, name]) => ({ root, prefix: roots.size > 1 ? `${name}/` : '' }));
@@ -100,14 +117,16 @@ async function walkFolder(walk: Walk, folder: string, prefix: string, depth: num
       const file = await realpath(join(folder, entry.name));
       const facts = await stat(file);
       if (file !== walk.root && !file.startsWith(walk.root + sep)) {
-        if (isMarkdown || facts.isDirectory()) leaveOut(path, 'is a link that leaves the folder', 'put a copy in its place');
+        if (isMarkdown || facts.isDirectory())
+          leaveOut(path, 'is a link that leaves the folder', 'put a copy in its place');
       } else if (facts.isDirectory()) {
         if (depth < DEPTH_MAX) await walkFolder(walk, join(folder, entry.name), `${path}/`, depth + 1);
         else leaveOut(path, `lies more than ${DEPTH_MAX} folders deep`, 'move it up');
       } else if (isMarkdown && facts.isFile() && !walk.visited.has(file)) {
         walk.visited.add(file);
         if (facts.size <= FILE_BYTES_MAX) walk.found.push({ path, file });
-        else leaveOut(path, `is ${facts.size} bytes long, more than ${FILE_BYTES_MAX}`, 'split it into several runbooks');
+        else
+          leaveOut(path, `is ${facts.size} bytes long, more than ${FILE_BYTES_MAX}`, 'split it into several runbooks');
       }
     } catch (error) {
       leaveOut(path, messageOf(error), 'let Nightshift read it, or remove it');

@@ -24,7 +24,10 @@ const PROBLEMS_MAX = 5;
 /** Takes a file's text apart at its front matter: the lines between a first line `---` and the next line `---`. */
 export function splitFrontMatter(text: string): Parts {
   // Postgres cannot hold a NUL character.
-  const lines = text.replace(/^\uFEFF/, '').replaceAll('\0', '\uFFFD').split(/\r\n|\r|\n/);
+  const lines = text
+    .replace(/^\uFEFF/, '')
+    .replaceAll('\0', '\uFFFD')
+    .split(/\r\n|\r|\n/);
   const none = { frontMatter: null, body: lines.join('\n'), bodyLine: 1, problems: [] };
   if (lines[0]?.trimEnd() !== FENCE) return none;
   const end = lines.findIndex((line, at) => at > 0 && (line.trimEnd() === FENCE || line.trimEnd() === '...'));
@@ -57,11 +60,13 @@ function read(frontMatter: string): ReadYaml {
   // The opening --- is line 1 of the file.
   const lineAt = (offset: number) => counter.linePos(offset).line + 1;
   // One slip can give thousands of errors; the first ones are those to correct.
-  const problems: Problem[] = [...document.errors, ...document.warnings].slice(0, PROBLEMS_MAX).map(({ message, pos }) => ({
-    field: 'front matter',
-    message: `is not plain YAML: ${message} (line ${lineAt(pos[0])})`,
-    fix: 'correct that line; put texts that hold {{ }}, a colon or quotes in quotes themselves',
-  }));
+  const problems: Problem[] = [...document.errors, ...document.warnings]
+    .slice(0, PROBLEMS_MAX)
+    .map(({ message, pos }) => ({
+      field: 'front matter',
+      message: `is not plain YAML: ${message} (line ${lineAt(pos[0])})`,
+      fix: 'correct that line; put texts that hold {{ }}, a colon or quotes in quotes themselves',
+    }));
   visit(document, {
     Alias: (_, alias) => {
       if (problems.length >= PROBLEMS_MAX) return visit.BREAK;

@@ -38,14 +38,23 @@ export async function syncRunbooks(
   const { found, leftOut } = await findRunbookFiles(folders);
   const indexer = indexerOf(embedder);
   const before = new Map((await listIndexed(db)).map((indexed) => [indexed.path, indexed]));
-  const sync = { added: [] as string[], changed: [] as string[], removed: [] as string[], unchanged: 0, problems: [...leftOut] };
+  const sync = {
+    added: [] as string[],
+    changed: [] as string[],
+    removed: [] as string[],
+    unchanged: 0,
+    problems: [...leftOut],
+  };
   for (const { path, file } of found) {
     const known = before.get(path);
     let text: string;
     try {
       text = await readFile(file, 'utf8');
     } catch (error) {
-      sync.problems.push({ path, problems: [{ field: 'file', message: messageOf(error), fix: 'let Nightshift read it' }] });
+      sync.problems.push({
+        path,
+        problems: [{ field: 'file', message: messageOf(error), fix: 'let Nightshift read it' }],
+      });
       continue;
     }
     before.delete(path);
@@ -74,8 +83,14 @@ function chunksOf({ body, title }: Runbook, text: string): Chunk[] {
   return [{ breadcrumb: title, content: title, startLine: 1, endLine: bodyLine - 1 }];
 }
 
-async function embedChunks({ path, title, service }: Runbook, chunks: readonly Chunk[], embedder: Embedder): Promise<IndexedChunk[]> {
+async function embedChunks(
+  { path, title, service }: Runbook,
+  chunks: readonly Chunk[],
+  embedder: Embedder,
+): Promise<IndexedChunk[]> {
   const heading = [title, basename(path).replace(/\.md$/i, ''), service ?? ''].join('\n');
-  const vectors = await embedder.embed(chunks.map(({ breadcrumb, content }) => [heading, breadcrumb, content].join('\n')));
+  const vectors = await embedder.embed(
+    chunks.map(({ breadcrumb, content }) => [heading, breadcrumb, content].join('\n')),
+  );
   return chunks.map((chunk, index) => ({ ...chunk, heading, vector: vectors[index] ?? [] }));
 }

@@ -3,7 +3,12 @@ export { type BoundRemedy, type BoundStep, bindChecks, bindRemedies, callFingerp
 export { type Chunk, chunkMarkdown } from './chunk.ts';
 export { type Embedder, hashEmbedder } from './embed.ts';
 export { type Sync, syncRunbooks } from './index-runbooks.ts';
-export { type PastIncident, type RememberedIncident, rememberIncident, retrievePastIncidents } from './past-incidents.ts';
+export {
+  type PastIncident,
+  type RememberedIncident,
+  rememberIncident,
+  retrievePastIncidents,
+} from './past-incidents.ts';
 export type { Query } from './query.ts';
 export { type Found, retrieveRunbooks } from './retrieve.ts';
 export { type Check, frontMatterSchema, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';

@@ -13,8 +13,8 @@ export interface Block {
 }
 
 // The parser's time grows with the square of its input, so long files are parsed in pieces and long lines cut short.
-const PIECE_AT_HEADING = 8_000;
-const PIECE_AT_PARAGRAPH = 16_000;
+const PIECE_AT_HEADING = 2_000;
+const PIECE_AT_PARAGRAPH = 8_000;
 const PIECE_MAX = 64_000;
 const LINE_MAX = 2_000;
 const TITLE_LENGTH_MAX = 200;

@@ -57,7 +57,11 @@ export async function rememberIncident(db: Database, incident: RememberedInciden
     labels: json(labels),
     remedies: json(incident.remedies ?? null),
     embedding: vector(embedding),
-    search: searchVector([['A', title], ['B', values], ['D', summary]]),
+    search: searchVector([
+      ['A', title],
+      ['B', values],
+      ['D', summary],
+    ]),
   };
   await db.q
     .insertInto('past_incident')

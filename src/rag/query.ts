@@ -51,5 +51,8 @@ function distinct(texts: readonly string[]): string {
 /** Of a URL only the last part of its path tells anything: `https://runbooks.example/disk-full?x=1` says disk-full. */
 function withoutAddresses(text: string): string {
   const cut = text.slice(0, TEXT_LENGTH_MAX);
-  return cut.replace(/\bhttps?:\/\/[^\s<>"')]+/gi, (url) => /^[^?#]*\/\/[^/?#]+[^?#]*\/([^/?#]+)\/?(?:[?#]|$)/.exec(url)?.[1] ?? ' ');
+  return cut.replace(
+    /\bhttps?:\/\/[^\s<>"')]+/gi,
+    (url) => /^[^?#]*\/\/[^/?#]+[^?#]*\/([^/?#]+)\/?(?:[?#]|$)/.exec(url)?.[1] ?? ' ',
+  );
 }

@@ -68,23 +68,25 @@ export async function retrieveRunbooks(db: Database, query: Query): Promise<Foun
       where runbook_id = r.id order by embedding <=> ${asked}, ordinal limit 1
     ) as best on true
     left join words on words.runbook_id = r.id
-    left join near on near.runbook_id = r.id`.execute(db.q);
-  return rows
-    .map((row) => ({ row, match: declarationOf(row.front_matter).match, path: row.path }))
-    .map((candidate) => ({ ...candidate, matched: matchesAny(candidate, labelSets) }))
-    // A query without words has no similarity: NaN, which no comparison lets through.
-    .filter(({ row, matched }) => matched || (row.similarity !== null && row.similarity >= query.embedder.relatedFrom))
-    .map(({ row, matched, match }) => ({ found: foundOf(row, matched), match, path: row.path }))
-    .sort((a, b) => {
-      if (a.found.why.matched !== b.found.why.matched) return a.found.why.matched ? -1 : 1;
-      const bySpecific = a.found.why.matched ? b.match.length - a.match.length : 0;
-      return bySpecific || b.found.score - a.found.score || bySpecificity(a, b);
-    })
-    .slice(0, query.limit)
-    .map(({ found }) => found);
+    left join near on near.runbook_id = r.id
+    order by r.path`.execute(db.q);
+  return (
+    rows
+      .map((row) => ({ row, match: declarationOf(row.front_matter).match, score: fuse(row.words, row.near) }))
+      .map((candidate) => ({ ...candidate, matched: matchesAny(candidate, labelSets) }))
+      // A query without words has no similarity: NaN, which no comparison lets through.
+      .filter(
+        ({ row, matched }) => matched || (row.similarity !== null && row.similarity >= query.embedder.relatedFrom),
+      )
+      .sort(
+        (a, b) => Number(b.matched) - Number(a.matched) || (a.matched ? bySpecificity(a, b) : 0) || b.score - a.score,
+      )
+      .slice(0, query.limit)
+      .map(foundOf)
+  );
 }
 
-function foundOf(row: Row, matched: boolean): Found {
+function foundOf({ row, matched, score }: { row: Row; matched: boolean; score: number }): Found {
   return {
     path: row.path,
     title: row.title,
@@ -92,7 +94,7 @@ function foundOf(row: Row, matched: boolean): Found {
     startLine: row.start_line,
     endLine: row.end_line,
     content: row.content,
-    score: fuse(row.words, row.near),
+    score,
     why: { matched, words: row.words, vector: row.near },
   };
 }

@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { type Matcher, parseMatcherList } from '../alert/index.ts';
 import { matchSchema, problemsOf } from '../config/index.ts';
-import type { Problem } from '../errors.ts';
+import { messageOf, type Problem } from '../errors.ts';
+import { parseExpectation } from '../mcp-tools/index.ts';
 import { readYaml, splitFrontMatter } from './front-matter.ts';
 import { firstHeading } from './markdown.ts';
 
@@ -27,7 +28,8 @@ const argumentsSchema = z.record(
   z.string(),
   argument.superRefine((input, context) => {
     if (typeof input !== 'string' || input === '') return;
-    for (const { message } of text.safeParse(input).error?.issues ?? []) context.addIssue({ code: 'custom', message, input });
+    for (const { message } of text.safeParse(input).error?.issues ?? [])
+      context.addIssue({ code: 'custom', message, input });
     if (!/\{\{|\}\}/.test(input.replace(TEMPLATE, ''))) return;
     context.addIssue({ code: 'custom', message: 'has a template that is not {{ labels.NAME }}', input });
   }),
@@ -45,7 +47,14 @@ const durationSchema = text.transform((value, context) => {
   return z.NEVER;
 });
 
-const checkShape = { tool: toolName, with: argumentsSchema, expect: text };
+const expectation = text.superRefine((input, context) => {
+  try {
+    parseExpectation(input);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error), input });
+  }
+});
+const checkShape = { tool: toolName, with: argumentsSchema, expect: expectation };
 const checkSchema = z
   .strictObject({ ...checkShape, within: durationSchema.default(60) })
   .transform(({ within, ...check }) => ({ ...check, withinSeconds: within }));
@@ -63,7 +72,8 @@ export const frontMatterSchema = z
     match: matchSchema
       .superRefine((texts, context) => {
         for (const [index, input] of texts.entries()) {
-          if (!input.replace(/[{}\s]/g, '')) context.addIssue({ code: 'custom', path: [index], message: 'is empty', input });
+          if (!input.replace(/[{}\s]/g, ''))
+            context.addIssue({ code: 'custom', path: [index], message: 'is empty', input });
         }
       })
       .optional(),

@@ -11,7 +11,9 @@ const QUERY_TERMS_MAX = 200;
  * literal so that no Postgres parser or dictionary comes between what is indexed and what is asked; terms hold no quotes.
  * @see https://www.postgresql.org/docs/17/datatype-textsearch.html
  */
-export function searchVector(texts: readonly (readonly [weight: 'A' | 'B' | 'C' | 'D', text: string])[]): RawBuilder<string> {
+export function searchVector(
+  texts: readonly (readonly [weight: 'A' | 'B' | 'C' | 'D', text: string])[],
+): RawBuilder<string> {
   const places = new Map<string, string[]>();
   let position = 0;
   for (const [weight, text] of texts) {

@@ -32,6 +32,7 @@ export async function matchingRunbooks(db: Database, labelSets: readonly Labels[
     .selectFrom('runbook as r')
     .select(['r.path', 'r.title', 'r.sha256', 'r.front_matter', 'r.problems', 'r.body'])
     .where(mayMatch(labelSets))
+    .orderBy('r.path')
     .execute();
   return rows
     .map(fromRow)
@@ -55,9 +56,9 @@ export function matchesAny(runbook: Pick<Runbook, 'match'>, labelSets: readonly 
   return matchers.length > 0 && labelSets.some((labels) => matchesLabels(matchers, labels));
 }
 
-/** Puts the runbook with more matchers first, since it was written for fewer alerts; equals go by path. */
-export function bySpecificity(a: Pick<Runbook, 'path' | 'match'>, b: Pick<Runbook, 'path' | 'match'>): number {
-  return matchersOf(b).length - matchersOf(a).length || (a.path < b.path ? -1 : 1);
+/** Compares so that the runbook with more matchers comes first, since it was written for fewer alerts. */
+export function bySpecificity(a: Pick<Runbook, 'match'>, b: Pick<Runbook, 'match'>): number {
+  return matchersOf(b).length - matchersOf(a).length;
 }
 
 /**
@@ -93,7 +94,11 @@ function fromRow(row: {
 
 /** Lists what is indexed. */
 export async function listIndexed(db: Database): Promise<Indexed[]> {
-  const rows = await db.q.selectFrom('runbook').select(['path', 'sha256', 'embedder', 'problems']).orderBy('path').execute();
+  const rows = await db.q
+    .selectFrom('runbook')
+    .select(['path', 'sha256', 'embedder', 'problems'])
+    .orderBy('path')
+    .execute();
   return rows.map(({ path, sha256, embedder, problems }) => ({
     path,
     sha256,
@@ -103,17 +108,25 @@ export async function listIndexed(db: Database): Promise<Indexed[]> {
 }
 
 /** Writes a runbook and its chunks in place of what was there, in one transaction. */
-export async function writeRunbook(db: Database, runbook: Runbook, indexer: string, chunks: readonly IndexedChunk[]): Promise<void> {
+export async function writeRunbook(
+  db: Database,
+  runbook: Runbook,
+  indexer: string,
+  chunks: readonly IndexedChunk[],
+): Promise<void> {
   const { path, title, sha256, body, problems, match, service, remedies, verify, escalateTo } = runbook;
   // Equality with the empty string also holds for a missing label, which containment cannot tell.
   const equals = matchersOf(runbook).filter(({ operator, value }) => operator === '=' && value !== '');
   const declaration = { match, service, remedies, verify, escalateTo };
-  const isDeclared = match.length > 0 || remedies.length > 0 || verify.length > 0 || service !== null || escalateTo !== null;
+  const isDeclared =
+    match.length > 0 || remedies.length > 0 || verify.length > 0 || service !== null || escalateTo !== null;
   const row = {
     title,
     sha256,
     embedder: indexer,
-    front_matter: isDeclared ? json({ ...declaration, equals: Object.fromEntries(equals.map(({ label, value }) => [label, value])) }) : null,
+    front_matter: isDeclared
+      ? json({ ...declaration, equals: Object.fromEntries(equals.map(({ label, value }) => [label, value])) })
+      : null,
     problems: json(problems),
     body,
   };
@@ -133,11 +146,18 @@ export async function writeRunbook(db: Database, runbook: Runbook, indexer: stri
       start_line: chunk.startLine,
       end_line: chunk.endLine,
       embedding: vector(chunk.vector),
-      search: searchVector([['A', chunk.heading], ['B', chunk.breadcrumb], ['D', chunk.content]]),
+      search: searchVector([
+        ['A', chunk.heading],
+        ['B', chunk.breadcrumb],
+        ['D', chunk.content],
+      ]),
     }));
     // A statement takes 65,535 parameters at most.
     for (let at = 0; at < rows.length; at += CHUNKS_PER_INSERT) {
-      await db.q.insertInto('chunk').values(rows.slice(at, at + CHUNKS_PER_INSERT)).execute();
+      await db.q
+        .insertInto('chunk')
+        .values(rows.slice(at, at + CHUNKS_PER_INSERT))
+        .execute();
     }
   });
 }

@@ -14,8 +14,10 @@ const CAMEL_PART =
 
 // Only words that say nothing in any runbook; "not", "no", "down" and "up" say a great deal in an alert.
 const STOP_WORDS = new Set(
-  ('a an and are as at be been but by can do does for from had has have if in into is it its of on or so such ' +
-    'that the their then there these they this those to was we were which while will with would you your').split(' '),
+  (
+    'a an and are as at be been but by can do does for from had has have if in into is it its of on or so such ' +
+    'that the their then there these they this those to was we were which while will with would you your'
+  ).split(' '),
 );
 
 /**

@@ -1,7 +1,19 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
-import { alertsOf, CLOSED_STATES, createJournal, type Incident, incidentName, isClosed, loadIncident, type Outcome, type Signal, signalsOf, type Work } from '../incident/index.ts';
+import {
+  alertsOf,
+  CLOSED_STATES,
+  createJournal,
+  type Incident,
+  incidentName,
+  isClosed,
+  loadIncident,
+  type Outcome,
+  type Signal,
+  signalsOf,
+  type Work,
+} from '../incident/index.ts';
 import { type Logger, type Metrics, withCorrelation } from '../telemetry/index.ts';
 import { afterFailure, Fenced, land } from './land.ts';
 import type { Lease, Queue } from './queue.ts';
@@ -58,7 +70,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   async function enqueue(incidentId: number, due: Date | null): Promise<void> {
     const jobId = await queue.enqueue(incidentId, due);
-    if (jobId !== null) await db.q.updateTable('incident').set({ job_id: jobId }).where('id', '=', incidentId).execute();
+    if (jobId !== null)
+      await db.q.updateTable('incident').set({ job_id: jobId }).where('id', '=', incidentId).execute();
   }
 
   function kick(): void {
@@ -89,9 +102,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     try {
       await advance(lease, controller.signal);
     } catch (error) {
-      if (error instanceof Fenced) log.warn({ incident: incidentName(lease.incidentId) }, 'another worker has this incident now');
+      if (error instanceof Fenced)
+        log.warn({ incident: incidentName(lease.incidentId) }, 'another worker has this incident now');
       else {
-        log.error({ incident: incidentName(lease.incidentId), error: messageOf(error) }, 'incident given back to the queue');
+        log.error(
+          { incident: incidentName(lease.incidentId), error: messageOf(error) },
+          'incident given back to the queue',
+        );
         await queue.giveBack(lease).catch(() => {});
       }
     } finally {
@@ -105,7 +122,9 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     for (;;) {
       const incident = await loadIncident(db, lease.incidentId);
       const signals = await signalsOf(db, incident.id);
-      const outcome = await withCorrelation({ incident: incidentName(incident.id), trace: incident.traceId }, () => runStage(incident, signals, lease, abort));
+      const outcome = await withCorrelation({ incident: incidentName(incident.id), trace: incident.traceId }, () =>
+        runStage(incident, signals, lease, abort),
+      );
       failpoint(`land.before.${outcome.state}`);
       const landed = await db.transaction(async () => {
         const done = await land(db, incident, outcome, signals);
@@ -123,13 +142,21 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       if (landed === 'woken') continue;
       if (incident.state !== outcome.state) {
         metrics.transitions.inc({ state: outcome.state });
-        log.info({ incident: incidentName(incident.id), trace: incident.traceId, from: incident.state, to: outcome.state }, 'transition');
+        log.info(
+          { incident: incidentName(incident.id), trace: incident.traceId, from: incident.state, to: outcome.state },
+          'transition',
+        );
       }
       if (landed === 'left') return;
     }
   }
 
-  async function runStage(incident: Incident, signals: readonly Signal[], lease: Lease, abort: AbortSignal): Promise<Outcome> {
+  async function runStage(
+    incident: Incident,
+    signals: readonly Signal[],
+    lease: Lease,
+    abort: AbortSignal,
+  ): Promise<Outcome> {
     const work: Work = {
       incident,
       signals,
@@ -145,7 +172,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       return await stages[incident.state](work);
     } catch (error) {
       if (error instanceof Fenced || abort.aborted) throw new Fenced();
-      log.error({ incident: incidentName(incident.id), state: incident.state, error: messageOf(error) }, 'stage failed');
+      log.error(
+        { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
+        'stage failed',
+      );
       return afterFailure(incident, error);
     } finally {
       timer();

@@ -1,6 +1,20 @@
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
-import { addEvents, addMessages, type Context, dropSignals, type Incident, incidentName, isClosed, type Message, moveIncident, type NewEvent, type Outcome, type Signal, TRANSITIONS } from '../incident/index.ts';
+import {
+  addEvents,
+  addMessages,
+  type Context,
+  dropSignals,
+  type Incident,
+  incidentName,
+  isClosed,
+  type Message,
+  moveIncident,
+  type NewEvent,
+  type Outcome,
+  type Signal,
+  TRANSITIONS,
+} from '../incident/index.ts';
 
 const FAILURES_MAX = 5;
 
@@ -12,9 +26,17 @@ export class Fenced extends Error {}
  * `moved`: another worker was there first. `woken`: something was said meanwhile that the stage has not heard, so it must run again.
  * @throws Error on a transition that the table does not allow.
  */
-export async function land(db: Database, incident: Incident, outcome: Outcome, signals: readonly Signal[]): Promise<'landed' | 'moved' | 'woken'> {
+export async function land(
+  db: Database,
+  incident: Incident,
+  outcome: Outcome,
+  signals: readonly Signal[],
+): Promise<'landed' | 'moved' | 'woken'> {
   const stays = outcome.state === incident.state;
-  if (!(stays && (outcome.wait !== undefined || isClosed(outcome.state))) && !TRANSITIONS[incident.state].includes(outcome.state)) {
+  if (
+    !(stays && (outcome.wait !== undefined || isClosed(outcome.state))) &&
+    !TRANSITIONS[incident.state].includes(outcome.state)
+  ) {
     throw new Error(`${incidentName(incident.id)}: ${incident.state} may not become ${outcome.state}`);
   }
   const context: Context = nextContext(incident, outcome);
@@ -36,13 +58,26 @@ const HEARS: ReadonlySet<Incident['state']> = new Set(['verifying', 'awaiting_ap
 
 function nextContext(incident: Incident, outcome: Outcome): Context {
   if (incident.state === 'resolved' && outcome.state === 'received') {
-    return { v: 1, attempt: 0, failures: 0, lateEvidence: [], diagnosis: null, checks: [], verification: null, escalation: null };
+    return {
+      v: 1,
+      attempt: 0,
+      failures: 0,
+      lateEvidence: [],
+      diagnosis: null,
+      checks: [],
+      verification: null,
+      escalation: null,
+    };
   }
   return { ...incident.context, failures: 0, ...outcome.context };
 }
 
 /** Entering a state that people must hear of says so in the timeline and in a message, wherever it was entered from. */
-function withEnding(incident: Incident, outcome: Outcome, context: Context): { events: NewEvent[]; messages: Message[] } {
+function withEnding(
+  incident: Incident,
+  outcome: Outcome,
+  context: Context,
+): { events: NewEvent[]; messages: Message[] } {
   const events = [...(outcome.events ?? [])];
   const messages = [...(outcome.messages ?? [])];
   if (outcome.state === incident.state) return { events, messages };
@@ -54,10 +89,15 @@ function withEnding(incident: Incident, outcome: Outcome, context: Context): { e
   }
   if (outcome.state === 'resolved') {
     const by = context.verification?.closedBy ?? 'nightshift';
-    events.push({ type: 'incident.resolved', actor: by, data: { attempts: context.attempt, seconds: Math.round((Date.now() - incident.openedAt.getTime()) / 1000) } });
+    events.push({
+      type: 'incident.resolved',
+      actor: by,
+      data: { attempts: context.attempt, seconds: Math.round((Date.now() - incident.openedAt.getTime()) / 1000) },
+    });
     messages.push({ kind: 'resolved', text: `${name} is resolved` });
   }
-  if (outcome.state === 'received') events.push({ type: 'incident.reopened', actor: 'nightshift', data: { cycle: incident.cycle + 1 } });
+  if (outcome.state === 'received')
+    events.push({ type: 'incident.reopened', actor: 'nightshift', data: { cycle: incident.cycle + 1 } });
   if (outcome.state === 'stopped') events.push({ type: 'incident.stopped', actor: 'nightshift', data: {} });
   return { events, messages };
 }
@@ -65,10 +105,17 @@ function withEnding(incident: Incident, outcome: Outcome, context: Context): { e
 /** What follows when a stage throws: the same stage again with a growing delay, and a person after five times. */
 export function afterFailure(incident: Incident, error: unknown): Outcome {
   const failures = incident.context.failures + 1;
-  const event: NewEvent = { type: 'stage.failed', actor: 'nightshift', data: { state: incident.state, failures, error: messageOf(error) } };
+  const event: NewEvent = {
+    type: 'stage.failed',
+    actor: 'nightshift',
+    data: { state: incident.state, failures, error: messageOf(error) },
+  };
   const canEscalate = TRANSITIONS[incident.state].includes('escalated');
   if (failures >= FAILURES_MAX && canEscalate) {
-    const escalation = { reason: `Nightshift failed ${failures} times while ${incident.state}: ${messageOf(error)}`, at: new Date().toISOString() };
+    const escalation = {
+      reason: `Nightshift failed ${failures} times while ${incident.state}: ${messageOf(error)}`,
+      at: new Date().toISOString(),
+    };
     return { state: 'escalated', context: { escalation, failures: 0 }, events: [event] };
   }
   const until = new Date(Date.now() + Math.min(60_000, 500 * 2 ** failures));

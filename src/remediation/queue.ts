@@ -57,7 +57,12 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
   });
 
   return {
-    enqueue: (incidentId, due) => boss.send(QUEUE, { incident: incidentId }, { singletonKey: String(incidentId), ...(due ? { startAfter: due } : {}) }),
+    enqueue: (incidentId, due) =>
+      boss.send(
+        QUEUE,
+        { incident: incidentId },
+        { singletonKey: String(incidentId), ...(due ? { startAfter: due } : {}) },
+      ),
     async pullForward(jobId) {
       await boss.update(QUEUE, undefined, { id: jobId, startAfter: 0 });
     },
@@ -73,7 +78,14 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     },
     async touch(leases) {
       if (leases.length === 0) return [];
-      const kept = new Set(affected(await boss.touch(QUEUE, leases.map(({ attempt }) => attempt))));
+      const kept = new Set(
+        affected(
+          await boss.touch(
+            QUEUE,
+            leases.map(({ attempt }) => attempt),
+          ),
+        ),
+      );
       return leases.filter(({ attempt }) => !kept.has(attempt.id));
     },
     async stop() {

@@ -11,7 +11,7 @@ import type { Mint } from '../policy/index.ts';
 import type { Embedder } from '../rag/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { createVerify } from '../verification/index.ts';
-import { createAwaitPerson, createReopen, withStop } from './people.ts';
+import { createAwaitPerson, createReopen, withStop } from './waiting.ts';
 
 export type Stages = Readonly<Record<State, Stage>>;
 

@@ -27,7 +27,12 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
       mixin: () => ({ ...correlation.getStore() }),
-      serializers: { error: (error: unknown) => (error instanceof Error ? { message: error.message, code: (error as NodeJS.ErrnoException).code, stack: error.stack } : error) },
+      serializers: {
+        error: (error: unknown) =>
+          error instanceof Error
+            ? { message: error.message, code: (error as NodeJS.ErrnoException).code, stack: error.stack }
+            : error,
+      },
     },
     destination ?? pino.destination({ dest: 1, sync: true }),
   );

@@ -6,16 +6,69 @@ export function createMetrics() {
   const registers = [registry];
   return {
     registry,
-    webhooks: new Counter({ name: 'nightshift_webhooks_total', help: 'Webhook deliveries by source and outcome.', labelNames: ['source', 'outcome'] as const, registers }),
-    alerts: new Counter({ name: 'nightshift_alerts_total', help: 'Alerts accepted by source and status.', labelNames: ['source', 'status'] as const, registers }),
-    transitions: new Counter({ name: 'nightshift_incident_transitions_total', help: 'Incident state transitions by the state entered.', labelNames: ['state'] as const, registers }),
-    incidents: new Gauge({ name: 'nightshift_incidents', help: 'Incidents by state.', labelNames: ['state'] as const, registers }),
-    decisions: new Counter({ name: 'nightshift_policy_decisions_total', help: 'Policy decisions by tool and decision.', labelNames: ['tool', 'decision'] as const, registers }),
-    approvals: new Counter({ name: 'nightshift_approvals_total', help: 'Approvals by how they ended.', labelNames: ['status'] as const, registers }),
-    toolCalls: new Histogram({ name: 'nightshift_tool_call_duration_seconds', help: 'Tool calls by tool and outcome.', labelNames: ['tool', 'outcome'] as const, buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60], registers }),
-    modelCalls: new Histogram({ name: 'nightshift_model_call_duration_seconds', help: 'Model calls by role, model and outcome.', labelNames: ['role', 'model', 'outcome'] as const, buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60], registers }),
-    stages: new Histogram({ name: 'nightshift_stage_duration_seconds', help: 'Work on one stage of an incident.', labelNames: ['state'] as const, buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30], registers }),
-    notifications: new Counter({ name: 'nightshift_notifications_total', help: 'Messages to people by outcome.', labelNames: ['outcome'] as const, registers }),
+    webhooks: new Counter({
+      name: 'nightshift_webhooks_total',
+      help: 'Webhook deliveries by source and outcome.',
+      labelNames: ['source', 'outcome'] as const,
+      registers,
+    }),
+    alerts: new Counter({
+      name: 'nightshift_alerts_total',
+      help: 'Alerts accepted by source and status.',
+      labelNames: ['source', 'status'] as const,
+      registers,
+    }),
+    transitions: new Counter({
+      name: 'nightshift_incident_transitions_total',
+      help: 'Incident state transitions by the state entered.',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    incidents: new Gauge({
+      name: 'nightshift_incidents',
+      help: 'Incidents by state.',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    decisions: new Counter({
+      name: 'nightshift_policy_decisions_total',
+      help: 'Policy decisions by tool and decision.',
+      labelNames: ['tool', 'decision'] as const,
+      registers,
+    }),
+    approvals: new Counter({
+      name: 'nightshift_approvals_total',
+      help: 'Approvals by how they ended.',
+      labelNames: ['status'] as const,
+      registers,
+    }),
+    toolCalls: new Histogram({
+      name: 'nightshift_tool_call_duration_seconds',
+      help: 'Tool calls by tool and outcome.',
+      labelNames: ['tool', 'outcome'] as const,
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60],
+      registers,
+    }),
+    modelCalls: new Histogram({
+      name: 'nightshift_model_call_duration_seconds',
+      help: 'Model calls by role, model and outcome.',
+      labelNames: ['role', 'model', 'outcome'] as const,
+      buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60],
+      registers,
+    }),
+    stages: new Histogram({
+      name: 'nightshift_stage_duration_seconds',
+      help: 'Work on one stage of an incident.',
+      labelNames: ['state'] as const,
+      buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+      registers,
+    }),
+    notifications: new Counter({
+      name: 'nightshift_notifications_total',
+      help: 'Messages to people by outcome.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
   };
 }
 

@@ -42,10 +42,17 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     const waitedSeconds = (now.getTime() - new Date(passed.checksPassedAt).getTime()) / 1000;
     if (waitedSeconds < config.verification.confirmWithinSeconds) {
       const first = verification.checksPassedAt === null;
-      const event: NewEvent = { type: 'verification.passed', actor: 'nightshift', data: { checks: results, source, waitingFor: 'the alert to resolve' } };
+      const event: NewEvent = {
+        type: 'verification.passed',
+        actor: 'nightshift',
+        data: { checks: results, source, waitingFor: 'the alert to resolve' },
+      };
       return { ...lookAgain(passed), events: first ? [event] : [] };
     }
-    return handOver(`the checks pass, but the alert is ${source === 'firing' ? 'still firing at its source' : 'not reported as resolved'}`, results);
+    return handOver(
+      `the checks pass, but the alert is ${source === 'firing' ? 'still firing at its source' : 'not reported as resolved'}`,
+      results,
+    );
 
     function lookAgain(next: Verification): Outcome {
       const until = new Date(now.getTime() + config.verification.intervalSeconds * 1000);
@@ -53,13 +60,29 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     }
 
     function resolve(verified: Verification, seen: readonly CheckResult[]): Outcome {
-      const events: NewEvent[] = [{ type: 'verification.recovered', actor: verified.closedBy ?? 'nightshift', data: { checks: seen, after: verified.after } }];
-      return { state: 'resolved', context: { verification: verified, escalation: null }, events, write: () => remember(incident) };
+      const events: NewEvent[] = [
+        {
+          type: 'verification.recovered',
+          actor: verified.closedBy ?? 'nightshift',
+          data: { checks: seen, after: verified.after },
+        },
+      ];
+      return {
+        state: 'resolved',
+        context: { verification: verified, escalation: null },
+        events,
+        write: () => remember(incident),
+      };
     }
 
     function notRecovered(failed: Verification, seen: readonly CheckResult[]): Outcome {
-      const event: NewEvent = { type: 'verification.unchanged', actor: 'nightshift', data: { checks: seen, after: failed.after } };
-      if (failed.after === 'action' && !failed.outcomeUnknown) return { state: 'diagnosed', context: { verification: null }, events: [event] };
+      const event: NewEvent = {
+        type: 'verification.unchanged',
+        actor: 'nightshift',
+        data: { checks: seen, after: failed.after },
+      };
+      if (failed.after === 'action' && !failed.outcomeUnknown)
+        return { state: 'diagnosed', context: { verification: null }, events: [event] };
       const reason =
         failed.after === 'person'
           ? 'it was said to be over, but the checks fail'
@@ -71,14 +94,24 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
 
     function handOver(reason: string, seen: readonly CheckResult[] = []): Outcome {
       const escalation = { reason, at: now.toISOString() };
-      const events: NewEvent[] = seen.length > 0 ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }] : [];
+      const events: NewEvent[] =
+        seen.length > 0
+          ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }]
+          : [];
       return { state: 'escalated', context: { escalation, verification: null }, events };
     }
   };
 }
 
 function freshVerification(): Verification {
-  return { after: 'alert', startedAt: new Date().toISOString(), outcomeUnknown: false, patient: true, checksPassedAt: null, closedBy: null };
+  return {
+    after: 'alert',
+    startedAt: new Date().toISOString(),
+    outcomeUnknown: false,
+    patient: true,
+    checksPassedAt: null,
+    closedBy: null,
+  };
 }
 
 function withCloser(verification: Verification, by: string | undefined): Verification {

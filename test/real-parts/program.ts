@@ -6,15 +6,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Gives a loopback port that was free a moment ago. */
+const OUTPUT_MAX = 200_000;
+const STOP_SECONDS = 15;
+
+/**
+ * Gives a loopback port that was free a moment ago. It lies below the range from which systems hand out ports by
+ * themselves, so that no connection or other server can get it before the caller uses it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    const port = 15_000 + Math.floor(Math.random() * 17_000);
+    const server = createServer();
+    try {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    } finally {
+      server.close();
+    }
+  }
+  throw new Error('found no free port on 127.0.0.1 from 15000 to 31999');
 }
 
 /** Makes a directory of its own for one test, by its real path, and the function that removes it. */
@@ -23,41 +36,140 @@ export function scratchDirectory(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Asks again and again until the answer is not undefined; fails after `seconds`. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, seconds = 20): Promise<T> {
+/** Asks again and again until the answer is not undefined; fails after `seconds`, with the last failure if there was one. */
+export async function eventually<T>(
+  what: string | (() => string),
+  ask: () => Promise<T | undefined>,
+  seconds = 20,
+): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`waited ${seconds} s in vain: ${what}`);
-    await sleep(100);
+    let cause: unknown;
+    try {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${seconds} s in vain: ${typeof what === 'string' ? what : what()}`, { cause });
+    }
+    await sleep(50);
   }
 }
 
-/** A program that runs for the length of a test; `stop` ends it, in the last resort by SIGKILL. */
-export interface Program {
-  readonly output: () => string;
-  readonly stop: () => Promise<void>;
+/** How a program ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
-/** Starts a program and collects what it says. */
-export function startProgram(command: string, args: readonly string[], directory: string): Program {
-  const child: ChildProcess = spawn(command, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+/** A program that runs for the length of a test, in a process group of its own. */
+export interface Program {
+  readonly pid: number;
+  /** What it has written to standard output and standard error so far; of very much, the end. */
+  readonly output: () => string;
+  readonly exited: Promise<Exit>;
+  /** Waits until its output matches. @throws Error with its output when it ends before, or after `seconds`. */
+  readonly waitForLine: (pattern: RegExp, seconds?: number) => Promise<RegExpExecArray>;
+  /** Waits until a GET answers with a 2xx. @throws Error with its output when it ends before, or after `seconds`. */
+  readonly waitForUrl: (url: string, options?: { headers?: Record<string, string>; seconds?: number }) => Promise<void>;
+  /** Ends it politely, after 15 s by force, and waits until its whole group is gone. */
+  readonly stop: () => Promise<void>;
+  /** Ends its whole group by SIGKILL. */
+  readonly kill9: () => Promise<void>;
+}
+
+export interface ProgramOptions {
+  readonly directory: string;
+  /** The whole environment; without it, this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const running = new Set<number>();
+// A test that fails halfway must not leave its programs behind.
+process.on('exit', () => {
+  for (const pid of running) signalGroup(pid, 'SIGKILL');
+});
+
+/** Starts a program and collects what it says. @throws Error when it cannot be started at all. */
+export async function startProgram(
+  command: string,
+  args: readonly string[],
+  { directory, env }: ProgramOptions,
+): Promise<Program> {
+  const child: ChildProcess = spawn(command, args, {
+    cwd: directory,
+    env: env ?? process.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let said = '';
-  const ended = once(child, 'exit');
+  let exit: Exit | null = null;
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-20_000);
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      said = (said + chunk).slice(-OUTPUT_MAX);
     });
   }
-  return {
-    output: () => said,
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
-      await ended;
-      clearTimeout(late);
-    },
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      exit = { code, signal };
+      running.delete(child.pid ?? 0);
+      resolve(exit);
+    });
+  });
+  await once(child, 'spawn');
+  const pid = child.pid ?? 0;
+  running.add(pid);
+
+  const situation = (what: string) => {
+    const ended = exit ? `it ended with ${exit.signal ?? exit.code}` : 'it runs';
+    return `${command} ${what}; ${ended}; it said:\n${said.slice(-4000)}`;
   };
+  const waitFor = async <T>(what: string, ask: () => Promise<T | undefined>, seconds: number): Promise<T> => {
+    const found = await eventually(
+      () => situation(what),
+      async () => (await ask()) ?? (exit ? null : undefined),
+      seconds,
+    );
+    if (found === null) throw new Error(situation(what));
+    return found;
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    signalGroup(pid, signal);
+    const late = setTimeout(() => signalGroup(pid, 'SIGKILL'), STOP_SECONDS * 1000);
+    await exited;
+    clearTimeout(late);
+    // Whatever the program has left of its group goes too.
+    signalGroup(pid, 'SIGKILL');
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  return {
+    pid,
+    output: () => said,
+    exited,
+    waitForLine: (pattern, seconds = 20) =>
+      waitFor(`has not said ${pattern}`, async () => pattern.exec(said) ?? undefined, seconds),
+    waitForUrl: (url, { headers = {}, seconds = 20 } = {}) =>
+      waitFor(
+        `does not answer at ${url}`,
+        async () => {
+          const response = await fetch(url, { headers, signal: AbortSignal.timeout(5000) }).catch(() => null);
+          await response?.body?.cancel();
+          return response?.ok || undefined;
+        },
+        seconds,
+      ).then(() => {}),
+    stop: () => end('SIGTERM'),
+    kill9: () => end('SIGKILL'),
+  };
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The whole group has ended.
+  }
 }

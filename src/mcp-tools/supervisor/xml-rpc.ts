@@ -114,7 +114,7 @@ function root(xml: string, tag: string): XmlElement {
   try {
     nodes = parser.parse(xml, true);
   } catch (cause) {
-    throw malformed(messageOf(cause), cause);
+    throw malformed(messageOf(cause).slice(0, 200), cause);
   }
   return only({ tag: 'document', nodes: nodesOf(nodes) }, tag);
 }

@@ -29,7 +29,9 @@ describe('a declared endpoint', () => {
   it.each(toolsets)('%s: a redirect is not followed', async (toolset) => {
     const elsewhere = await start((_, response) => response.end('{}'));
     const loopback = await start((_, response) => response.writeHead(307, { location: elsewhere.origin }).end());
-    await expect(ask[toolset](loopback.origin)).rejects.toThrow(/answered with a redirect \(307\), which is not followed/);
+    await expect(ask[toolset](loopback.origin)).rejects.toThrow(
+      /answered with a redirect \(307\), which is not followed/,
+    );
     expect([loopback.connections(), elsewhere.connections()]).toEqual([1, 0]);
   });
 
@@ -64,7 +66,9 @@ describe('a declared endpoint', () => {
 
   it.each(toolsets)('%s: a closed port is named, with the setting', async (toolset) => {
     const port = await freePort();
-    await expect(ask[toolset](`http://127.0.0.1:${port}`)).rejects.toThrow(new RegExp(`cannot reach .*127.0.0.1:${port}.*ECONNREFUSED.*\`url\``));
+    await expect(ask[toolset](`http://127.0.0.1:${port}`)).rejects.toThrow(
+      new RegExp(`cannot reach .*127.0.0.1:${port}.*ECONNREFUSED.*\`url\``),
+    );
   });
 
   it.each(toolsets)('%s: something else that answers is told apart', async (toolset) => {
@@ -80,15 +84,22 @@ describe('a declared endpoint', () => {
       seen.push(headers.authorization);
       response.end('{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["partial"]}');
     });
-    expect(await ask.prometheus(loopback.origin, { bearerToken: 'token-1' })).toMatchObject({ result: [], warnings: ['partial'] });
+    expect(await ask.prometheus(loopback.origin, { bearerToken: 'token-1' })).toMatchObject({
+      result: [],
+      warnings: ['partial'],
+    });
     await ask.prometheus(loopback.origin);
     expect(seen).toEqual(['Bearer token-1', undefined]);
   });
 
   it('prometheus: an overloaded server is told in its own words', async () => {
     const loopback = await start((_, response) =>
-      response.writeHead(503).end('{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}'),
+      response
+        .writeHead(503)
+        .end('{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}'),
     );
-    await expect(ask.prometheus(loopback.origin)).rejects.toThrow(/could not answer \(503, timeout\): query timed out.*Fix: narrow the query/);
+    await expect(ask.prometheus(loopback.origin)).rejects.toThrow(
+      /could not answer \(503, timeout\): query timed out.*Fix: narrow the query/,
+    );
   });
 });

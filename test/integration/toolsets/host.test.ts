@@ -1,10 +1,24 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inDirectory } from '../../../src/mcp-tools/host/directory.ts';
 import { hostToolset } from '../../../src/mcp-tools/host/index.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 import { callTool } from './call-tool.ts';
+
+/** User id of `nobody`. */
+const SOMEBODY = 65_534;
 
 interface Files {
   count: number;
@@ -56,11 +70,28 @@ describe('host.files and host.purge', () => {
     write('.hidden.job', { ageSeconds: 7200 });
     const rule = { olderThanSeconds: 3600 };
     const seen = await files(rule);
-    expect(seen).toMatchObject({ directory: 'spool', path: spool, count: 2, bytes: 12, sample: ['a.job', 'b.job'], complete: true });
+    expect(seen).toMatchObject({
+      directory: 'spool',
+      path: spool,
+      count: 2,
+      bytes: 12,
+      sample: ['a.job', 'b.job'],
+      complete: true,
+    });
     expect(seen.onePurgeDeletes).toEqual({ count: 2, bytes: 12 });
     expect(Math.abs(Date.parse(seen.oldest ?? '') - (Date.now() - 90_000_000))).toBeLessThan(10_000);
     expect(remaining()).toHaveLength(5);
-    expect(await purge(rule)).toEqual({ directory: 'spool', path: spool, deleted: 2, bytes: 12, kept: 3, left: 0, failed: [], failedCount: 0, complete: true });
+    expect(await purge(rule)).toEqual({
+      directory: 'spool',
+      path: spool,
+      deleted: 2,
+      bytes: 12,
+      kept: 3,
+      left: 0,
+      failed: [],
+      failedCount: 0,
+      complete: true,
+    });
     expect(remaining()).toEqual(['.hidden.job', 'b.job.keep', 'young.job']);
     expect(await files(rule)).toMatchObject({ count: 0, bytes: 0, oldest: null, sample: [] });
     expect(await purge(rule)).toMatchObject({ deleted: 0, kept: 3 });
@@ -110,7 +141,6 @@ describe('host.files and host.purge', () => {
   });
 
   it.runIf(process.platform === 'linux')('stays in the directory it opened when another takes its name', async () => {
-    const { renameSync } = await import('node:fs');
     write('old.job');
     const other = join(scratch.path, 'other');
     mkdirSync(other);
@@ -136,7 +166,9 @@ describe('host.files and host.purge', () => {
   });
 
   it('says that a directory is missing, or is none', async () => {
-    await expect(files({ path: join(scratch.path, 'absent') })).rejects.toThrow(/cannot be opened: ENOENT.*Fix: check that it exists/);
+    await expect(files({ path: join(scratch.path, 'absent') })).rejects.toThrow(
+      /cannot be opened: ENOENT.*Fix: check that it exists/,
+    );
     const path = write('file', { in: scratch.path });
     await expect(files({ path })).rejects.toThrow(/cannot be opened: ENOTDIR/);
   });
@@ -147,10 +179,52 @@ describe('host.files and host.purge', () => {
     expect(remaining()).toEqual(['a.job']);
   });
 
-  it.skipIf(process.getuid?.() === 0)('fails where nothing could be deleted', async () => {
+  /** Root may delete everything, so that these look at it through the eyes of somebody else. */
+  async function asSomebodyElse<T>(work: () => Promise<T>): Promise<T> {
+    chmodSync(scratch.path, 0o755);
+    if (process.getuid?.() !== 0) return work();
+    process.seteuid?.(SOMEBODY);
+    try {
+      return await work();
+    } finally {
+      process.seteuid?.(0);
+    }
+  }
+
+  it('fails where nothing could be deleted', async () => {
     write('a.job');
     chmodSync(spool, 0o555);
-    await expect(purge()).rejects.toThrow(/none of the files in .* could be deleted: a.job: EACCES/);
+    await asSomebodyElse(async () => {
+      expect((await files()).count).toBe(1);
+      await expect(purge()).rejects.toThrow(
+        /none of the files in .* could be deleted: a.job: EACCES.*Fix: let the user Nightshift runs as write/,
+      );
+    });
+    chmodSync(spool, 0o755);
+    expect(remaining()).toEqual(['a.job']);
+  });
+
+  it('says that it may not read a directory', async () => {
+    chmodSync(spool, 0o311);
+    await asSomebodyElse(async () => expect(files()).rejects.toThrow(/cannot be opened: EACCES/));
     chmodSync(spool, 0o755);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'names the files it could not delete beside those it did (skipped: needs root)',
+    async () => {
+      // In a directory with the sticky bit everybody deletes their own files only.
+      chmodSync(spool, 0o1777);
+      for (let index = 0; index < 30; index += 1) write(`${index}.job`, { bytes: 1 });
+      for (let index = 0; index < 30; index += 2) chownSync(join(spool, `${index}.job`), SOMEBODY, SOMEBODY);
+      const purged = await asSomebodyElse(() => purge());
+      expect(purged).toMatchObject({ deleted: 15, bytes: 15, left: 0, failedCount: 15 });
+      expect(purged.failed).toHaveLength(10);
+      expect(purged.failed[0]).toMatchObject({
+        name: expect.stringMatching(/^\d*[13579]\.job$/),
+        error: expect.stringMatching(/EPERM/),
+      });
+      expect(remaining()).toHaveLength(15);
+    },
+  );
 });

@@ -26,10 +26,12 @@ describe('http.probe', () => {
       methods.push(`${method} ${url}`);
       if (url === '/down') response.writeHead(503).end('pool exhausted');
       else if (url === '/long') response.end('é'.repeat(100_000));
-      else if (url === '/endless') response.on('drain', () => response.write(Buffer.alloc(65_536))).write(Buffer.alloc(65_536));
+      else if (url === '/endless')
+        response.on('drain', () => response.write(Buffer.alloc(65_536))).write(Buffer.alloc(65_536));
       else if (url === '/hung') response.flushHeaders();
       else if (url === '/silent') return;
-      else if (url === '/cut') response.writeHead(200, { 'content-length': 100 }).write('half', () => response.destroy());
+      else if (url === '/cut')
+        response.writeHead(200, { 'content-length': 100 }).write('half', () => response.destroy());
       else if (url === '/headers') response.end(JSON.stringify(headers));
       else response.end('fine');
     });
@@ -41,11 +43,19 @@ describe('http.probe', () => {
     expect(fine).toEqual({ status: 200, ok: true, bodyStart: 'fine' });
     expect(durationMs).toBeGreaterThanOrEqual(0);
     expect(durationMs).toBeLessThan(5000);
-    expect(await probe([service.origin], `${service.origin}/down`)).toMatchObject({ status: 503, ok: false, bodyStart: 'pool exhausted' });
+    expect(await probe([service.origin], `${service.origin}/down`)).toMatchObject({
+      status: 503,
+      ok: false,
+      bodyStart: 'pool exhausted',
+    });
   });
 
   it('asks by HEAD if told to, and sends no credential', async () => {
-    expect(await probe([service.origin], `${service.origin}/head`, { method: 'HEAD' })).toMatchObject({ status: 200, ok: true, bodyStart: '' });
+    expect(await probe([service.origin], `${service.origin}/head`, { method: 'HEAD' })).toMatchObject({
+      status: 200,
+      ok: true,
+      bodyStart: '',
+    });
     expect(methods).toContain('HEAD /head');
     const sent = JSON.parse((await probe([service.origin], `${service.origin}/headers`)).bodyStart);
     expect(Object.keys(sent).sort()).toEqual(['accept', 'accept-encoding', 'connection', 'host', 'user-agent']);
@@ -70,12 +80,19 @@ describe('http.probe', () => {
   });
 
   it('probes ports that browsers bar', async () => {
-    expect(await probe(['http://127.0.0.1:1'], 'http://127.0.0.1:1/')).toMatchObject({ status: 0, error: 'connection refused' });
+    expect(await probe(['http://127.0.0.1:1'], 'http://127.0.0.1:1/')).toMatchObject({
+      status: 0,
+      error: 'connection refused',
+    });
   });
 
   it('reports a host name that does not exist', async () => {
     const found = await probe(['http://no-such-host.invalid'], 'http://no-such-host.invalid/');
-    expect(found).toMatchObject({ status: 0, ok: false, error: expect.stringMatching(/^host name not (found|resolved)/) });
+    expect(found).toMatchObject({
+      status: 0,
+      ok: false,
+      error: expect.stringMatching(/^host name not (found|resolved)/),
+    });
   });
 
   it('gives up after five seconds, before or in the body, and says so', async () => {
@@ -90,7 +107,12 @@ describe('http.probe', () => {
 
   it('keeps what came of an answer that was cut off', async () => {
     const found = await probe([service.origin], `${service.origin}/cut`);
-    expect(found).toMatchObject({ status: 200, ok: false, bodyStart: 'half', error: expect.stringMatching(/connection (closed|reset)/) });
+    expect(found).toMatchObject({
+      status: 200,
+      ok: false,
+      bodyStart: 'half',
+      error: expect.stringMatching(/connection (closed|reset)/),
+    });
   });
 
   it('reports an answer that is not HTTP', async () => {
@@ -104,7 +126,9 @@ describe('http.probe', () => {
   });
 
   it('fails, rather than reports, when its caller goes away', async () => {
-    await expect(probe([service.origin], `${service.origin}/silent`, {}, AbortSignal.timeout(100))).rejects.toThrow(/broken off by its caller/);
+    await expect(probe([service.origin], `${service.origin}/silent`, {}, AbortSignal.timeout(100))).rejects.toThrow(
+      /broken off by its caller/,
+    );
   });
 });
 
@@ -127,7 +151,8 @@ describe('http.probe, outside its allow-list', () => {
 
   it('sends not one packet to another origin, however its URL is spelt', async () => {
     const [a, b] = [allowed.port, other.port];
-    const refused = /is not among the origins that may be probed .*Fix: add ".*" to the setting `allow`|carries credentials/;
+    const refused =
+      /is not among the origins that may be probed .*Fix: add ".*" to the setting `allow`|carries credentials/;
     const urls = [
       `http://127.0.0.1:${b}/`,
       `http://127.0.0.1:${a}@127.0.0.1:${b}/`,
@@ -185,7 +210,8 @@ describe('http.probe, outside its allow-list', () => {
       'data:text/plain,hello',
     ];
     // Even an operator who allows this very origin gets it by its plain URL only.
-    for (const url of urls) await expect(probe([other.origin], url), url).rejects.toThrow(/absolute http:\/\/ or https:\/\/ URL/);
+    for (const url of urls)
+      await expect(probe([other.origin], url), url).rejects.toThrow(/absolute http:\/\/ or https:\/\/ URL/);
     expect([allowed.connections(), other.connections()]).toEqual([0, 0]);
   });
 

@@ -39,7 +39,13 @@ describe.skipIf(missing !== '')(`the prometheus toolset against Prometheus${miss
   let settings: Record<string, unknown>;
 
   const query = async (input: object, overrides: object = {}, signal?: AbortSignal) =>
-    (await callTool(prometheusToolset, 'prometheus.query', input, { ...settings, ...overrides }, signal)) as unknown as Queried;
+    (await callTool(
+      prometheusToolset,
+      'prometheus.query',
+      input,
+      { ...settings, ...overrides },
+      signal,
+    )) as unknown as Queried;
   const alerts = async (labels?: Record<string, string>) => {
     const found = await callTool(prometheusToolset, 'prometheus.alerts', labels ? { labels } : {}, settings);
     return found.alerts as Alert[];
@@ -58,10 +64,20 @@ describe.skipIf(missing !== '')(`the prometheus toolset against Prometheus${miss
 
   it('evaluates an expression now, and at a moment of the past', async () => {
     const now = await query({ query: 'up{job="itself"}' });
-    expect(now).toMatchObject({ resultType: 'vector', seriesLeftOut: 0, result: [{ metric: { job: 'itself' }, value: [expect.any(Number), '1'] }] });
+    expect(now).toMatchObject({
+      resultType: 'vector',
+      seriesLeftOut: 0,
+      result: [{ metric: { job: 'itself' }, value: [expect.any(Number), '1'] }],
+    });
     expect((await query({ query: 'up', time: '2020-01-01T00:00:00+02:00' })).result).toEqual([]);
-    expect(await query({ query: 'time()', time: '2020-01-01T00:00:00+02:00' })).toMatchObject({ resultType: 'scalar', result: [expect.any(Number), '1577829600'] });
-    expect(await query({ query: '"text"' })).toMatchObject({ resultType: 'string', result: [expect.any(Number), 'text'] });
+    expect(await query({ query: 'time()', time: '2020-01-01T00:00:00+02:00' })).toMatchObject({
+      resultType: 'scalar',
+      result: [expect.any(Number), '1577829600'],
+    });
+    expect(await query({ query: '"text"' })).toMatchObject({
+      resultType: 'string',
+      result: [expect.any(Number), 'text'],
+    });
   });
 
   it('returns at most 200 series and says how many it left out', async () => {
@@ -83,15 +99,23 @@ describe.skipIf(missing !== '')(`the prometheus toolset against Prometheus${miss
   });
 
   it("passes on Prometheus's own words about a bad query", async () => {
-    await expect(query({ query: 'up{' })).rejects.toThrow(/refused the query \(bad_data\):.*parse error.*Fix: correct the query/s);
+    await expect(query({ query: 'up{' })).rejects.toThrow(
+      /refused the query \(bad_data\):.*parse error.*Fix: correct the query/s,
+    );
     // Two series that become one fail only while they are evaluated.
-    const clash = 'label_replace({__name__=~"prometheus_http_requests_total|prometheus_ready|up"}, "__name__", "x", "", "") + on() group_left() {__name__=~".+"}';
+    const clash =
+      'label_replace({__name__=~"prometheus_http_requests_total|prometheus_ready|up"}, "__name__", "x", "", "") + on() group_left() {__name__=~".+"}';
     await expect(query({ query: clash })).rejects.toThrow(/refused the query \(execution\): .+/);
   });
 
   it('lists firing and pending alerts, by labels if asked', async () => {
     const [firing] = await alerts({ alertname: 'CheckoutDown', severity: 'page' });
-    expect(firing).toMatchObject({ state: 'firing', labels: { service: 'checkout' }, annotations: { summary: 'Checkout does not answer' }, value: '1e+00' });
+    expect(firing).toMatchObject({
+      state: 'firing',
+      labels: { service: 'checkout' },
+      annotations: { summary: 'Checkout does not answer' },
+      value: '1e+00',
+    });
     expect(Date.now() - Date.parse(firing?.activeAt ?? '')).toBeLessThan(60_000);
     expect((await alerts()).map(({ state }) => state).sort()).toEqual(['firing', 'pending']);
     expect(await alerts({ service: 'checkout' })).toHaveLength(2);
@@ -106,6 +130,8 @@ describe.skipIf(missing !== '')(`the prometheus toolset against Prometheus${miss
   });
 
   it('says which setting is off where the path prefix is missing', async () => {
-    await expect(query({ query: 'up' }, { url: new URL(prometheus.url).origin })).rejects.toThrow(/answered 404.*`url`/);
+    await expect(query({ query: 'up' }, { url: new URL(prometheus.url).origin })).rejects.toThrow(
+      /answered 404.*`url`/,
+    );
   });
 });

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { supervisorToolset } from '../../../src/mcp-tools/supervisor/index.ts';
 import { callSupervisor } from '../../../src/mcp-tools/supervisor/client.ts';
+import { supervisorToolset } from '../../../src/mcp-tools/supervisor/index.ts';
 import { supervisorSettingsSchema } from '../../../src/mcp-tools/supervisor/settings.ts';
 import { onPath } from '../../real-parts/on-path.ts';
 import { eventually } from '../../real-parts/program.ts';
@@ -128,7 +128,11 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
       const state = await stateOf('given-up');
       return state.state === 'FATAL' ? state : undefined;
     });
-    expect(givenUp).toMatchObject({ pid: null, exitStatus: null, description: expect.stringContaining('Exited too quickly') });
+    expect(givenUp).toMatchObject({
+      pid: null,
+      exitStatus: null,
+      description: expect.stringContaining('Exited too quickly'),
+    });
   });
 
   it('restarts a running process under a new pid', async () => {
@@ -154,11 +158,16 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
   });
 
   it.each(['broken', 'given-up'])('says that %s ends right after its start', async (process) => {
-    await expect(restart(process)).rejects.toThrow(/could not bring .* up .*SPAWN_ERROR.*FATAL: Exited too quickly.*Fix: read the log/);
+    await expect(restart(process)).rejects.toThrow(
+      /could not bring .* up .*SPAWN_ERROR.*FATAL: Exited too quickly.*Fix: read the log/,
+    );
   });
 
   it('starts one that supervisord gave up on, and one it is about to try again, once they are mended', async () => {
-    await eventually('wavering waits to be tried again', async () => (await stateOf('wavering')).state === 'BACKOFF' || undefined);
+    await eventually(
+      'wavering waits to be tried again',
+      async () => (await stateOf('wavering')).state === 'BACKOFF' || undefined,
+    );
     writeFileSync(join(supervisord.directory, 'mended'), '');
     expect((await restart('given-up')).after.state).toBe('RUNNING');
     expect((await restart('wavering')).after.state).toBe('RUNNING');
@@ -174,7 +183,18 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
   });
 
   it('refuses groups and wildcards before anything is sent', async () => {
-    for (const process of ['all', 'shop:*', 'shop:', '*', 'shop:all', '', 'a b', 'chéckout', 'checkout\n', '-checkout']) {
+    for (const process of [
+      'all',
+      'shop:*',
+      'shop:',
+      '*',
+      'shop:all',
+      '',
+      'a b',
+      'chéckout',
+      'checkout\n',
+      '-checkout',
+    ]) {
       await expect(call('supervisor.restart', { process })).rejects.toThrow(/one process/);
     }
   });
@@ -185,7 +205,8 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
     expect(listed.processes.map(({ name }) => name).sort()).toEqual(['checkout', 'queue']);
     await call('supervisor.status', { process: 'checkout:checkout' }, { processes });
     const before = await stateOf('shop:web');
-    const refused = /not among those that may be worked on \(checkout, shop:queue\).*Fix: add shop:web to the setting `processes`/;
+    const refused =
+      /not among those that may be worked on \(checkout, shop:queue\).*Fix: add shop:web to the setting `processes`/;
     await expect(call('supervisor.restart', { process: 'shop:web' }, { processes })).rejects.toThrow(refused);
     await expect(call('supervisor.status', { process: 'shop:web' }, { processes })).rejects.toThrow(refused);
     expect((await stateOf('shop:web')).pid).toBe(before.pid);
@@ -219,11 +240,18 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
   }, 30_000);
 
   // Which of two simultaneous calls sees the other's start is supervisord's business; the usual order is the one tested.
-  it('joins a start that somebody else made, and says so when that one is stopped again', { retry: 2, timeout: 20_000 }, async () => {
+  it('joins a start that somebody else made, and says so when that one is stopped again', {
+    retry: 2,
+    timeout: 20_000,
+  }, async () => {
     const restarts = ['slow', 'slow:slow'].map((process) => restart(process).catch((error: Error) => error.message));
     await eventually('slow is starting', async () => (await stateOf('slow')).state === 'STARTING' || undefined);
     await sleep(500);
-    const stop = await callSupervisor({ settings: supervisorSettingsSchema.parse(settings), signal: AbortSignal.timeout(10_000) }, 'stopProcess', ['slow', true]);
+    const stop = await callSupervisor(
+      { settings: supervisorSettingsSchema.parse(settings), signal: AbortSignal.timeout(10_000) },
+      'stopProcess',
+      ['slow', true],
+    );
     expect(stop).toEqual({ kind: 'value', value: true });
     const said = await Promise.all(restarts);
     expect(said.join('\n')).toMatch(/ended, or was stopped, before it counted as running .*ABNORMAL_TERMINATION/);

@@ -1,0 +1,68 @@
+// The import order is also the story: each room may import only those above it, and rooms on one line never each other.
+const ORDER = [
+  ['errors'],
+  ['alert'],
+  ['config'],
+  ['telemetry'],
+  ['database'],
+  ['incident'],
+  ['ingest'],
+  ['llm'],
+  ['mcp-tools'],
+  ['rag'],
+  ['policy'],
+  ['diagnosis'],
+  ['planning'],
+  ['approval'],
+  ['execution'],
+  ['verification'],
+  ['learning'],
+  ['notify'],
+  ['remediation'],
+  ['api', 'cli'],
+  ['app'],
+  ['serve'],
+  ['main'],
+];
+
+const room = (name) => `^src/${name}(/|\\.ts$)`;
+
+export default {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|mcp-tools/serve)\\.ts$' }, to: {} },
+    {
+      name: 'every-room-has-its-place',
+      comment: 'add a new room to ORDER in .dependency-cruiser.mjs, and to ARCHITECTURE.md',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ORDER.flat().map(room) },
+      to: {},
+    },
+    ...ORDER.slice(0, -1).flatMap((names, index) =>
+      names.map((name) => ({
+        name: `${name}-imports-downwards-only`,
+        severity: 'error',
+        from: { path: room(name) },
+        to: { path: ORDER.slice(index).flat().filter((other) => other !== name).map(room) },
+      })),
+    ),
+    {
+      name: 'only-remediation-knows-the-queue',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/remediation/' },
+      to: { path: 'node_modules/pg-boss/' },
+    },
+    {
+      name: 'only-mcp-tools-knows-the-mcp-sdk',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/mcp-tools/' },
+      to: { path: 'node_modules/@modelcontextprotocol/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,10 @@
+/** What a command may use of the process that it runs in. */
+export interface Terminal {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly directory: string;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Serves until the process is asked to stop. */
+  readonly serve: (terminal: Terminal) => Promise<void>;
+}

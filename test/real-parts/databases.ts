@@ -1,0 +1,53 @@
+/** Databases for tests: the embedded one, and throwaway ones on the Postgres server that NIGHTSHIFT_TEST_DATABASE_URL names. */
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { type Database, openEmbedded, openPostgres } from '../../src/database/index.ts';
+
+const SERVER = process.env.NIGHTSHIFT_TEST_DATABASE_URL;
+
+/** Every kind of database that the tests can have here; each `open` gives a new, migrated one that `close` takes away. */
+export const databases: readonly { readonly name: 'embedded' | 'postgres'; open(): Promise<Database> }[] = [
+  { name: 'embedded', open: () => openEmbedded(null) },
+  ...(SERVER ? [{ name: 'postgres' as const, open: openThrowaway }] : []),
+];
+
+/**
+ * Creates an empty database of its own on the test server; `drop` removes it, whoever is still connected.
+ * @throws Error where NIGHTSHIFT_TEST_DATABASE_URL is not set.
+ */
+export async function throwawayDatabaseUrl(): Promise<{ url: string; drop: () => Promise<void> }> {
+  if (!SERVER)
+    throw new Error('set NIGHTSHIFT_TEST_DATABASE_URL to the URL of a superuser on a Postgres with pgvector');
+  const name = `nightshift_test_${process.pid}_${randomBytes(4).toString('hex')}`;
+  const url = new URL(SERVER);
+  url.pathname = `/${name}`;
+  // template1 cannot be copied while anyone is connected to it.
+  await onServer(`create database ${name} template template0 encoding 'UTF8'`);
+  return { url: url.href, drop: () => onServer(`drop database if exists ${name} with (force)`) };
+}
+
+async function openThrowaway(): Promise<Database> {
+  const { url, drop } = await throwawayDatabaseUrl();
+  try {
+    const db = await openPostgres(url);
+    const close = db.close.bind(db);
+    db.close = async () => {
+      await close();
+      await drop();
+    };
+    return db;
+  } catch (error) {
+    await drop();
+    throw error;
+  }
+}
+
+async function onServer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: SERVER });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

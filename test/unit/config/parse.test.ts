@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { parseConfig } from '../../../src/config/index.ts';
+import type { NightshiftError } from '../../../src/errors.ts';
+
+const toolsetSettings = { supervisor: z.strictObject({ url: z.url(), password: z.string().optional() }) };
+
+function parse(text: string | null, env: Record<string, string> = {}) {
+  return parseConfig({ env, toolsetSettings, directory: '/srv', file: text === null ? null : { path: 'nightshift.yaml', text } });
+}
+
+function problemsIn(text: string | null, env: Record<string, string> = {}) {
+  try {
+    parse(text, env);
+  } catch (error) {
+    return (error as NightshiftError).problems;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('parseConfig', () => {
+  it('observes by default and without a file', () => {
+    const config = parse(null);
+    expect(config).toMatchObject({ mode: 'observe', configured: false, dataDir: '/srv/.nightshift', databaseUrl: null, models: [] });
+    expect(Object.isFrozen(config.limits)).toBe(true);
+  });
+
+  it('reports three mistakes at once, each with its field', () => {
+    const problems = problemsIn(`
+mode: automatic
+server: {port: 99999}
+tolsets: {}
+`);
+    expect(problems.map(({ field }) => field).sort()).toEqual(['mode', 'server.port', 'tolsets']);
+    expect(problems.find(({ field }) => field === 'mode')).toMatchObject({ value: '"automatic"', message: expect.stringContaining('observe') });
+    expect(problems.find(({ field }) => field === 'tolsets')?.fix).toMatch(/spelling/);
+  });
+
+  it('reports mistakes of toolset settings, matchers and the environment together with the others', () => {
+    const problems = problemsIn(
+      `
+toolsets:
+  a: {uses: supervisor, url: not a url}
+  b: {uses: superviser}
+  c: {uses: supervisor, url: 'http://x', match: ['env==="x"']}
+  d: {uses: supervisor, url: 'http://x', password: '\${NO_SUCH}'}
+`,
+      { NIGHTSHIFT_PORT: 'http', DATABASE_URL: 'mysql://x' },
+    );
+    expect(problems.map(({ field }) => field).sort()).toEqual(['DATABASE_URL', 'NIGHTSHIFT_PORT', 'toolsets.a.url', 'toolsets.b.uses', 'toolsets.c.match.0', 'toolsets.d.password']);
+  });
+
+  it('says where YAML breaks', () => {
+    expect(problemsIn('mode: [auto')[0]).toMatchObject({ field: 'nightshift.yaml', message: expect.stringMatching(/line 1/) });
+  });
+
+  it('fills ${NAME} from the environment, and takes models from well-known variables', () => {
+    const config = parse(`toolsets: {a: {uses: supervisor, url: 'http://x', password: '\${PW}'}}`, { PW: 'secret', ANTHROPIC_API_KEY: 'k1', OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' });
+    expect(config.toolsets.a).toMatchObject({ password: 'secret' });
+    expect(config.models.map(({ provider }) => provider)).toEqual(['anthropic', 'openai']);
+  });
+
+  it('does not follow YAML aliases', () => {
+    expect(() => parse('runbooks: &a [x]\npolicies: *a\n')).toThrow();
+  });
+});
