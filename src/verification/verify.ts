@@ -38,7 +38,8 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
 
     const passed = { ...verification, checksPassedAt: verification.checksPassedAt ?? now.toISOString() };
     const source = await askSource(alerts, { catalogue, look, abort });
-    if (source === 'quiet') return resolve(passed, results);
+    // A person who says that it is over outweighs an alert that has not resolved yet, never a check that fails.
+    if (source === 'quiet' || passed.closedBy !== null) return resolve(passed, results);
     const waitedSeconds = (now.getTime() - new Date(passed.checksPassedAt).getTime()) / 1000;
     if (waitedSeconds < config.verification.confirmWithinSeconds) {
       const first = verification.checksPassedAt === null;

@@ -71,8 +71,8 @@ ${sections.replaceAll('DIRECTORY', directory)}`,
     remove();
   };
   try {
-    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-    await program.waitForUrl(url, { headers: { authorization } });
+    // It says so after it has opened its port.
+    await program.waitForLine(/supervisord started with pid/);
   } catch (error) {
     await stop();
     throw error;

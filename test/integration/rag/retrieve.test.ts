@@ -42,7 +42,10 @@ function counting(db: Database): { db: Database; statements: () => number } {
     get: (target, key) =>
       key === 'q'
         ? target.q.withPlugin({
-            transformQuery: ({ node }) => ((count += 1), node),
+            transformQuery: ({ node }) => {
+              count += 1;
+              return node;
+            },
             transformResult: async ({ result }) => result,
           })
         : Reflect.get(target, key, target),

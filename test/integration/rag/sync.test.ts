@@ -69,7 +69,10 @@ describe.each(databases)('syncRunbooks on $name', ({ open }) => {
     const other: Embedder = {
       ...hashEmbedder,
       id: 'other',
-      embed: (texts) => ((asked += texts.length), hashEmbedder.embed(texts)),
+      embed: (texts) => {
+        asked += texts.length;
+        return hashEmbedder.embed(texts);
+      },
     };
     await sync();
     expect(await sync([folder], other)).toMatchObject({ changed: ['a.md'], unchanged: 0 });

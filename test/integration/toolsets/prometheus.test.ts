@@ -52,7 +52,7 @@ describe.skipIf(missing !== '')(`the prometheus toolset against Prometheus${miss
   };
 
   beforeAll(async () => {
-    prometheus = await startPrometheus(RULES);
+    prometheus = await startPrometheus({ rules: RULES, guarded: true });
     const { url, username, password } = prometheus;
     settings = { url: `${url}/`, username, password };
     await eventually('the alert fires and a scrape is in', async () => {

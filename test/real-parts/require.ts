@@ -1,0 +1,31 @@
+import { onPath } from './on-path.ts';
+
+/** Every real part that a test may need: how to tell that it is here, and where it comes from. */
+const PARTS = {
+  prometheus: { here: () => onPath('prometheus'), from: 'Debian package prometheus' },
+  alertmanager: {
+    here: () => onPath('prometheus-alertmanager') || onPath('alertmanager'),
+    from: 'Debian package prometheus-alertmanager',
+  },
+  supervisor: { here: () => onPath('supervisord') && onPath('supervisorctl'), from: 'Debian package supervisor' },
+  redis: { here: () => onPath('redis-server'), from: 'Debian package redis-server' },
+  postgres: {
+    here: () => Boolean(process.env.NIGHTSHIFT_TEST_DATABASE_URL),
+    from: 'NIGHTSHIFT_TEST_DATABASE_URL, the URL of a superuser on a Postgres with pgvector',
+  },
+} as const;
+
+/**
+ * Tells whether a story must be skipped because a part that it needs is not here, and says which: for `describe.skipIf`.
+ * @throws Error instead, where NIGHTSHIFT_REQUIRE_REAL_PARTS is 1.
+ */
+export function requireParts(story: string, ...parts: readonly (keyof typeof PARTS)[]): boolean {
+  const missing = parts.filter((part) => !PARTS[part].here());
+  if (missing.length === 0) return false;
+  const needs = `needs ${missing.map((part) => `${part} (${PARTS[part].from})`).join(', ')}`;
+  if (process.env.NIGHTSHIFT_REQUIRE_REAL_PARTS === '1') {
+    throw new Error(`${story} ${needs}. Fix: run .ci/install-real-parts, or unset NIGHTSHIFT_REQUIRE_REAL_PARTS`);
+  }
+  process.stdout.write(`skipped: ${story} — ${needs}\n`);
+  return true;
+}
