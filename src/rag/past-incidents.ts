@@ -48,7 +48,7 @@ const CANDIDATES = 50;
 export async function rememberIncident(db: Database, incident: RememberedIncident, embedder: Embedder): Promise<void> {
   const { incidentId, cycle, labels } = incident;
   const title = storable(incident.title);
-  const summary = incident.summary;
+  const summary = storable(incident.summary);
   const values = Object.values(labels).join('\n');
   const [embedding = []] = await embedder.embed([[title, values, summary].join('\n')]);
   const row = {

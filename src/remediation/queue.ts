@@ -55,6 +55,7 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     retentionSeconds: 365 * DAY_SECONDS,
     deleteAfterSeconds: 3600,
   });
+  if (db.kind === 'embedded') await releaseAll(db, boss);
 
   return {
     enqueue: (incidentId, due) =>
@@ -92,6 +93,13 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
       await boss.stop({ graceful: false, close: false });
     },
   };
+}
+
+/** On the embedded database no other process can be at work, so whatever is held was held by one that is gone: no need to wait for its heartbeat. */
+async function releaseAll(db: Database, boss: PgBoss): Promise<void> {
+  const { rows } = await db.executeSql(`select id from ${SCHEMA}.job where name = $1 and state = 'active'`, [QUEUE]);
+  const ids = (rows as { id: string }[]).map(({ id }) => id);
+  if (ids.length > 0) await boss.fail(QUEUE, ids);
 }
 
 /** Ids of the jobs that a command really reached; pg-boss answers them but its types leave them out. */

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const OUTPUT_MAX = 200_000;
-const STOP_SECONDS = 15;
+const STOP_SECONDS = 25;
+const ORPHAN_SECONDS = 2;
 
 /**
  * Gives a loopback port that was free a moment ago. It lies below the range from which systems hand out ports by
@@ -74,9 +75,9 @@ export interface Program {
   readonly waitForLine: (pattern: RegExp, seconds?: number) => Promise<RegExpExecArray>;
   /** Waits until a GET answers with a 2xx. @throws Error with its output when it ends before, or after `seconds`. */
   readonly waitForUrl: (url: string, options?: { headers?: Record<string, string>; seconds?: number }) => Promise<void>;
-  /** Ends it politely, after 15 s by force, and waits until its whole group is gone. */
+  /** Ends it by SIGTERM, after 25 s by force, and then whatever it has left of its group. */
   readonly stop: () => Promise<void>;
-  /** Ends its whole group by SIGKILL. */
+  /** Ends it by SIGKILL, and after 2 s whatever it has left of its group. */
   readonly kill9: () => Promise<void>;
 }
 
@@ -136,11 +137,12 @@ export async function startProgram(
     return found;
   };
   const end = async (signal: NodeJS.Signals) => {
-    signalGroup(pid, signal);
+    if (!exit) process.kill(pid, signal);
     const late = setTimeout(() => signalGroup(pid, 'SIGKILL'), STOP_SECONDS * 1000);
     await exited;
     clearTimeout(late);
-    // Whatever the program has left of its group goes too.
+    // Its children are told nothing, as when a machine's own means end it; those that have not noticed by then have to go.
+    for (let waited = 0; waited < ORPHAN_SECONDS && signalGroup(pid, 0); waited += 0.05) await sleep(50);
     signalGroup(pid, 'SIGKILL');
     child.stdout?.destroy();
     child.stderr?.destroy();
@@ -166,10 +168,11 @@ export async function startProgram(
   };
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** Signals a process group, 0 to none of its members but only to ask; tells whether it has members. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-pid, signal);
+    return process.kill(-pid, signal);
   } catch {
-    // The whole group has ended.
+    return false;
   }
 }

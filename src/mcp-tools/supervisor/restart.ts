@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { defineTool, toolFailed } from '../tool.ts';
 import { callSupervisor, FAULTS, faultError, type ProcessInfo, processInfo, type SupervisorCall } from './client.ts';
 import { canonicalProcess, processNameSchema, requireListedProcess, type SupervisorSettings } from './settings.ts';
-import type { XmlRpcFault } from './xml-rpc.ts';
 
 const TIMEOUT_SECONDS = 60;
 /** How long the second half of a restart goes on when nobody waits for it any more. */
@@ -49,21 +48,28 @@ async function stopAndStart(call: SupervisorCall, process: string, before: Proce
   // supervisord answers a start with an internal error while the process is on its way down.
   await passedState(call, process, 'STOPPING');
   const started = await callSupervisor(call, 'startProcess', [process, true]);
-  if (started.kind === 'value') return processInfo(call, process);
+  if (started.kind === 'value') return stayedUp(process, await processInfo(call, process));
+  const { fault } = started;
   // Somebody else started it meanwhile, which serves as well once it runs.
-  if (started.fault.code !== FAULTS.ALREADY_STARTED) throw await startError(call, process, started.fault);
-  const after = await passedState(call, process, 'STARTING');
-  if (after.statename === 'RUNNING') return after;
-  throw toolFailed(`${process} was started by somebody else meanwhile, but is ${after.statename}`, {
+  if (fault.code === FAULTS.ALREADY_STARTED) return stayedUp(process, await passedState(call, process, 'STARTING'));
+  const info = await processInfo(call, process).catch(() => undefined);
+  // Whether supervisord sees a short job run or already ended is chance; having done its job is success both times.
+  if (info && fault.code === FAULTS.ABNORMAL_TERMINATION && isJobDone(info)) return info;
+  // A process that dies at once and one that cannot be spawned are the same fault; only the description tells them apart.
+  const why = info?.description ? `${fault.message}; ${info.statename}: ${info.description}` : fault.message;
+  throw faultError({ ...fault, message: why }, process);
+}
+
+function stayedUp(process: string, after: ProcessInfo): ProcessInfo {
+  if (after.statename === 'RUNNING' || isJobDone(after)) return after;
+  const exit = after.statename === 'EXITED' ? ` with exit status ${after.exitstatus}` : '';
+  throw toolFailed(`${process} was started, but is ${after.statename} by now${exit}`, {
     fix: 'read its log to see why it does not stay up',
   });
 }
 
-/** A process that dies at once and one that cannot be spawned are the same fault; only the description tells them apart. */
-async function startError(call: SupervisorCall, process: string, fault: XmlRpcFault) {
-  const info = await processInfo(call, process).catch(() => undefined);
-  const why = info?.description ? `${fault.message}; ${info.statename}: ${info.description}` : fault.message;
-  return faultError({ ...fault, message: why }, process);
+function isJobDone({ statename, exitstatus }: ProcessInfo): boolean {
+  return statename === 'EXITED' && exitstatus === 0;
 }
 
 async function passedState(call: SupervisorCall, process: string, state: string): Promise<ProcessInfo> {

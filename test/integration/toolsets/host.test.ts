@@ -179,6 +179,20 @@ describe('host.files and host.purge', () => {
     expect(remaining()).toEqual(['a.job']);
   });
 
+  it('stops halfway when its time is up, and says how far it came', async () => {
+    for (let index = 0; index < 3000; index += 1) write(`${index}.job`, { bytes: 1 });
+    const impatience = new AbortController();
+    const watch = setInterval(() => {
+      if (remaining().length < 3000) impatience.abort();
+    }, 1);
+    await expect(purge({}, 'spool', impatience.signal)).rejects.toThrow(
+      /stopped in time after \d+ of 3000 files \(\d+ bytes\).*Fix: call host.files/,
+    );
+    clearInterval(watch);
+    expect(remaining().length).toBeGreaterThan(0);
+    expect(remaining().length).toBeLessThan(3000);
+  });
+
   /** Root may delete everything, so that these look at it through the eyes of somebody else. */
   async function asSomebodyElse<T>(work: () => Promise<T>): Promise<T> {
     chmodSync(scratch.path, 0o755);

@@ -58,6 +58,7 @@ describe('http.probe', () => {
     });
     expect(methods).toContain('HEAD /head');
     const sent = JSON.parse((await probe([service.origin], `${service.origin}/headers`)).bodyStart);
+    expect(sent.connection).toBe('close');
     expect(Object.keys(sent).sort()).toEqual(['accept', 'accept-encoding', 'connection', 'host', 'user-agent']);
   });
 
@@ -189,6 +190,13 @@ describe('http.probe, outside its allow-list', () => {
     ];
     for (const url of urls) await expect(probe([allowed.origin], url), url).rejects.toThrow(refused);
     expect([allowed.connections(), other.connections()]).toEqual([0, 0]);
+  });
+
+  it('refuses credentials even for an allowed origin, and does not repeat them', async () => {
+    const refused = probe([allowed.origin], `http://user:hunter2@127.0.0.1:${allowed.port}/`);
+    await expect(refused).rejects.toThrow(/carries credentials.*Fix: leave out what stands before the @/);
+    await expect(refused).rejects.not.toThrow(/hunter2/);
+    expect(allowed.connections()).toBe(0);
   });
 
   it('takes nothing for a URL that the URL parser would have to mend first', async () => {

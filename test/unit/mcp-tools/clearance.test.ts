@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { type Call, canonicalSha256, verifyClearance } from '../../../src/mcp-tools/index.ts';
 import { createMint } from '../../../src/policy/index.ts';
 
-const call: Call = { instance: 'shop', tool: 'supervisor.restart', arguments: { process: 'web', b: 1 }, target: 't', risk: 'safe', undo: 'x', timeoutSeconds: 1, definitionSha256: 'd' };
+const call: Call = {
+  instance: 'shop',
+  tool: 'supervisor.restart',
+  arguments: { process: 'web', b: 1 },
+  target: 't',
+  risk: 'safe',
+  undo: 'x',
+  timeoutSeconds: 1,
+  definitionSha256: 'd',
+};
 const now = new Date('2026-11-01T10:00:00Z');
 const mint = createMint();
 const publicKey = createPublicKey(mint.publicKey);
@@ -26,9 +35,14 @@ describe('clearance', () => {
 
   it('is refused when missing, late, changed in any field, or signed by another', () => {
     expect(() => verifyClearance(undefined, exact, { publicKey, now })).toThrowError(/without a clearance/);
-    expect(() => verifyClearance(signed, exact, { publicKey, now: new Date(now.getTime() + 61_000) })).toThrowError(/expired/);
+    expect(() => verifyClearance(signed, exact, { publicKey, now: new Date(now.getTime() + 61_000) })).toThrowError(
+      /expired/,
+    );
     for (const field of Object.keys(signed.clearance) as (keyof typeof signed.clearance)[]) {
-      const changed = { ...signed, clearance: { ...signed.clearance, [field]: field === 'v' ? 1 : `${signed.clearance[field]}x` } };
+      const changed = {
+        ...signed,
+        clearance: { ...signed.clearance, [field]: field === 'v' ? 1 : `${signed.clearance[field]}x` },
+      };
       if (field === 'v') continue;
       expect(() => verifyClearance(changed, exact, { publicKey, now }), field).toThrow();
     }

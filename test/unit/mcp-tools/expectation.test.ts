@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { meetsExpectation, parseExpectation } from '../../../src/mcp-tools/index.ts';
 
 describe('expectations', () => {
-  const result = { status: 200, ok: true, processes: [{ state: 'RUNNING', pid: 7 }], result: [{ value: [1, '0.25'] }], error: null };
+  const result = {
+    status: 200,
+    ok: true,
+    processes: [{ state: 'RUNNING', pid: 7 }],
+    result: [{ value: [1, '0.25'] }],
+    error: null,
+  };
   it.each([
     ['status == 200', true],
     ['status != 200', false],
@@ -19,9 +25,12 @@ describe('expectations', () => {
     ['ok < 5', false],
   ])('%s is %s', (text, met) => expect(meetsExpectation(text, result)).toBe(met));
 
-  it.each(['', 'status', 'status = 200', 'status == two', 'status == {}', '__proto__.x == 1 or y == 2', 'a b == 1'])('refuses %j, with the form that works', (text) => {
-    expect(() => parseExpectation(text)).toThrowError(/status == 200/);
-  });
+  it.each(['', 'status', 'status = 200', 'status == two', 'status == {}', '__proto__.x == 1 or y == 2', 'a b == 1'])(
+    'refuses %j, with the form that works',
+    (text) => {
+      expect(() => parseExpectation(text)).toThrowError(/status == 200/);
+    },
+  );
 
   it('reads only what the result itself holds', () => {
     expect(meetsExpectation('constructor != 1', {})).toBe(false);
