@@ -6,6 +6,20 @@ export class DemoFailure extends Error {
 /** Somebody asked the demo to stop; nothing went wrong. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal);
+    this.signal = signal;
+  }
+
+  /** Ends this process by the signal that stopped the demo, so that whoever waits for it learns how it ended. */
+  repeat(): void {
+    process.removeAllListeners(this.signal);
+    process.kill(process.pid, this.signal);
+    // Node ignores some signals, and the process must end either way.
+    setTimeout(() => process.exit(1), 200);
+  }
 }
 
 /** What can end the demo early: a signal, a part that fails, or its clock. Everything that waits waits with `signal`. */
@@ -15,14 +29,11 @@ export interface Ending {
   /** Stops the clock while a person decides, or for good. */
   holdClock(): void;
   goOnWithClock(): void;
-  /** Says what is waited for, so that running out of time can name it. */
-  waitingFor(what: string): void;
 }
 
 /** Starts listening for SIGINT, SIGTERM and SIGHUP, and the clock that allows so many seconds. */
 export function createEnding(secondsMax: number): Ending {
   const controller = new AbortController();
-  let what = 'starting';
   let leftMs = secondsMax * 1000;
   let since = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -30,13 +41,13 @@ export function createEnding(secondsMax: number): Ending {
   const goOnWithClock = () => {
     clearTimeout(timer);
     since = performance.now();
-    timer = setTimeout(() => fail(`it was not done within ${secondsMax} s (still ${what})`), leftMs);
+    timer = setTimeout(() => fail(`it was not done within ${secondsMax} s`), leftMs);
   };
   // Kept for good: npm passes Ctrl-C on, so the same signal comes twice, and the second must not cut the stopping short.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => controller.abort(new Stopped(signal)));
   // Nobody reads any more, as after `npm run demo | head`.
-  process.stdout.on('error', () => controller.abort(new Stopped('its output was closed')));
+  process.stdout.on('error', () => controller.abort(new Stopped('SIGPIPE')));
   goOnWithClock();
   return {
     signal: controller.signal,
@@ -45,9 +56,6 @@ export function createEnding(secondsMax: number): Ending {
     holdClock: () => {
       clearTimeout(timer);
       leftMs -= performance.now() - since;
-    },
-    waitingFor: (now) => {
-      what = now;
     },
   };
 }

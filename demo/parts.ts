@@ -55,6 +55,10 @@ export function createParts(fail: (reason: string) => void): Parts {
     await once(child, 'spawn');
     const pid = child.pid ?? 0;
     leash.hold(pid);
+    if (stopping) {
+      signalTo(-pid, 'SIGKILL');
+      throw new Error('the demo is stopping');
+    }
     const said = onStderr ? collectLines(child, onStderr) : () => readFileSync(log, 'utf8');
     const part: Part = {
       pid,

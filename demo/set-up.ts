@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Checkout, createCheckout } from './checkout.ts';
+import type { Ending } from './ending.ts';
+import { startMonitor } from './monitor.ts';
+import { type Nightshift, type NightshiftOptions, startNightshift } from './nightshift.ts';
+import type { Options } from './options.ts';
+import { createParts } from './parts.ts';
+import { freePorts } from './ports.ts';
+import { findPrometheus, startAlertmanager, startPrometheus, watching } from './prometheus.ts';
+import { clearStage, commandPrefix } from './stage.ts';
+import { startSupervisor } from './supervisor.ts';
+import type { Terminal } from './terminal.ts';
+import type { Timeline } from './timeline.ts';
+
+const ORDERS = ['A-1001', 'A-1002', 'A-1003'];
+
+/** The demo once it is set up: everything that takes part. */
+export interface Show {
+  readonly options: Options;
+  readonly ending: Ending;
+  readonly terminal: Terminal;
+  readonly checkout: Checkout;
+  readonly nightshift: Nightshift;
+  readonly timeline: Timeline;
+  /** `provider/model` of the models that Nightshift asks; empty in runbook mode. */
+  readonly models: readonly string[];
+  /** Who watches checkout, in words. */
+  readonly watcher: string;
+  /** How another terminal addresses this Nightshift. */
+  readonly prefix: string;
+}
+
+interface SetUp extends Pick<Show, 'options' | 'ending' | 'terminal'> {
+  /** Takes what has to be undone when the demo ends, in whatever way that is. */
+  readonly atEnd: (undo: () => Promise<void> | void) => void;
+}
+
+/** Starts all parts on free ports of 127.0.0.1, and waits until checkout does its work and is watched. */
+export async function setUp({ options, ending, terminal, atEnd }: SetUp): Promise<Show> {
+  const { signal, fail } = ending;
+  const cwd = process.cwd();
+  const directory = clearStage(cwd);
+  const inHere = (path: string) => relative(cwd, path);
+  const parts = createParts(fail);
+  atEnd(parts.stop);
+  const ports = await freePorts('checkout', 'supervisor', 'prometheus', 'alertmanager');
+  const programs = options.prometheus ? findPrometheus() : null;
+  const line = (name: string, text: string) => terminal.say(`${name.padEnd(13)} ${text}`);
+
+  const checkout = createCheckout(directory, ports.checkout, parts);
+  const supervisor = {
+    url: `http://127.0.0.1:${ports.supervisor}`,
+    username: 'demo',
+    password: randomBytes(12).toString('hex'),
+  };
+  atEnd(await startSupervisor(checkout.program, { ...supervisor, port: ports.supervisor }));
+  await terminal.during('starting checkout', checkout.program.start(true));
+  line('checkout', `a small web service and a worker that does the jobs in its spool: ${checkout.url}`);
+  line('supervisor', `starts and stops checkout's process, and speaks as supervisord does: ${supervisor.url}`);
+
+  const prometheus = { directory, ports, parts };
+  if (programs) await startPrometheus({ ...prometheus, programs, instance: checkout.instance });
+  const prometheusUrl = programs ? `http://127.0.0.1:${ports.prometheus}` : null;
+  let step = 'starting Nightshift';
+  const started = start({
+    directory,
+    parts,
+    supervisor,
+    checkout,
+    prometheusUrl,
+    signal,
+    onStep: (now) => (step = `Nightshift: ${now}`),
+  });
+  const { nightshift, createTimeline, seconds } = await terminal.during(() => step, started);
+  const { models } = await nightshift.get<{ models: string[] }>('/status');
+  line('Nightshift', `${nightshift.url} (up after ${seconds} s, its database with it)`);
+  line('', `configuration ${inHere(join(directory, 'nightshift.yaml'))}, log ${inHere(nightshift.log)}`);
+
+  if (programs) {
+    await startAlertmanager({ ...prometheus, programs, webhook: nightshift.webhook });
+    await terminal.during('waiting for the first scrape by Prometheus', watching(ports, signal));
+    line('Prometheus', `scrapes checkout every second: ${prometheusUrl}`);
+    line('Alertmanager', `tells Nightshift what fires: http://127.0.0.1:${ports.alertmanager}`);
+  } else {
+    atEnd(startMonitor({ instance: checkout.instance, webhook: nightshift.webhook, fail }));
+    const why = options.prometheus ? ' (Prometheus and Alertmanager are not installed here)' : '';
+    line('monitor', `probes checkout every second, and posts alerts as Alertmanager does${why}`);
+  }
+  await terminal.during('placing three orders', placeOrders(checkout, signal));
+  terminal.say(`Three orders are placed and their jobs are done: ${checkout.ledger().done.join(', ')}.`);
+  const timeline = createTimeline(nightshift, terminal, signal);
+  const watcher = programs ? 'Prometheus and Alertmanager' : 'the demo’s monitor';
+  return {
+    options,
+    ending,
+    terminal,
+    checkout,
+    nightshift,
+    timeline,
+    models,
+    watcher,
+    prefix: commandPrefix(cwd, process.env),
+  };
+}
+
+async function start(options: NightshiftOptions) {
+  const since = performance.now();
+  // Rendering the timeline needs half of Nightshift, which takes a second or two to load: time enough while the other half starts.
+  const [nightshift, { createTimeline }] = await Promise.all([startNightshift(options), import('./timeline.ts')]);
+  return { nightshift, createTimeline, seconds: ((performance.now() - since) / 1000).toFixed(1) };
+}
+
+async function placeOrders(checkout: Checkout, signal: AbortSignal): Promise<void> {
+  for (const id of ORDERS) await checkout.order(id);
+  while (checkout.ledger().done.length < ORDERS.length) await sleep(50, undefined, { signal });
+}
