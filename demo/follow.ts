@@ -9,6 +9,8 @@ const STRAGGLER_MS = 4000;
 export interface Followed {
   readonly id: string;
   readonly resolved: boolean;
+  /** Whether a person was asked on the way. */
+  readonly asked: boolean;
   /** The model that made the diagnosis, or null where the runbook's own words are it. */
   readonly model: string | null;
 }
@@ -30,7 +32,7 @@ export async function followIncident(show: Show, alertname: string): Promise<Fol
     if (turn.type !== 'approval.requested') {
       await straggler(show, id);
       const diagnosis = timeline.seen.findLast(({ incident, type }) => incident === id && type === 'diagnosis.made');
-      return { id, resolved: turn.type === 'incident.resolved', model: diagnosis?.data.model ?? null };
+      return { id, resolved: turn.type === 'incident.resolved', asked: last > 0, model: diagnosis?.data.model ?? null };
     }
     last = turn.id;
     if (options.approve) await approve(show, turn);

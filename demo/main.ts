@@ -48,7 +48,7 @@ async function firstAct(show: Show): Promise<Followed> {
   terminal.say('What follows is the incident’s timeline as Nightshift writes it (times in UTC).');
   const incident = await followIncident(show, 'ServiceDown');
   terminal.say(diagnosedBy(incident, show));
-  if (incident.resolved) {
+  if (incident.resolved && !incident.asked) {
     terminal.say(
       'Nobody was asked, because the runbook service-down.md declares this restart and policies/default.yaml lets ' +
         'safe remedies run.',
@@ -65,8 +65,8 @@ async function secondAct(show: Show): Promise<Followed> {
   const behind = ['A-1005', 'A-1006', 'A-1007'];
   for (const order of behind) await checkout.order(order);
   terminal.say(
-    `The job ${half} was written only half. The worker tries it again and again, and the jobs of ${behind.join(', ')} ` +
-      'wait behind it. The runbook’s remedy deletes all four, which nothing can undo.',
+    `Whoever wrote the job ${half} was cut off halfway. The worker tries it again and again, while the jobs ` +
+      `of ${behind.join(', ')} wait behind it. The runbook’s remedy deletes all four, which nothing can undo.`,
   );
   const incident = await followIncident(show, 'JobSpoolStuck');
   terminal.say(diagnosedBy(incident, show));
@@ -92,7 +92,7 @@ async function sumUp(show: Show, first: Followed, second: Followed | null): Prom
   }
   for (const [line = '', ...more] of outcomes.map(({ lines }) => lines)) {
     terminal.say(line);
-    for (const one of more) terminal.say(`    ${one}`);
+    for (const one of more) terminal.say(`       ${one}`);
   }
   const problems = outcomes.flatMap((outcome) => outcome.problems);
   if (!second) problems.push('act 2 is left out, because checkout is not mended');

@@ -47,7 +47,7 @@ export async function outcomeOf(
   const ran = incident.actions.filter(({ status }) => RAN.includes(status));
   const lines = [
     `${id}  ${incident.title}: ${incident.state}${secondsOf(incident)}`,
-    ...ran.map((action) => `ran ${action.tool} on ${action.target} (${action.status}), ${clearedBy(action, incident)}`),
+    ...ran.map((action) => `${action.tool} on ${action.target} ${action.status}; ${clearedBy(action, incident)}`),
     ...(ran.length === 0 ? ['nothing ran'] : []),
   ];
   const problems: string[] = [];
@@ -78,7 +78,7 @@ function clearedBy(action: ShownIncident['actions'][number], { approvals }: Show
   const yes = votes
     .filter(({ decision }) => decision === 'approve')
     .map(({ principal, via }) => `${principal} (${via})`);
-  return yes.length > 0 ? `approved by ${yes.join(', ')}` : 'allowed by policy, no person asked';
+  return yes.length > 0 ? `approved by ${yes.join(', ')}` : 'allowed by policy';
 }
 
 /** Compares checkout itself with how it should have ended: restarted once after it was killed, and with nothing in its spool. */
@@ -89,7 +89,9 @@ export function outcomeAtCheckout(checkout: Checkout): Outcome {
   if (restarts !== 1) problems.push(`checkout was started ${restarts} time(s) after it was killed, not once`);
   if (jobs.length > 0) problems.push(`${jobs.length} job(s) are left in the spool: ${jobs.join(', ')}`);
   return {
-    lines: [`checkout’s own ledger: ${restarts} restart after the kill; jobs left in its spool: ${jobs.length}`],
+    lines: [
+      `checkout itself: restarts after the kill, by its own ledger: ${restarts}; jobs left in its spool: ${jobs.length}`,
+    ],
     problems,
   };
 }

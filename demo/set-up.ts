@@ -47,7 +47,6 @@ export async function setUp({ options, ending, terminal, atEnd }: SetUp): Promis
   atEnd(parts.stop);
   const ports = await freePorts('checkout', 'supervisor', 'prometheus', 'alertmanager');
   const programs = options.prometheus ? findPrometheus() : null;
-  const line = (name: string, text: string) => terminal.say(`${name.padEnd(13)} ${text}`);
 
   const checkout = createCheckout(directory, ports.checkout, parts);
   const supervisor = {
@@ -57,8 +56,8 @@ export async function setUp({ options, ending, terminal, atEnd }: SetUp): Promis
   };
   atEnd(await startSupervisor(checkout.program, { ...supervisor, port: ports.supervisor }));
   await terminal.during('starting checkout', checkout.program.start(true));
-  line('checkout', `a small web service and a worker that does the jobs in its spool: ${checkout.url}`);
-  line('supervisor', `starts and stops checkout's process, and speaks as supervisord does: ${supervisor.url}`);
+  terminal.part('checkout', checkout.url, 'a web service; its worker does the jobs in a spool');
+  terminal.part('supervisor', supervisor.url, 'runs checkout, and speaks as supervisord does');
 
   const prometheus = { directory, ports, parts };
   if (programs) await startPrometheus({ ...prometheus, programs, instance: checkout.instance });
@@ -75,18 +74,18 @@ export async function setUp({ options, ending, terminal, atEnd }: SetUp): Promis
   });
   const { nightshift, createTimeline, seconds } = await terminal.during(() => step, started);
   const { models } = await nightshift.get<{ models: string[] }>('/status');
-  line('Nightshift', `${nightshift.url} (up after ${seconds} s, its database with it)`);
-  line('', `configuration ${inHere(join(directory, 'nightshift.yaml'))}, log ${inHere(nightshift.log)}`);
+  terminal.part('Nightshift', nightshift.url, `with its own Postgres inside (up in ${seconds} s)`);
+  terminal.part('', `configured by ${inHere(join(directory, 'nightshift.yaml'))}`, '');
+  terminal.part('', `writes its log to ${inHere(nightshift.log)}`, '');
 
-  if (programs) {
+  if (programs && prometheusUrl) {
     await startAlertmanager({ ...prometheus, programs, webhook: nightshift.webhook });
     await terminal.during('waiting for the first scrape by Prometheus', watching(ports, signal));
-    line('Prometheus', `scrapes checkout every second: ${prometheusUrl}`);
-    line('Alertmanager', `tells Nightshift what fires: http://127.0.0.1:${ports.alertmanager}`);
+    terminal.part('Prometheus', prometheusUrl, 'scrapes checkout every second');
+    terminal.part('Alertmanager', `http://127.0.0.1:${ports.alertmanager}`, 'tells Nightshift what fires');
   } else {
     atEnd(startMonitor({ instance: checkout.instance, webhook: nightshift.webhook, fail }));
-    const why = options.prometheus ? ' (Prometheus and Alertmanager are not installed here)' : '';
-    line('monitor', `probes checkout every second, and posts alerts as Alertmanager does${why}`);
+    terminal.part('monitor', 'part of this demo', 'looks every second, and sends alerts as Alertmanager does');
   }
   await terminal.during('placing three orders', placeOrders(checkout, signal));
   terminal.say(`Three orders are placed and their jobs are done: ${checkout.ledger().done.join(', ')}.`);

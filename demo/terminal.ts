@@ -5,13 +5,15 @@ const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', 
 const SPIN_MS = 100;
 /** Without a terminal there is nothing that turns, so what takes longer than this gets a line. */
 const QUIET_MS = 1000;
-/** Where the story of a timeline line begins, after its time; what is wrapped goes a little further in. */
+/** A timeline line begins with its time, so what is wrapped of it goes below the story, a little further in. */
 const TIMELINE_INDENT = 12;
 
 export interface Terminal {
   heading(text: string): void;
   /** Says something in the demo's own voice, as one paragraph. */
   say(text: string): void;
+  /** Introduces one part of the demo: its name, where it is, and what it is. */
+  part(name: string, where: string, what: string): void;
   /** Shows something to copy: never wrapped. */
   command(text: string, about?: string): void;
   /** Shows lines of Nightshift's timeline, set apart by a rule on the left. */
@@ -36,7 +38,7 @@ export function createTerminal(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
     out.write(`${line}\n`);
   };
   const paragraph = (text: string, dress = (line: string) => line) => {
-    for (const line of wrap(`  ${text}`, width(), 2)) print(dress(line));
+    for (const line of wrap(text, width() - 2, 0)) print(dress(`  ${line}`.trimEnd()));
   };
 
   return {
@@ -45,6 +47,7 @@ export function createTerminal(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
       print(style('bold', text));
     },
     say: (text) => paragraph(text),
+    part: (name, where, what) => paragraph(`${name.padEnd(13)} ${where.padEnd(23)} ${what}`),
     good: (text) => paragraph(text, (line) => style('green', line)),
     bad: (text) => paragraph(text, (line) => style('red', line)),
     command: (text, about) => print(`    ${style('cyan', text)}${about ? `   ${style('dim', about)}` : ''}`),
@@ -72,17 +75,22 @@ export function createTerminal(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
   };
 }
 
-/** Breaks a line at spaces so that each part has at most `width` characters; the parts after the first begin with `indent` spaces. */
-export function wrap(line: string, width: number, indent: number): string[] {
+/**
+ * Breaks a line after spaces and commas so that no part is longer than `width` characters. What follows the first part is
+ * indented by `hanging`, or a little further than the line itself where that begins with spaces.
+ */
+export function wrap(line: string, width: number, hanging: number): string[] {
+  const own = line.length - line.trimStart().length;
+  const indent = own > 0 ? own + 2 : hanging;
   const lines: string[] = [];
   let rest = line;
-  for (;;) {
+  while (rest.length > width) {
     const start = rest.length - rest.trimStart().length;
-    const before = rest.lastIndexOf(' ', width);
-    // A word that is too long for a line of its own stays whole, so that it can be copied.
-    const at = rest.length <= width ? -1 : before > start ? before : rest.indexOf(' ', width);
-    if (at === -1) return [...lines, rest];
+    const after = Math.max(rest.lastIndexOf(' ', width), rest.lastIndexOf(',', width - 1) + 1);
+    // Without a place to break, such as in a long path, it is cut.
+    const at = after > start ? after : width;
     lines.push(rest.slice(0, at).trimEnd());
     rest = `${' '.repeat(indent)}${rest.slice(at).trimStart()}`;
   }
+  return [...lines, rest];
 }

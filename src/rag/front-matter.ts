@@ -49,7 +49,7 @@ export function readYaml(frontMatter: string): ReadYaml {
   try {
     return read(frontMatter);
   } catch (error) {
-    // Nested a thousandfold, it exhausts the stack.
+    // No input is known that does this, but one odd file must not keep all others out of the index.
     return unreadable(`cannot be read: ${messageOf(error)}`);
   }
 }

@@ -10,6 +10,9 @@ const OUTPUT_MAX = 200_000;
 const STOP_SECONDS = 25;
 const ORPHAN_SECONDS = 2;
 
+/** Stories run side by side in one process, and a port is given out some time before it is used. */
+const given = new Set<number>();
+
 /**
  * Gives a loopback port that was free a moment ago. It lies below the range from which systems hand out ports by
  * themselves, so that no connection or other server can get it before the caller uses it.
@@ -17,10 +20,12 @@ const ORPHAN_SECONDS = 2;
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const port = 15_000 + Math.floor(Math.random() * 17_000);
+    if (given.has(port)) continue;
     const server = createServer();
     try {
       server.listen(port, '127.0.0.1');
       await once(server, 'listening');
+      given.add(port);
       return port;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;

@@ -36,6 +36,8 @@ const processInfoSchema = z.looseObject({
   start: z.number(),
   exitstatus: z.number().int(),
   description: z.string(),
+  /** Why the last start failed; empty where it did not, or where it is being tried again. */
+  spawnerr: z.string(),
 });
 export type ProcessInfo = z.infer<typeof processInfoSchema>;
 

@@ -55,8 +55,9 @@ async function stopAndStart(call: SupervisorCall, process: string, before: Proce
   const info = await processInfo(call, process).catch(() => undefined);
   // Whether supervisord sees a short job run or already ended is chance; having done its job is success both times.
   if (info && fault.code === FAULTS.ABNORMAL_TERMINATION && isJobDone(info)) return info;
-  // A process that dies at once and one that cannot be spawned are the same fault; only the description tells them apart.
-  const why = info?.description ? `${fault.message}; ${info.statename}: ${info.description}` : fault.message;
+  if (!info) throw faultError(fault, process);
+  // A process that dies at once and one that cannot be spawned are the same fault; only the reason tells them apart.
+  const why = [fault.message, info.spawnerr, `it is ${info.statename} now`].filter((part) => part !== '').join('; ');
   throw faultError({ ...fault, message: why }, process);
 }
 

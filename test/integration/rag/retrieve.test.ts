@@ -20,7 +20,7 @@ const acting = (match: string[], title: string) =>
 
 const FILES: Record<string, string> = {
   'checkout.md': acting(['alertname="CheckoutDown"'], 'Checkout is down'),
-  'checkout-prod.md': acting(['alertname="CheckoutDown"', 'env=~"prod|staging"'], 'Checkout is down where it hurts'),
+  'where-it-hurts.md': acting(['alertname="CheckoutDown"', 'env=~"prod|staging"'], 'Checkout is down where it hurts'),
   'not-dev.md': acting(['alertname="WorkerDown", env!="dev"'], 'Worker'),
   'no-team.md': acting(['alertname="Orphan"', 'team=""'], 'Nobody owns this'),
   'guidance.md': `---\nmatch: ['alertname="QueueGrows"']\n---\n# Consumers lag\n\nAdd a consumer.\n`,
@@ -82,10 +82,10 @@ describe.each(databases)('retrieval on $name', ({ open }) => {
 
   describe('matchingRunbooks', () => {
     it('gives those whose matchers hold, the most specific first, just as they were written', async () => {
-      expect(await matching({ alertname: 'CheckoutDown', env: 'prod' })).toEqual(['checkout-prod.md', 'checkout.md']);
+      expect(await matching({ alertname: 'CheckoutDown', env: 'prod' })).toEqual(['where-it-hurts.md', 'checkout.md']);
       expect(await matching({ alertname: 'CheckoutDown', env: 'production' })).toEqual(['checkout.md']);
       const [first] = await matchingRunbooks(db, [{ alertname: 'CheckoutDown', env: 'prod' }]);
-      expect(first).toEqual(await runbookByPath(db, 'checkout-prod.md'));
+      expect(first).toEqual(await runbookByPath(db, 'where-it-hurts.md'));
       expect(first).toMatchObject({
         title: 'Checkout is down where it hurts',
         remedies: [
@@ -132,13 +132,25 @@ describe.each(databases)('retrieval on $name', ({ open }) => {
       expect(found[1]).toMatchObject({ path: 'disk/full.md', why: { matched: false, words: 1, vector: 1 }, score: 1 });
     });
 
+    it('puts it first even before one that is more specific, but not for this alert', async () => {
+      const found = await retrieve(
+        { alertname: 'QueueGrows' },
+        { summary: 'Checkout is down where it hurts. Restart it.' },
+      );
+      expect(found.map(({ path, why }) => [path, why.matched]).slice(0, 2)).toEqual([
+        ['guidance.md', true],
+        ['where-it-hurts.md', false],
+      ]);
+      expect(found[1]?.score).toBeGreaterThan(found[0]?.score ?? 1);
+    });
+
     it('orders several that declare themselves by how specific they are', async () => {
       const hurting = { alertname: 'CheckoutDown', env: 'prod' };
       expect(await paths(hurting, { summary: 'Checkout is down. Restart it.' })).toEqual([
-        'checkout-prod.md',
+        'where-it-hurts.md',
         'checkout.md',
       ]);
-      expect(await paths([{ alertname: 'X' }, hurting], {}, 1)).toEqual(['checkout-prod.md']);
+      expect(await paths([{ alertname: 'X' }, hurting], {}, 1)).toEqual(['where-it-hurts.md']);
     });
 
     it('finds by words that are written otherwise', async () => {

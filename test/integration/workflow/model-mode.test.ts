@@ -1,0 +1,130 @@
+import { LLMock } from '@copilotkit/aimock';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { databases } from '../../real-parts/databases.ts';
+import { alert, type Service, startNightshift, startService, type TestNightshift } from '../support/nightshift.ts';
+
+const RUNBOOK = `---
+match: ['alertname="SpoolStuck"']
+steps:
+  - tool: host.purge
+    with: { directory: "{{ labels.spool }}" }
+    why: The poison job blocks all others.
+verify:
+  - tool: http.probe
+    with: { url: "http://{{ labels.instance }}/healthz" }
+    expect: status == 200
+    within: 500ms
+---
+# Spool is stuck
+A poison job blocks the workers, and every job behind it waits.
+`;
+
+const mock = new LLMock({ port: 0 });
+
+const diagnosis = (change: object = {}) =>
+  JSON.stringify({
+    root_cause: 'A poison job blocks the workers.',
+    confidence: 'high',
+    citations: [{ evidence: 'E1', quote: 'A poison job blocks the workers' }],
+    ruled_out: [],
+    unknowns: [],
+    inconclusive: false,
+    ...change,
+  });
+const proposal = (name: string, args: object) => ({ name, arguments: JSON.stringify({ arguments: args, reason: 'It frees the queue.', expected_effect: 'Jobs move again.' }) });
+
+// One kind of database is enough here: what differs between them is the business of the other tests.
+const [{ name: database }] = [...databases].reverse() as [(typeof databases)[number]];
+
+describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider) => {
+  let service: Service;
+  let nightshift: TestNightshift;
+  let fingerprint = 0;
+
+  beforeAll(async () => {
+    await mock.start();
+    service = await startService();
+    const model = { provider, model: 'test-model', apiKey: 'test', baseUrl: provider === 'openai' ? `${mock.url}/v1` : mock.url, timeoutSeconds: 2 };
+    nightshift = await startNightshift({
+      database,
+      runbooks: { 'spool.md': RUNBOOK },
+      config: {
+        models: [model],
+        toolsets: {
+          web: { uses: 'http', allow: ['http://127.0.0.1:*'] },
+          spool: { uses: 'host', directories: { shop: { path: service.spool } } },
+          processes: { uses: 'supervisor', url: 'http://127.0.0.1:9' },
+        },
+      },
+    });
+  });
+  beforeEach(async () => {
+    mock.reset();
+    await service.clear();
+    await service.jam();
+  });
+  afterAll(async () => {
+    await nightshift?.stop();
+    await service?.stop();
+    await mock.stop();
+  });
+
+  const open = async () => {
+    fingerprint += 1;
+    const firing = alert({ instance: service.instance, spool: 'shop', service: `shop-${fingerprint}` }, { fingerprint: `f${fingerprint}` });
+    const { body } = await nightshift.deliver([firing]);
+    return (body.incidents as number[])[0] as number;
+  };
+  const asksToPlan = () => mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('You plan the remedy')).length;
+
+  it('walks the same way by function calling, and says which model it was', async () => {
+    mock.on({ systemMessage: /You plan the remedy/ }, { content: 'Purging frees the queue.', toolCalls: [proposal('host__purge', { directory: 'shop' })] });
+    mock.on({}, { content: diagnosis() });
+    const id = await open();
+    const waiting = await nightshift.until(id, 'awaiting_approval');
+    expect(waiting.diagnosis).toMatchObject({ mode: 'model', model: `${provider}/test-model`, inconclusive: false });
+    expect(waiting.actions).toMatchObject([{ tool: 'host.purge', origin: `model:${provider}/test-model`, status: 'asked' }]);
+    expect(waiting.actions[0]?.decision?.spoke.map(({ rule }) => rule)).toEqual(['risk-destructive', 'nothing-allows']);
+    await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'approve' });
+    await nightshift.until(id, ({ events }) => events.some(({ type }) => type === 'verification.passed'));
+    expect(await service.jobs()).toEqual([]);
+    expect(mock.getRequests()).toHaveLength(2);
+  });
+
+  it('asks a person about a safe remedy that no runbook declares, however sure the model is', async () => {
+    mock.on({ systemMessage: /You plan the remedy/ }, { content: 'Restart.', toolCalls: [proposal('supervisor__restart', { process: 'payments' })] });
+    mock.on({}, { content: diagnosis() });
+    const waiting = await nightshift.until(await open(), 'awaiting_approval');
+    expect(waiting.actions[0]?.decision?.spoke.map(({ rule }) => rule)).toContain('not-in-a-runbook');
+  });
+
+  it('sends invented evidence back once, then drops it, and hands over what is left without ground', async () => {
+    mock.on({}, { content: diagnosis({ citations: [{ evidence: 'E1', quote: 'the moon is full' }, { evidence: 'E99', quote: 'x' }] }) });
+    const handed = await nightshift.until(await open(), 'escalated');
+    expect(handed.diagnosis).toMatchObject({ mode: 'model', inconclusive: true, citations: [] });
+    expect(handed.needs).toMatch(/could not ground/);
+    expect(mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('does not occur in it'))).toHaveLength(1);
+    expect(mock.getRequests()).toHaveLength(2);
+    expect(asksToPlan()).toBe(0);
+  });
+
+  it('drops and records calls of unknown tools, with bad arguments, or out of bounds, and runs none of them', async () => {
+    const calls = [proposal('shell__exec', { command: 'rm -rf /' }), proposal('host__purge', { directory: '../etc' }), proposal('host__purge', { directory: 'shop', force: true }), { name: 'host__purge', arguments: '{}' }];
+    mock.on({ systemMessage: /You plan the remedy/ }, { content: 'All of it.', toolCalls: calls });
+    mock.on({}, { content: diagnosis() });
+    const handed = await nightshift.until(await open(), 'escalated');
+    expect(handed.actions).toEqual([]);
+    const dropped = JSON.stringify(handed.events.filter(({ type }) => type === 'model.answered').at(-1)?.data);
+    expect(dropped).toContain('shell');
+    expect(await service.jobs()).toHaveLength(1);
+    expect(asksToPlan()).toBe(2);
+  });
+
+  it('goes on in runbook mode when the model fails, and says so', async () => {
+    mock.on({}, { status: 529, error: { message: 'overloaded' } });
+    const waiting = await nightshift.until(await open(), 'awaiting_approval');
+    expect(waiting.diagnosis?.mode).toBe('runbook');
+    expect(waiting.actions[0]?.origin).toBe('runbook:spool.md');
+    expect(waiting.events.filter(({ type }) => type === 'model.failed')).toHaveLength(2);
+  });
+});

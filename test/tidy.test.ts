@@ -1,0 +1,126 @@
+/** The house itself: what its documents promise about its rooms, its errors and its examples must be true. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseMatchers } from '../src/alert/index.ts';
+import { loadConfig } from '../src/cli/index.ts';
+import { parseConfig } from '../src/config/index.ts';
+import { ERROR_KINDS } from '../src/errors.ts';
+import { TOOLSETS } from '../src/mcp-tools/index.ts';
+import { parsePolicy } from '../src/policy/index.ts';
+import { parseRunbook } from '../src/rag/index.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const files = (folder: string, ending: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith(ending)).map((path) => join(folder, path));
+const documents = ['README.md', 'CONTRIBUTING.md', ...files('docs', '.md')];
+const blocks = (path: string, language: string) => [...read(path).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
+
+describe('the house', () => {
+  const rooms = readdirSync(join(ROOT, 'src'));
+
+  it('names every room in ARCHITECTURE.md and in the import order, and no other', () => {
+    const architecture = read('ARCHITECTURE.md');
+    const order = read('.dependency-cruiser.mjs');
+    for (const room of rooms) {
+      expect(architecture, room).toContain(room.endsWith('.ts') ? `\`${room}\`` : `\`${room}/\``);
+      expect(order, room).toContain(`'${room.replace('.ts', '')}'`);
+    }
+    const table = architecture.slice(0, architecture.indexOf('Beside `src/`'));
+    for (const [, named = ''] of table.matchAll(/`([a-z-]+\/|[a-z]+\.ts)`/g)) {
+      if (/^(stages|driver)\.ts$/.test(named)) continue;
+      expect(rooms, named).toContain(named.replace('/', ''));
+    }
+  });
+
+  it('opens every room with what it is and what it never does', () => {
+    for (const room of rooms.filter((name) => !name.endsWith('.ts'))) {
+      expect(read(`src/${room}/index.ts`), room).toMatch(/^\/\*\* [A-Z][^*]+\. [A-Z][^*]+\. \*\/\n/);
+    }
+  });
+
+  it('says one full sentence about every exported function', () => {
+    for (const path of files('src', '.ts')) {
+      const text = read(path);
+      for (const found of text.matchAll(/^export (?:async )?function (\w+)/gm)) {
+        const before = text.slice(0, found.index).trimEnd();
+        expect(before.endsWith('*/'), `${path}: ${found[1]} has no docstring`).toBe(true);
+      }
+    }
+  });
+
+  it('documents every error code with its status, and no other', () => {
+    const rows = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [code, Number(status)]);
+    expect(rows).toEqual(Object.entries(ERROR_KINDS).map(([code, { status }]) => [code, status]));
+  });
+
+  it('documents every tool with its risk, and no other', () => {
+    const rows = [...read('docs/runbooks.md').matchAll(/^\| `(\w+\.\w+)` \| (\w+) \|/gm)].map(([, name, risk]) => [name, risk]);
+    expect(rows.sort()).toEqual(Object.values(TOOLSETS).flatMap(({ tools }) => tools.map(({ name, risk }) => [name, risk])).sort());
+  });
+
+  it('keeps the bundled configuration in order', () => {
+    expect(() => loadConfig({ env: {}, directory: join(ROOT, 'test') })).not.toThrow();
+    for (const path of files('policies', '.yaml')) expect(parsePolicy(path, read(path)).problems, path).toEqual([]);
+    for (const path of files('runbooks', '.md')) expect(parseRunbook(path, read(path)).problems, path).toEqual([]);
+  });
+});
+
+describe('the examples in the documents', () => {
+  it('are runbooks that act', () => {
+    const examples = documents.flatMap((path) => blocks(path, 'markdown').map((text) => ({ path, text })));
+    expect(examples.length).toBeGreaterThan(1);
+    for (const { path, text } of examples) expect(parseRunbook(path, text), path).toMatchObject({ problems: [], actionable: true });
+  });
+
+  it('are policies, configurations and receivers that are in order', () => {
+    const seen = { rules: 0, receivers: 0, config: 0 };
+    for (const path of documents) {
+      for (const text of blocks(path, 'yaml')) {
+        if (text.startsWith('rules:')) {
+          seen.rules += 1;
+          expect(parsePolicy(path, text).problems, path).toEqual([]);
+        } else if (text.startsWith('receivers:')) {
+          seen.receivers += 1;
+          expect(text).toContain('/webhooks/alertmanager');
+        } else {
+          seen.config += 1;
+          const toolsetSettings = Object.fromEntries(Object.entries(TOOLSETS).map(([name, { settings }]) => [name, settings]));
+          expect(() => parseConfig({ env: { SUPERVISOR_PASSWORD: 'x' }, directory: ROOT, toolsetSettings, file: { path, text } }), path).not.toThrow();
+        }
+      }
+    }
+    expect(Object.values(seen).every((count) => count > 0)).toBe(true);
+  });
+
+  it('are commands and scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const commands = files('src/cli', '.ts').map(read).join('\n');
+    for (const path of documents) {
+      const text = read(path);
+      for (const [, name = ''] of text.matchAll(/npm run ([a-z-]+)/g)) expect(Object.keys(scripts), `${path}: npm run ${name}`).toContain(name);
+      for (const [, name = ''] of text.matchAll(/npm run nightshift -- ([a-z-]+)/g)) {
+        expect(commands, `${path}: nightshift ${name}`).toMatch(new RegExp(`command\\('${name}[ ']|word\\('${name}'`));
+      }
+    }
+  });
+
+  it('link only to files that exist', () => {
+    for (const path of [...documents, 'ARCHITECTURE.md', 'SECURITY.md']) {
+      for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:)([^)#]+)\)/g)) expect(() => readdirSync(join(ROOT, path, '..')) && readFileOrFolder(join(ROOT, path, '..', target)), `${path}: ${target}`).not.toThrow();
+    }
+  });
+
+  it('use matchers that parse', () => {
+    for (const path of documents) for (const [, text = ''] of read(path).matchAll(/match: \['([^']+)'/g)) expect(() => parseMatchers(text), path).not.toThrow();
+  });
+});
+
+function readFileOrFolder(path: string): void {
+  try {
+    readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+  }
+}
