@@ -30,7 +30,12 @@ const room = (name) => `^src/${name}(/|\\.ts$)`;
 export default {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|mcp-tools/serve)\\.ts$' }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: '^src/(main|mcp-tools/serve)\\.ts$' },
+      to: {},
+    },
     {
       name: 'every-room-has-its-place',
       comment: 'add a new room to ORDER in .dependency-cruiser.mjs, and to ARCHITECTURE.md',
@@ -43,7 +48,12 @@ export default {
         name: `${name}-imports-downwards-only`,
         severity: 'error',
         from: { path: room(name) },
-        to: { path: ORDER.slice(index).flat().filter((other) => other !== name).map(room) },
+        to: {
+          path: ORDER.slice(index)
+            .flat()
+            .filter((other) => other !== name)
+            .map(room),
+        },
       })),
     ),
     {

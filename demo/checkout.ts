@@ -23,8 +23,8 @@ export interface Checkout {
   readonly program: Program;
   /** Names of the jobs in the spool, oldest first. */
   jobs(): string[];
-  /** How often it was started, and which orders it has done, by its own ledger. */
-  ledger(): { starts: number; done: string[] };
+  /** How often it was started after it was killed, and which orders it has done, by its own ledger. */
+  ledger(): { restarts: number; done: string[] };
   order(id: string): Promise<void>;
   /** Ends its process as a crash would. */
   kill(): number;
@@ -47,6 +47,12 @@ export function createCheckout(directory: string, port: number, parts: Parts): C
     },
     parts,
   );
+  const readLedger = () => {
+    const lines = readFileSync(ledger, 'utf8').split('\n').filter(Boolean);
+    return lines.map((line) => ledgerLineSchema.parse(JSON.parse(line)));
+  };
+  /** How many lines the ledger had then. */
+  let killedAt: number | null = null;
   const instance = `127.0.0.1:${port}`;
   const url = `http://${instance}`;
   return {
@@ -59,10 +65,9 @@ export function createCheckout(directory: string, port: number, parts: Parts): C
         .filter((name) => name.endsWith('.json'))
         .sort(),
     ledger: () => {
-      const lines = readFileSync(ledger, 'utf8').split('\n').filter(Boolean);
-      const entries = lines.map((line) => ledgerLineSchema.parse(JSON.parse(line)));
+      const entries = readLedger();
       return {
-        starts: entries.filter(({ what }) => what === 'started').length,
+        restarts: killedAt === null ? 0 : entries.slice(killedAt).filter(({ what }) => what === 'started').length,
         done: entries.flatMap(({ order }) => order ?? []),
       };
     },
@@ -78,6 +83,7 @@ export function createCheckout(directory: string, port: number, parts: Parts): C
       const { pid } = program.condition();
       if (pid === 0) throw new Error('checkout does not run, so it cannot be killed');
       process.kill(pid, 'SIGKILL');
+      killedAt = readLedger().length;
       return pid;
     },
     leaveHalfAJob() {

@@ -11,8 +11,8 @@ export interface Followed {
   readonly resolved: boolean;
   /** Whether a person was asked on the way. */
   readonly asked: boolean;
-  /** The model that made the diagnosis, or null where the runbook's own words are it. */
-  readonly model: string | null;
+  /** The model that made the diagnosis, null where the runbook's own words are it, undefined where there is none. */
+  readonly model: string | null | undefined;
 }
 
 /** Shows the incident that an alert opens until it is closed or given to a person; approvals that it asks for are offered on the way. */
@@ -30,9 +30,10 @@ export async function followIncident(show: Show, alertname: string): Promise<Fol
       events.find((event) => event.id > last && isTurn(event)),
     );
     if (turn.type !== 'approval.requested') {
-      await straggler(show, id);
+      const resolved = turn.type === 'incident.resolved';
+      if (resolved) await straggler(show, id);
       const diagnosis = timeline.seen.findLast(({ incident, type }) => incident === id && type === 'diagnosis.made');
-      return { id, resolved: turn.type === 'incident.resolved', asked: last > 0, model: diagnosis?.data.model ?? null };
+      return { id, resolved, asked: last > 0, model: diagnosis?.data.model };
     }
     last = turn.id;
     if (options.approve) await approve(show, turn);
@@ -44,7 +45,7 @@ export async function followIncident(show: Show, alertname: string): Promise<Fol
 export async function followForGood(show: Show): Promise<never> {
   let last = show.timeline.seen.at(-1)?.id ?? 0;
   for (;;) {
-    const asked = await show.timeline.until('up until Ctrl-C', (events) =>
+    const asked = await show.timeline.until('Ctrl-C ends the demo', (events) =>
       events.find(({ id, type }) => id > last && type === 'approval.requested'),
     );
     last = asked.id;
@@ -75,8 +76,10 @@ async function waitForPerson(show: Show, asked: SeenEvent): Promise<void> {
 
 function showHow({ terminal, prefix }: Show, { data }: SeenEvent): void {
   terminal.say('It waits for a person: you. In another terminal, in this directory, run one of');
-  terminal.command(`${prefix} approve ${data.approval}`);
-  terminal.command(`${prefix} deny ${data.approval}`);
+  terminal.commands(
+    [`${prefix} approve ${data.approval}`, 'exactly the action above runs, once'],
+    [`${prefix} deny ${data.approval}`, 'nothing runs'],
+  );
 }
 
 /** Prometheus may have said that all is well before Alertmanager's message of the same comes; it should not come in the next act. */

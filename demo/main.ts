@@ -69,11 +69,16 @@ async function secondAct(show: Show): Promise<Followed> {
       `of ${behind.join(', ')} wait behind it. The runbook’s remedy deletes all four, which nothing can undo.`,
   );
   const incident = await followIncident(show, 'JobSpoolStuck');
-  terminal.say(diagnosedBy(incident, show));
+  if (show.models.length > 0) terminal.say(diagnosedBy(incident, show));
+  if (!incident.resolved) {
+    terminal.say(`${incident.id} is a person’s now, and nothing more runs for it unless somebody asks again:`);
+    terminal.commands([`${show.prefix} ask-again ${incident.id}`, 'plans anew, and asks for approval once more']);
+  }
   return incident;
 }
 
 function diagnosedBy({ model }: Followed, { models }: Show): string {
+  if (model === undefined) return 'It came to no diagnosis; the last line of the timeline says why.';
   if (model !== null)
     return `The model ${model} made this diagnosis (model mode); what it cites was checked against the evidence.`;
   if (models.length > 0)
@@ -83,7 +88,7 @@ function diagnosedBy({ model }: Followed, { models }: Show): string {
 
 /** @throws DemoFailure where the demo should end here and something is not as it should be. */
 async function sumUp(show: Show, first: Followed, second: Followed | null): Promise<void> {
-  const { nightshift, checkout, options, models } = show;
+  const { nightshift, checkout, options } = show;
   terminal.heading('What happened');
   const outcomes = [await outcomeOf(nightshift, first.id, { tool: 'supervisor.restart', cleared: 'by policy' })];
   if (second) {
@@ -98,7 +103,8 @@ async function sumUp(show: Show, first: Followed, second: Followed | null): Prom
   if (!second) problems.push('act 2 is left out, because checkout is not mended');
   if (problems.length === 0) return terminal.good('Both incidents ended as they should.');
   for (const problem of problems) terminal.bad(problem);
-  if (models.length > 0) terminal.say('A model may choose otherwise than the runbook; the timelines above tell why.');
+  if (problems.some((problem) => problem.includes('from model:')))
+    terminal.say('The model chose otherwise than the runbook, which it may; the timeline above tells why.');
   if (options.once) throw new DemoFailure('it did not end as it should');
 }
 
@@ -107,12 +113,14 @@ async function stayUp(show: Show): Promise<never> {
   ending.holdClock();
   terminal.heading(`Nightshift stays up at ${nightshift.url} until you press Ctrl-C`);
   terminal.say('In another terminal, in this directory:');
-  terminal.command(`${prefix} incidents`, 'all incidents');
-  terminal.command(`${prefix} incident INC-2`, 'one of them, with its whole timeline');
-  terminal.command(`${prefix} runbooks search "disk full"`, 'what the runbooks say');
-  terminal.command(
-    `kill -9 ${checkout.program.condition().pid}`,
-    'act 1 again: a second restart within ten minutes is asked for',
+  terminal.commands(
+    [`${prefix} incidents`, 'lists all incidents'],
+    [`${prefix} incident INC-2`, 'shows one of them, with its whole timeline'],
+    [`${prefix} runbooks search "disk full"`, 'asks what the runbooks say'],
+    [
+      `kill -9 ${checkout.program.condition().pid}`,
+      'act 1 again: now a restart is asked for, being the second in ten minutes',
+    ],
   );
   return followForGood(show);
 }
@@ -134,6 +142,6 @@ function leave(why: unknown, shown: boolean): void {
     why.repeat();
     return;
   }
-  terminal.bad(`The demo failed: ${messageOf(why)}.`);
+  for (const line of `The demo failed: ${messageOf(why)}`.trim().split('\n')) terminal.bad(line);
   process.exit(1);
 }

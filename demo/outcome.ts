@@ -50,10 +50,12 @@ export async function outcomeOf(
     ...ran.map((action) => `${action.tool} on ${action.target} ${action.status}; ${clearedBy(action, incident)}`),
     ...(ran.length === 0 ? ['nothing ran'] : []),
   ];
+  if (incident.state !== 'resolved')
+    return {
+      lines,
+      problems: [`${id} is ${incident.state}, not resolved${incident.needs ? `: ${incident.needs}` : ''}`],
+    };
   const problems: string[] = [];
-  if (incident.state !== 'resolved') {
-    problems.push(`${id} is ${incident.state}, not resolved${incident.needs ? `: ${incident.needs}` : ''}`);
-  }
   const [only] = ran;
   if (!only || ran.length > 1 || only.tool !== should.tool || only.status !== 'succeeded') {
     const what = ran.map(({ tool, status, origin }) => `${tool} (${status}, from ${origin})`).join(', ') || 'nothing';
@@ -83,11 +85,11 @@ function clearedBy(action: ShownIncident['actions'][number], { approvals }: Show
 
 /** Compares checkout itself with how it should have ended: restarted once after it was killed, and with nothing in its spool. */
 export function outcomeAtCheckout(checkout: Checkout): Outcome {
-  const restarts = checkout.ledger().starts - 1;
+  const { restarts } = checkout.ledger();
   const jobs = checkout.jobs();
   const problems: string[] = [];
   if (restarts !== 1) problems.push(`checkout was started ${restarts} time(s) after it was killed, not once`);
-  if (jobs.length > 0) problems.push(`${jobs.length} job(s) are left in the spool: ${jobs.join(', ')}`);
+  if (jobs.length > 0) problems.push(`${jobs.length} job(s) are left in the spool, which should be empty`);
   return {
     lines: [
       `checkout itself: restarts after the kill, by its own ledger: ${restarts}; jobs left in its spool: ${jobs.length}`,

@@ -76,7 +76,7 @@ export function createParts(fail: (reason: string) => void): Parts {
       running.delete(part);
       signalTo(-pid, 'SIGKILL');
       leash.drop(pid);
-      if (essential && !stopping) fail(`${name} ended by itself (${how}). ${part.tail() || `See ${log}`}`);
+      if (essential && !stopping) fail(`${name} ended by itself (${how}), its log is ${log}\n${part.tail()}`);
     });
     return part;
   }

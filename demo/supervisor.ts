@@ -58,6 +58,7 @@ function methodsOn(program: Program): ReadonlyMap<string, Method> {
   const methods: Record<string, Method> = {
     getAPIVersion: () => '3.0',
     getVersion: () => '3.0',
+    getSupervisorVersion: () => '4.2.5',
     getIdentification: () => 'nightshift-demo',
     getPID: () => process.pid,
     getState: () => ({ statecode: 1, statename: 'RUNNING' }),

@@ -14,8 +14,8 @@ export interface Terminal {
   say(text: string): void;
   /** Introduces one part of the demo: its name, where it is, and what it is. */
   part(name: string, where: string, what: string): void;
-  /** Shows something to copy: never wrapped. */
-  command(text: string, about?: string): void;
+  /** Shows commands to copy, each with what it does; they are never wrapped. */
+  commands(...list: readonly (readonly [command: string, about: string])[]): void;
   /** Shows lines of Nightshift's timeline, set apart by a rule on the left. */
   timeline(lines: readonly string[]): void;
   good(text: string): void;
@@ -50,7 +50,11 @@ export function createTerminal(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
     part: (name, where, what) => paragraph(`${name.padEnd(13)} ${where.padEnd(23)} ${what}`),
     good: (text) => paragraph(text, (line) => style('green', line)),
     bad: (text) => paragraph(text, (line) => style('red', line)),
-    command: (text, about) => print(`    ${style('cyan', text)}${about ? `   ${style('dim', about)}` : ''}`),
+    commands: (...list) => {
+      const longest = Math.max(...list.map(([command]) => command.length));
+      for (const [command, about] of list)
+        print(`    ${style('cyan', command.padEnd(longest))}   ${style('dim', about)}`);
+    },
     timeline: (lines) => {
       for (const line of lines.flatMap((one) => wrap(one, width() - 4, TIMELINE_INDENT)))
         print(`  ${style('dim', '│')} ${line}`);

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -149,6 +149,7 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
       await client.close();
       server.closeAllConnections();
       await db.close();
+      rmSync(files.client, { force: true });
     },
   };
 }

@@ -13,9 +13,12 @@ import { parseRunbook } from '../src/rag/index.ts';
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const files = (folder: string, ending: string): string[] =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith(ending)).map((path) => join(folder, path));
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith(ending))
+    .map((path) => join(folder, path));
 const documents = ['README.md', 'CONTRIBUTING.md', ...files('docs', '.md')];
-const blocks = (path: string, language: string) => [...read(path).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
+const blocks = (path: string, language: string) =>
+  [...read(path).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
 
 describe('the house', () => {
   const rooms = readdirSync(join(ROOT, 'src'));
@@ -51,13 +54,23 @@ describe('the house', () => {
   });
 
   it('documents every error code with its status, and no other', () => {
-    const rows = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [code, Number(status)]);
+    const rows = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [
+      code,
+      Number(status),
+    ]);
     expect(rows).toEqual(Object.entries(ERROR_KINDS).map(([code, { status }]) => [code, status]));
   });
 
   it('documents every tool with its risk, and no other', () => {
-    const rows = [...read('docs/runbooks.md').matchAll(/^\| `(\w+\.\w+)` \| (\w+) \|/gm)].map(([, name, risk]) => [name, risk]);
-    expect(rows.sort()).toEqual(Object.values(TOOLSETS).flatMap(({ tools }) => tools.map(({ name, risk }) => [name, risk])).sort());
+    const rows = [...read('docs/runbooks.md').matchAll(/^\| `(\w+\.\w+)` \| (\w+) \|/gm)].map(([, name, risk]) => [
+      name,
+      risk,
+    ]);
+    expect(rows.sort()).toEqual(
+      Object.values(TOOLSETS)
+        .flatMap(({ tools }) => tools.map(({ name, risk }) => [name, risk]))
+        .sort(),
+    );
   });
 
   it('keeps the bundled configuration in order', () => {
@@ -71,7 +84,8 @@ describe('the examples in the documents', () => {
   it('are runbooks that act', () => {
     const examples = documents.flatMap((path) => blocks(path, 'markdown').map((text) => ({ path, text })));
     expect(examples.length).toBeGreaterThan(1);
-    for (const { path, text } of examples) expect(parseRunbook(path, text), path).toMatchObject({ problems: [], actionable: true });
+    for (const { path, text } of examples)
+      expect(parseRunbook(path, text), path).toMatchObject({ problems: [], actionable: true });
   });
 
   it('are policies, configurations and receivers that are in order', () => {
@@ -86,8 +100,19 @@ describe('the examples in the documents', () => {
           expect(text).toContain('/webhooks/alertmanager');
         } else {
           seen.config += 1;
-          const toolsetSettings = Object.fromEntries(Object.entries(TOOLSETS).map(([name, { settings }]) => [name, settings]));
-          expect(() => parseConfig({ env: { SUPERVISOR_PASSWORD: 'x' }, directory: ROOT, toolsetSettings, file: { path, text } }), path).not.toThrow();
+          const toolsetSettings = Object.fromEntries(
+            Object.entries(TOOLSETS).map(([name, { settings }]) => [name, settings]),
+          );
+          expect(
+            () =>
+              parseConfig({
+                env: { SUPERVISOR_PASSWORD: 'x' },
+                directory: ROOT,
+                toolsetSettings,
+                file: { path, text },
+              }),
+            path,
+          ).not.toThrow();
         }
       }
     }
@@ -99,7 +124,8 @@ describe('the examples in the documents', () => {
     const commands = files('src/cli', '.ts').map(read).join('\n');
     for (const path of documents) {
       const text = read(path);
-      for (const [, name = ''] of text.matchAll(/npm run ([a-z-]+)/g)) expect(Object.keys(scripts), `${path}: npm run ${name}`).toContain(name);
+      for (const [, name = ''] of text.matchAll(/npm run ([a-z-]+)/g))
+        expect(Object.keys(scripts), `${path}: npm run ${name}`).toContain(name);
       for (const [, name = ''] of text.matchAll(/npm run nightshift -- ([a-z-]+)/g)) {
         expect(commands, `${path}: nightshift ${name}`).toMatch(new RegExp(`command\\('${name}[ ']|word\\('${name}'`));
       }
@@ -108,12 +134,18 @@ describe('the examples in the documents', () => {
 
   it('link only to files that exist', () => {
     for (const path of [...documents, 'ARCHITECTURE.md', 'SECURITY.md']) {
-      for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:)([^)#]+)\)/g)) expect(() => readdirSync(join(ROOT, path, '..')) && readFileOrFolder(join(ROOT, path, '..', target)), `${path}: ${target}`).not.toThrow();
+      for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:)([^)#]+)\)/g))
+        expect(
+          () => readdirSync(join(ROOT, path, '..')) && readFileOrFolder(join(ROOT, path, '..', target)),
+          `${path}: ${target}`,
+        ).not.toThrow();
     }
   });
 
   it('use matchers that parse', () => {
-    for (const path of documents) for (const [, text = ''] of read(path).matchAll(/match: \['([^']+)'/g)) expect(() => parseMatchers(text), path).not.toThrow();
+    for (const path of documents)
+      for (const [, text = ''] of read(path).matchAll(/match: \['([^']+)'/g))
+        expect(() => parseMatchers(text), path).not.toThrow();
   });
 });
 

@@ -1,10 +1,8 @@
 /** Asks people about one exact action and records their answer, once. Never decides for them, and never runs anything. */
 export {
   type Approval,
-  addApproval,
   approvalOf,
   digestOf,
-  draftApproval,
   endApproval,
   listApprovals,
   type Subject,

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fetch } from 'undici';
 import { z } from 'zod';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
+import { dataDirOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -29,7 +30,7 @@ export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory
       );
     return createClient(env.NIGHTSHIFT_URL.replace(/\/$/, ''), env.NIGHTSHIFT_TOKEN);
   }
-  const dataDir = resolve(directory, env.NIGHTSHIFT_DATA_DIR ?? '.nightshift');
+  const dataDir = dataDirOf({ env, directory });
   const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
   for (const path of looked) {
     const found = readContext(path);

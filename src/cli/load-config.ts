@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parse } from 'yaml';
 import { type Config, parseConfig } from '../config/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
@@ -30,5 +31,24 @@ function readFile(path: string, required: boolean): { path: string; text: string
       `cannot read ${path}: ${messageOf(error)}. Fix: correct NIGHTSHIFT_CONFIG, or the file's permissions`,
       { cause: error },
     );
+  }
+}
+
+/** Gives the data directory that a server started here would use, even where the rest of the configuration is not in order. */
+export function dataDirOf({ env, directory }: Pick<Terminal, 'env' | 'directory'>): string {
+  return resolve(
+    directory,
+    env.NIGHTSHIFT_DATA_DIR ??
+      declaredDataDir(resolve(directory, env.NIGHTSHIFT_CONFIG ?? DEFAULT_FILE)) ??
+      '.nightshift',
+  );
+}
+
+function declaredDataDir(path: string): string | null {
+  try {
+    const { dataDir } = parse(readFileSync(path, 'utf8')) as { dataDir?: unknown };
+    return typeof dataDir === 'string' ? dataDir : null;
+  } catch {
+    return null;
   }
 }

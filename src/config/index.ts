@@ -3,9 +3,7 @@ export { type Config, type ConfigSource, parseConfig, problemsOf } from './parse
 export {
   type AutonomyMode,
   type FileConfig,
-  fileSchema,
   type ModelConfig,
   matchSchema,
-  modeSchema,
   type ToolsetInstanceConfig,
 } from './schema.ts';

@@ -21,7 +21,7 @@ export interface ConfigSource {
   readonly directory: string;
 }
 
-const DEFAULT_MODELS = { anthropic: 'claude-sonnet-5-5', openai: 'gpt-6.1' } as const;
+const DEFAULT_MODELS = { anthropic: 'claude-sonnet-5-5', openai: 'gpt-6.1-sol' } as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 /**
@@ -126,9 +126,17 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly P
       (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
       input,
     );
-    const value = found === undefined ? undefined : JSON.stringify(found)?.slice(0, 80);
+    const value = found === undefined ? undefined : shown(path, found);
     return [{ field: path.join('.') || '(whole)', message: issue.message, ...(value === undefined ? {} : { value }) }];
   });
+}
+
+const SECRET = /password|token|secret|key|credential|authorization/i;
+
+/** What was found, shortened; never a secret, nor the credentials inside a URL. */
+function shown(path: readonly PropertyKey[], found: unknown): string {
+  if (path.some((key) => SECRET.test(String(key)))) return '(not shown)';
+  return (JSON.stringify(found) ?? '').replace(/(:\/\/)[^/@\s"]*@/g, '$1…@').slice(0, 80);
 }
 
 function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']): Problem[] {
@@ -138,7 +146,7 @@ function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']
     if (instance === null || typeof instance !== 'object') return [];
     const { uses, match: _match, ...own } = instance as Record<string, unknown>;
     if (typeof uses !== 'string') return [];
-    const schema = settings[uses];
+    const schema = Object.hasOwn(settings, uses) ? settings[uses] : undefined;
     if (!schema) {
       const fix = `use one of ${Object.keys(settings).join(', ')}`;
       return [{ field: `toolsets.${name}.uses`, value: uses, message: 'there is no such toolset', fix }];

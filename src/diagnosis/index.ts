@@ -3,4 +3,4 @@ export { critique } from './critique.ts';
 export { createDiagnose, describeCase, fromRunbook } from './diagnose.ts';
 export { createGather } from './gather.ts';
 export { type Evidence, evidenceOf } from './store.ts';
-export { createTriage, SPECIALISTS, type Specialist, specialistFor } from './triage.ts';
+export { createTriage, type Specialist, specialistFor } from './triage.ts';

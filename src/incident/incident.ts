@@ -84,6 +84,8 @@ export const contextSchema = z.object({
   diagnosis: diagnosisSchema.nullable().default(null),
   checks: z.array(checkSchema).default([]),
   verification: verificationSchema.nullable().default(null),
+  /** Who is next, as the matching runbook says. */
+  escalateTo: z.string().nullable().default(null),
   escalation: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
 });
 export type Context = z.infer<typeof contextSchema>;

@@ -13,7 +13,13 @@ const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 const envelopeSchema = z.looseObject({ version: z.string(), alerts: z.array(z.unknown()).max(ALERTS_MAX) });
 
-const text = (max: number) => z.record(z.string().max(LABEL_LENGTH_MAX), z.string().max(max));
+// Postgres can hold neither, and a failed commit would make Alertmanager send the same again for ever.
+const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
+const text = (max: number) => {
+  const piece = (longest: number) =>
+    z.string().max(longest).refine(storable, 'holds NUL or half a surrogate pair, which cannot be stored');
+  return z.record(piece(LABEL_LENGTH_MAX), piece(max));
+};
 const time = z.iso.datetime({ offset: true });
 
 // Loose: a later Alertmanager may say more than we know.
@@ -23,9 +29,9 @@ const alertSchema = z.looseObject({
     .refine((labels) => Object.keys(labels).length > 0, 'has no labels, so nothing tells what it is about')
     .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `has more than ${LABELS_MAX} labels`),
   annotations: text(ANNOTATION_LENGTH_MAX).default({}),
-  startsAt: time,
+  startsAt: time.refine((value) => !(Date.parse(value) < 0), 'lies before 1970'),
   endsAt: time.optional(),
-  generatorURL: z.string().max(8192).optional(),
+  generatorURL: z.string().max(8192).refine(storable, 'cannot be stored').optional(),
   fingerprint: z
     .string()
     .regex(/^[0-9a-f]{1,64}$/)

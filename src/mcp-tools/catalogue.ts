@@ -100,13 +100,25 @@ export function createCatalogue(
   };
 }
 
-function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>): Call {
-  const definition = {
-    name: tool.name,
-    description: tool.description,
+const definitions = new WeakMap<Tool, string>();
+
+/** Hash of a tool's declaration; computed once, because a schema is costly to write out. */
+function definitionOf(tool: Tool): string {
+  const known = definitions.get(tool);
+  if (known !== undefined) return known;
+  const { name, description, undo } = tool;
+  const sha256 = canonicalSha256('definition', {
+    name,
+    description,
+    undo,
     input: z.toJSONSchema(tool.input),
     risk: String(tool.risk),
-  };
+  });
+  definitions.set(tool, sha256);
+  return sha256;
+}
+
+function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>): Call {
   return {
     instance: instance.name,
     tool: tool.name,
@@ -115,6 +127,6 @@ function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>):
     risk: riskOf(tool, input, instance.settings),
     undo: tool.undo,
     timeoutSeconds: tool.timeoutSeconds,
-    definitionSha256: canonicalSha256('definition', definition),
+    definitionSha256: definitionOf(tool),
   };
 }

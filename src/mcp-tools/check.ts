@@ -13,35 +13,49 @@ export interface CheckResult {
 }
 
 const SAW_MAX = 300;
+/** Looks under way at once; an incident may have hundreds of alerts. */
+const AT_ONCE = 10;
 
-/** Makes each look that a check asks for, all at once, and tells which are as expected; one that cannot be made has not passed. */
+interface CheckDependencies {
+  readonly catalogue: Catalogue;
+  readonly look: Look;
+  readonly abort: AbortSignal;
+}
+
+/** Makes each look that a check asks for, ten at a time, and tells which are as expected; one that cannot be made has not passed. */
 export async function runChecks(
   checks: readonly Check[],
   alerts: readonly Alert[],
-  { catalogue, look, abort }: { catalogue: Catalogue; look: Look; abort: AbortSignal },
+  dependencies: CheckDependencies,
 ): Promise<CheckResult[]> {
-  return Promise.all(
-    checks.map(async (check) => {
-      const name = `${check.tool} ${JSON.stringify(check.arguments)}: ${check.expect}`;
-      const resolution = alerts
-        .map((alert) => catalogue.resolve(check.tool, check.arguments, alert.labels))
-        .find((one) => one.ok && one.call.instance === check.instance);
-      if (!resolution?.ok)
-        return { check: name, passed: false, saw: `there is no instance ${check.instance} for this any more` };
-      try {
-        const seen = await look(resolution.call, abort);
-        if (seen.outcome !== 'succeeded') return { check: name, passed: false, saw: seen.error.slice(0, SAW_MAX) };
-        return {
-          check: name,
-          passed: meetsExpectation(check.expect, seen.result),
-          saw: JSON.stringify(seen.result).slice(0, SAW_MAX),
-        };
-      } catch (error) {
-        abort.throwIfAborted();
-        return { check: name, passed: false, saw: messageOf(error) };
-      }
-    }),
-  );
+  const results: CheckResult[] = [];
+  for (let start = 0; start < checks.length; start += AT_ONCE) {
+    const some = checks.slice(start, start + AT_ONCE);
+    results.push(...(await Promise.all(some.map((check) => runCheck(check, alerts, dependencies)))));
+  }
+  return results;
+}
+
+async function runCheck(
+  check: Check,
+  alerts: readonly Alert[],
+  { catalogue, look, abort }: CheckDependencies,
+): Promise<CheckResult> {
+  const name = `${check.tool} ${JSON.stringify(check.arguments)}: ${check.expect}`;
+  const resolution = alerts
+    .map((alert) => catalogue.resolve(check.tool, check.arguments, alert.labels))
+    .find((one) => one.ok && one.call.instance === check.instance);
+  if (!resolution?.ok)
+    return { check: name, passed: false, saw: `there is no instance ${check.instance} for this any more` };
+  try {
+    const seen = await look(resolution.call, abort);
+    if (seen.outcome !== 'succeeded') return { check: name, passed: false, saw: seen.error.slice(0, SAW_MAX) };
+    const saw = JSON.stringify(seen.result).slice(0, SAW_MAX);
+    return { check: name, passed: meetsExpectation(check.expect, seen.result), saw };
+  } catch (error) {
+    abort.throwIfAborted();
+    return { check: name, passed: false, saw: messageOf(error) };
+  }
 }
 
 /** What the monitoring that raised the alerts says of them. */
@@ -53,7 +67,7 @@ export type SourceState = 'firing' | 'quiet' | 'not asked';
  */
 export async function askSource(
   alerts: readonly Alert[],
-  { catalogue, look, abort }: { catalogue: Catalogue; look: Look; abort: AbortSignal },
+  { catalogue, look, abort }: CheckDependencies,
 ): Promise<SourceState> {
   const firing = alerts.filter((alert) => alert.status === 'firing');
   if (firing.length === 0) return 'quiet';

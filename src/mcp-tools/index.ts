@@ -2,16 +2,14 @@
 export { type Call, type Catalogue, createCatalogue, type Instance, type Resolution } from './catalogue.ts';
 export { askSource, type CheckResult, runChecks, type SourceState } from './check.ts';
 export {
-  CLEARANCE_META,
   type Clearance,
   canonicalBytes,
   canonicalSha256,
   type SignedClearance,
-  signedClearanceSchema,
   verifyClearance,
 } from './clearance.ts';
 export { type CallResult, createToolClient, type ToolClient } from './client.ts';
 export { meetsExpectation, parseExpectation } from './expectation.ts';
 export { createLook, type Look } from './look.ts';
-export { RISK_CLASSES, type RiskClass, riskOf, type Tool, type Toolset } from './tool.ts';
+export { RISK_CLASSES, type RiskClass, type Tool, type Toolset } from './tool.ts';
 export { TOOLSETS } from './toolsets.ts';

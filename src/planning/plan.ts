@@ -36,7 +36,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
       alerts.map((alert) => alert.labels),
     );
     const { checks, notes } = checksOf(runbooks, alerts, catalogue);
-    const context = { checks };
+    const context = { checks, escalateTo: runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ?? null };
     if (!isFiring(alerts)) {
       const verification = beginVerification('alert');
       return { ...verification, context: { ...context, ...verification.context } };

@@ -3,6 +3,8 @@ import type { Check } from '../incident/index.ts';
 import { type Call, type Catalogue, canonicalSha256 } from '../mcp-tools/index.ts';
 import type { Runbook } from './runbook.ts';
 
+/** A remedy wider than this is not begun. */
+const ACTIONS_MAX = 8;
 const TEMPLATE = /\{\{\s*labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}/g;
 
 type Filled =
@@ -77,6 +79,8 @@ export function bindRemedies(
           bound.set(fingerprint, { call, labels, fingerprint, reason: step.why, undo: step.undo ?? call.undo });
       }
     }
+    if (bound.size > ACTIONS_MAX)
+      problems.push(`it would take ${bound.size} actions, and more than ${ACTIONS_MAX} are a person's decision`);
     return { runbook: runbook.path, name, steps: [...bound.values()], problems };
   });
 }

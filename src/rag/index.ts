@@ -11,6 +11,5 @@ export {
 } from './past-incidents.ts';
 export type { Query } from './query.ts';
 export { type Found, retrieveRunbooks } from './retrieve.ts';
-export { type Check, frontMatterSchema, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
+export { type Check, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
 export { matchingRunbooks, runbookByPath } from './store.ts';
-export { terms } from './terms.ts';

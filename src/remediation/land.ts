@@ -65,6 +65,7 @@ function nextContext(incident: Incident, outcome: Outcome): Context {
       lateEvidence: [],
       diagnosis: null,
       checks: [],
+      escalateTo: null,
       verification: null,
       escalation: null,
     };
@@ -84,8 +85,12 @@ function withEnding(
   const name = `${incidentName(incident.id)} ${incident.title}`;
   if (outcome.state === 'escalated') {
     const reason = context.escalation?.reason ?? 'a person is needed';
-    events.push({ type: 'incident.escalated', actor: 'nightshift', data: { reason } });
-    messages.push({ kind: 'escalated', text: `${name} needs a person: ${reason}` });
+    const { escalateTo } = context;
+    events.push({ type: 'incident.escalated', actor: 'nightshift', data: { reason, escalateTo } });
+    messages.push({
+      kind: 'escalated',
+      text: `${name} needs a person${escalateTo ? ` (${escalateTo})` : ''}: ${reason}`,
+    });
   }
   if (outcome.state === 'resolved') {
     const by = context.verification?.closedBy ?? 'nightshift';

@@ -5,7 +5,13 @@ import { databases } from '../real-parts/databases.ts';
 import { requireParts } from '../real-parts/require.ts';
 import { count, type Scene, setScene } from './support/scene.ts';
 
-const skip = requireParts('a destructive remedy waits for a person', 'prometheus', 'alertmanager', 'supervisor', 'postgres');
+const skip = requireParts(
+  'a destructive remedy waits for a person',
+  'prometheus',
+  'alertmanager',
+  'supervisor',
+  'postgres',
+);
 
 describe.skipIf(skip).each(databases)('a destructive remedy waits for a person, on $name', ({ name: database }) => {
   let scene: Scene;
@@ -29,7 +35,10 @@ describe.skipIf(skip).each(databases)('a destructive remedy waits for a person, 
     expect(existsSync(job)).toBe(false);
     expect(count(done, 'action.succeeded')).toBe(1);
     expect(count(done, 'approval.requested')).toBe(1);
-    expect(done.events.find(({ type }) => type === 'approval.decided')).toMatchObject({ actor: 'admin', data: { decision: 'approve' } });
+    expect(done.events.find(({ type }) => type === 'approval.decided')).toMatchObject({
+      actor: 'admin',
+      data: { decision: 'approve' },
+    });
   });
 
   it('never runs when it is denied', async () => {

@@ -54,7 +54,14 @@ describe.skipIf(skip).each(databases)('killed with -9 at any moment, it goes on,
       expect(scene.victim.starts()).toHaveLength(1 + restarts);
       expect(count(done, 'action.unknown')).toBe(unknown ? 1 : 0);
       expect(count(done, 'action.succeeded')).toBe(unknown ? 0 : 1);
-      for (const type of ['triage.done', 'evidence.gathered', 'diagnosis.made', 'incident.resolved', 'incident.remembered']) expect(count(done, type), type).toBe(1);
+      for (const type of [
+        'triage.done',
+        'evidence.gathered',
+        'diagnosis.made',
+        'incident.resolved',
+        'incident.remembered',
+      ])
+        expect(count(done, type), type).toBe(1);
     } finally {
       await scene.stop();
     }

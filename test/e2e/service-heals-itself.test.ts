@@ -20,14 +20,32 @@ describe.skipIf(skip).each(databases)('a dead service heals itself, on $name', (
     expect(scene.victim.starts()).toHaveLength(2);
     expect(scene.supervisord.control('status', 'checkout').output).toMatch(/RUNNING/);
     expect(healed.events.map(({ type }) => type)).toEqual(
-      expect.arrayContaining(['incident.opened', 'alert.firing', 'evidence.gathered', 'diagnosis.made', 'plan.made', 'policy.decided', 'action.succeeded', 'verification.recovered', 'incident.resolved', 'incident.remembered']),
+      expect.arrayContaining([
+        'incident.opened',
+        'alert.firing',
+        'evidence.gathered',
+        'diagnosis.made',
+        'plan.made',
+        'policy.decided',
+        'action.succeeded',
+        'verification.recovered',
+        'incident.resolved',
+        'incident.remembered',
+      ]),
     );
-    expect(healed.events.find(({ type }) => type === 'policy.decided')?.data).toMatchObject({ tool: 'supervisor.restart', decision: 'allow' });
+    expect(healed.events.find(({ type }) => type === 'policy.decided')?.data).toMatchObject({
+      tool: 'supervisor.restart',
+      decision: 'allow',
+    });
     expect(count(healed, 'alert.firing')).toBe(1);
     expect(count(healed, 'action.succeeded')).toBe(1);
 
     // Alertmanager says `resolved` in its own time, and that changes nothing any more.
-    await eventually('Alertmanager reports it resolved', async () => (count(await scene.incident(healed.id), 'alert.resolved') === 1 ? true : undefined), 30);
+    await eventually(
+      'Alertmanager reports it resolved',
+      async () => (count(await scene.incident(healed.id), 'alert.resolved') === 1 ? true : undefined),
+      30,
+    );
     const after = await scene.incident(healed.id);
     expect(after.state).toBe('resolved');
     expect(after.cycle).toBe(1);
@@ -39,8 +57,17 @@ describe.skipIf(skip).each(databases)('a dead service heals itself, on $name', (
     await scene.monitor({ repeatInterval: '1s' });
     await scene.victim.wedge();
     const waiting = await scene.until('ServiceDown', 'awaiting_approval', 90);
-    const received = async () => Number(/nightshift_alerts_total\{source="alertmanager",status="firing"\} (\d+)/.exec(await (await fetch(`${scene.nightshift().url}/metrics`)).text())?.[1] ?? 0);
-    await eventually('Alertmanager has repeated it twice', async () => ((await received()) >= 3 ? true : undefined), 30);
+    const received = async () =>
+      Number(
+        /nightshift_alerts_total\{source="alertmanager",status="firing"\} (\d+)/.exec(
+          await (await fetch(`${scene.nightshift().url}/metrics`)).text(),
+        )?.[1] ?? 0,
+      );
+    await eventually(
+      'Alertmanager has repeated it twice',
+      async () => ((await received()) >= 3 ? true : undefined),
+      30,
+    );
     expect(await scene.incidents()).toHaveLength(1);
     expect(count(await scene.incident(waiting.id), 'alert.firing')).toBe(1);
 

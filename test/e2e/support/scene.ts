@@ -32,7 +32,11 @@ export interface Scene {
   incident(id: string): Promise<ShownIncident>;
   incidents(): Promise<ShownIncident[]>;
   /** Waits for an incident of this alert to be in a state. */
-  until(alertname: string, reached: string | ((incident: ShownIncident) => boolean), seconds?: number): Promise<ShownIncident>;
+  until(
+    alertname: string,
+    reached: string | ((incident: ShownIncident) => boolean),
+    seconds?: number,
+  ): Promise<ShownIncident>;
   decide(incident: ShownIncident, decision: 'approve' | 'deny'): Promise<void>;
   stop(): Promise<void>;
 }
@@ -54,7 +58,10 @@ groups:
 const STARTED = '2026-11-01T10:00:00.000Z';
 
 /** Sets the scene on one kind of database; everything in it listens on loopback, and `stop` leaves nothing behind. */
-export async function setScene(database: 'embedded' | 'postgres', options: { failpoint?: string; config?: object; autostart?: boolean } = {}): Promise<Scene> {
+export async function setScene(
+  database: 'embedded' | 'postgres',
+  options: { failpoint?: string; config?: object; autostart?: boolean } = {},
+): Promise<Scene> {
   const closers: (() => unknown)[] = [];
   const { path: dataDir, remove } = scratchDirectory();
   closers.push(remove);
@@ -74,7 +81,12 @@ export async function setScene(database: 'embedded' | 'postgres', options: { fai
     mode: 'auto',
     verification: { intervalSeconds: 0.5, confirmWithinSeconds: 20 },
     toolsets: {
-      processes: { uses: 'supervisor', url: supervisord.url, username: supervisord.username, password: supervisord.password },
+      processes: {
+        uses: 'supervisor',
+        url: supervisord.url,
+        username: supervisord.username,
+        password: supervisord.password,
+      },
       web: { uses: 'http', allow: [victim.url] },
       spool: { uses: 'host', directories: { checkout: { path: victim.spool } } },
       ...(prometheus ? { metrics: { uses: 'prometheus', url: prometheus.url } } : {}),
@@ -93,7 +105,8 @@ export async function setScene(database: 'embedded' | 'postgres', options: { fai
   await start(options.failpoint);
   closers.push(() => nightshift.stop());
 
-  const api = <T>(path: string, request?: Parameters<Nightshift['api']>[1]) => nightshift.api<T>(`/api/v1${path}`, request);
+  const api = <T>(path: string, request?: Parameters<Nightshift['api']>[1]) =>
+    nightshift.api<T>(`/api/v1${path}`, request);
   const incident = (id: string) => api<ShownIncident>(`/incidents/${id}`);
   const incidents = async () => (await api<{ incidents: ShownIncident[] }>('/incidents')).incidents;
 
@@ -116,15 +129,30 @@ export async function setScene(database: 'embedded' | 'postgres', options: { fai
       });
       closers.push(alertmanager.stop);
       const rules = RULES('process: checkout, service: checkout, spool: checkout');
-      prometheus = await startPrometheus({ scrape: [{ job: 'shop', target: victim.target }], rules, alertmanagerUrl: alertmanager.url });
+      prometheus = await startPrometheus({
+        scrape: [{ job: 'shop', target: victim.target }],
+        rules,
+        alertmanagerUrl: alertmanager.url,
+      });
       closers.push(prometheus.stop);
       // Nightshift learns of Prometheus by its configuration.
       await nightshift.stop();
       await start();
     },
     async deliver(alertname, { status = 'firing' } = {}) {
-      const alert = { status, labels: { alertname, severity: 'critical', ...labels }, annotations: { summary: 'it does not answer' }, startsAt: STARTED, endsAt: '0001-01-01T00:00:00Z', generatorURL: '', fingerprint: alertname === 'ServiceDown' ? 'd0' : 'd1' };
-      await nightshift.api('/webhooks/alertmanager', { body: { version: '4', status, alerts: [alert] }, token: nightshift.webhookToken });
+      const alert = {
+        status,
+        labels: { alertname, severity: 'critical', ...labels },
+        annotations: { summary: 'it does not answer' },
+        startsAt: STARTED,
+        endsAt: '0001-01-01T00:00:00Z',
+        generatorURL: '',
+        fingerprint: alertname === 'ServiceDown' ? 'd0' : 'd1',
+      };
+      await nightshift.api('/webhooks/alertmanager', {
+        body: { version: '4', status, alerts: [alert] },
+        token: nightshift.webhookToken,
+      });
     },
     async until(alertname, reached, seconds = 60) {
       const test = typeof reached === 'string' ? (one: ShownIncident) => one.state === reached : reached;
@@ -133,20 +161,30 @@ export async function setScene(database: 'embedded' | 'postgres', options: { fai
         return await eventually(
           `${alertname} is ${String(reached)}`,
           async () => {
-            const found = (await incidents().catch(() => [])).find(({ id: _, ...one }) => JSON.stringify(one).includes(`"${alertname} `) || JSON.stringify(one).includes(`"alertname":"${alertname}"`));
+            const found = (await incidents().catch(() => [])).find(
+              ({ id: _, ...one }) =>
+                JSON.stringify(one).includes(`"${alertname} `) ||
+                JSON.stringify(one).includes(`"alertname":"${alertname}"`),
+            );
             last = found ? await incident(found.id) : undefined;
             return last && test(last) ? last : undefined;
           },
           seconds,
         );
       } catch (error) {
-        const story = last?.events.map(({ type, data }) => `${type} ${JSON.stringify(data).slice(0, 300)}`).join('\n') ?? 'no such incident';
-        throw new Error(`${(error as Error).message}; it is ${last?.state}:\n${story}\n--- log\n${nightshift.output().slice(-3000)}`);
+        const story =
+          last?.events.map(({ type, data }) => `${type} ${JSON.stringify(data).slice(0, 300)}`).join('\n') ??
+          'no such incident';
+        throw new Error(
+          `${(error as Error).message}; it is ${last?.state}:\n${story}\n--- log\n${nightshift.output().slice(-3000)}`,
+        );
       }
     },
     async decide({ approvals }, decision) {
       const pending = approvals.find(({ status }) => status === 'pending');
-      await api(`/approvals/${pending?.id}/decision`, { body: { decision, reason: 'for the story', digest: pending?.digest } });
+      await api(`/approvals/${pending?.id}/decision`, {
+        body: { decision, reason: 'for the story', digest: pending?.digest },
+      });
     },
     async stop() {
       for (const close of closers.reverse()) await close();

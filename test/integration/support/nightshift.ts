@@ -35,7 +35,8 @@ export async function startService(): Promise<Service> {
     spool,
     broken: false,
     async jam(count = 1) {
-      for (let index = 0; index < count; index += 1) await writeFile(join(spool, `${Date.now()}-${index}.job`), 'poison');
+      for (let index = 0; index < count; index += 1)
+        await writeFile(join(spool, `${Date.now()}-${index}.job`), 'poison');
     },
     jobs: () => readdir(spool),
     async clear() {
@@ -54,7 +55,10 @@ export interface TestNightshift {
   readonly dataDir: string;
   readonly log: () => Record<string, unknown>[];
   api<T = Record<string, unknown>>(path: string, body?: unknown, token?: string): Promise<{ status: number; body: T }>;
-  deliver(alerts: readonly object[], change?: { token?: string | null; body?: string }): Promise<{ status: number; body: Record<string, unknown> }>;
+  deliver(
+    alerts: readonly object[],
+    change?: { token?: string | null; body?: string },
+  ): Promise<{ status: number; body: Record<string, unknown> }>;
   incident(id: number): Promise<ShownIncident>;
   until(id: number, state: string | ((incident: ShownIncident) => boolean)): Promise<ShownIncident>;
   stop(): Promise<void>;
@@ -67,7 +71,13 @@ export interface ShownIncident {
   readonly cycle: number;
   readonly attempt: number;
   readonly alerts: readonly { status: string }[];
-  readonly actions: readonly { id: string; tool: string; status: string; origin: string; decision: { decision: string; spoke: { rule: string }[] } | null }[];
+  readonly actions: readonly {
+    id: string;
+    tool: string;
+    status: string;
+    origin: string;
+    decision: { decision: string; spoke: { rule: string }[] } | null;
+  }[];
   readonly approvals: readonly { id: string; status: string; card: string[]; digest: string }[];
   readonly evidence: readonly { ref: string; kind: string; title: string; content: string }[];
   readonly diagnosis: { mode: string; inconclusive: boolean; citations: { evidence: string }[] } | null;
@@ -87,13 +97,27 @@ export interface Setup {
 const POLICY = 'rules:\n  - {name: safe-remedies, risks: [safe], decision: allow, reason: safe}\n';
 
 /** Starts Nightshift with these runbooks and settings; it listens on a free loopback port. */
-export async function startNightshift({ database, config = {}, runbooks = {}, policy = POLICY, env = {}, dataDir }: Setup): Promise<TestNightshift> {
+export async function startNightshift({
+  database,
+  config = {},
+  runbooks = {},
+  policy = POLICY,
+  env = {},
+  dataDir,
+}: Setup): Promise<TestNightshift> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'nightshift-test-')));
   for (const folder of ['runbooks', 'policies']) await mkdir(join(directory, folder), { recursive: true });
   for (const [name, text] of Object.entries(runbooks)) await writeFile(join(directory, 'runbooks', name), text);
   await writeFile(join(directory, 'policies', 'test.yaml'), policy);
   const served = database === 'postgres' ? await throwawayDatabaseUrl() : null;
-  const settings = { mode: 'auto', server: { port: 0 }, dataDir: '.', verification: { intervalSeconds: 0.2, confirmWithinSeconds: 2 }, limits: { perTargetTenMinutes: 50, perTargetDay: 50 }, ...config };
+  const settings = {
+    mode: 'auto',
+    server: { port: 0 },
+    dataDir: '.',
+    verification: { intervalSeconds: 0.2, confirmWithinSeconds: 2 },
+    limits: { perTargetTenMinutes: 50, perTargetDay: 50 },
+    ...config,
+  };
   const lines: string[] = [];
   const start = async (url: string | undefined) => {
     const parsed = parseConfig({
@@ -102,15 +126,26 @@ export async function startNightshift({ database, config = {}, runbooks = {}, po
       toolsetSettings: Object.fromEntries(Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings])),
       file: { path: 'nightshift.yaml', text: JSON.stringify(settings) },
     });
-    return startApp({ config: parsed, log: createLogger('debug', { write: (line) => void lines.push(line) }), onProgress: () => {}, failpoint: () => {} });
+    return startApp({
+      config: parsed,
+      log: createLogger('debug', { write: (line) => void lines.push(line) }),
+      onProgress: () => {},
+      failpoint: () => {},
+    });
   };
   const app = await start(served?.url);
   const admin = (await readFile(app.adminTokenFile, 'utf8')).trim();
   const webhook = (await readFile(app.webhookTokenFile, 'utf8')).trim();
 
   const request = async (path: string, token: string | null, body?: string) => {
-    const headers = { ...(token === null ? {} : { authorization: `Bearer ${token}` }), 'content-type': 'application/json' };
-    const response = await fetch(`${app.url}${path}`, { headers, ...(body === undefined ? {} : { method: 'POST', body }) });
+    const headers = {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      'content-type': 'application/json',
+    };
+    const response = await fetch(`${app.url}${path}`, {
+      headers,
+      ...(body === undefined ? {} : { method: 'POST', body }),
+    });
     return { status: response.status, body: (await response.json()) as never };
   };
   const incident = async (id: number) => (await request(`/api/v1/incidents/${id}`, admin)).body as ShownIncident;
@@ -118,8 +153,14 @@ export async function startNightshift({ database, config = {}, runbooks = {}, po
     app,
     dataDir: directory,
     log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-    api: (path, body, token = admin) => request(`/api/v1${path}`, token, body === undefined ? undefined : JSON.stringify(body)),
-    deliver: (alerts, { token = webhook, body } = {}) => request('/webhooks/alertmanager', token, body ?? JSON.stringify({ version: '4', groupKey: '{}:{}', status: 'firing', receiver: 'nightshift', alerts })),
+    api: (path, body, token = admin) =>
+      request(`/api/v1${path}`, token, body === undefined ? undefined : JSON.stringify(body)),
+    deliver: (alerts, { token = webhook, body } = {}) =>
+      request(
+        '/webhooks/alertmanager',
+        token,
+        body ?? JSON.stringify({ version: '4', groupKey: '{}:{}', status: 'firing', receiver: 'nightshift', alerts }),
+      ),
     incident,
     async until(id, state) {
       const reached = typeof state === 'string' ? (one: ShownIncident) => one.state === state : state;
@@ -127,7 +168,10 @@ export async function startNightshift({ database, config = {}, runbooks = {}, po
       for (;;) {
         const now = await incident(id);
         if (reached(now)) return now;
-        if (Date.now() > deadline) throw new Error(`INC-${id} is still ${now.state}:\n${now.events.map((event) => `${event.type} ${JSON.stringify(event.data).slice(0, 300)}`).join('\n')}`);
+        if (Date.now() > deadline)
+          throw new Error(
+            `INC-${id} is still ${now.state}:\n${now.events.map((event) => `${event.type} ${JSON.stringify(event.data).slice(0, 300)}`).join('\n')}`,
+          );
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },

@@ -31,7 +31,10 @@ const diagnosis = (change: object = {}) =>
     inconclusive: false,
     ...change,
   });
-const proposal = (name: string, args: object) => ({ name, arguments: JSON.stringify({ arguments: args, reason: 'It frees the queue.', expected_effect: 'Jobs move again.' }) });
+const proposal = (name: string, args: object) => ({
+  name,
+  arguments: JSON.stringify({ arguments: args, reason: 'It frees the queue.', expected_effect: 'Jobs move again.' }),
+});
 
 // One kind of database is enough here: what differs between them is the business of the other tests.
 const [{ name: database }] = [...databases].reverse() as [(typeof databases)[number]];
@@ -44,7 +47,13 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
   beforeAll(async () => {
     await mock.start();
     service = await startService();
-    const model = { provider, model: 'test-model', apiKey: 'test', baseUrl: provider === 'openai' ? `${mock.url}/v1` : mock.url, timeoutSeconds: 2 };
+    const model = {
+      provider,
+      model: 'test-model',
+      apiKey: 'test',
+      baseUrl: provider === 'openai' ? `${mock.url}/v1` : mock.url,
+      timeoutSeconds: 2,
+    };
     nightshift = await startNightshift({
       database,
       runbooks: { 'spool.md': RUNBOOK },
@@ -71,19 +80,28 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
 
   const open = async () => {
     fingerprint += 1;
-    const firing = alert({ instance: service.instance, spool: 'shop', service: `shop-${fingerprint}` }, { fingerprint: `f${fingerprint}` });
+    const firing = alert(
+      { instance: service.instance, spool: 'shop', service: `shop-${fingerprint}` },
+      { fingerprint: `f${fingerprint}` },
+    );
     const { body } = await nightshift.deliver([firing]);
     return (body.incidents as number[])[0] as number;
   };
-  const asksToPlan = () => mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('You plan the remedy')).length;
+  const asksToPlan = () =>
+    mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('You plan the remedy')).length;
 
   it('walks the same way by function calling, and says which model it was', async () => {
-    mock.on({ systemMessage: /You plan the remedy/ }, { content: 'Purging frees the queue.', toolCalls: [proposal('host__purge', { directory: 'shop' })] });
+    mock.on(
+      { systemMessage: /You plan the remedy/ },
+      { content: 'Purging frees the queue.', toolCalls: [proposal('host__purge', { directory: 'shop' })] },
+    );
     mock.on({}, { content: diagnosis() });
     const id = await open();
     const waiting = await nightshift.until(id, 'awaiting_approval');
     expect(waiting.diagnosis).toMatchObject({ mode: 'model', model: `${provider}/test-model`, inconclusive: false });
-    expect(waiting.actions).toMatchObject([{ tool: 'host.purge', origin: `model:${provider}/test-model`, status: 'asked' }]);
+    expect(waiting.actions).toMatchObject([
+      { tool: 'host.purge', origin: `model:${provider}/test-model`, status: 'asked' },
+    ]);
     expect(waiting.actions[0]?.decision?.spoke.map(({ rule }) => rule)).toEqual(['risk-destructive', 'nothing-allows']);
     await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'approve' });
     await nightshift.until(id, ({ events }) => events.some(({ type }) => type === 'verification.passed'));
@@ -92,24 +110,44 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
   });
 
   it('asks a person about a safe remedy that no runbook declares, however sure the model is', async () => {
-    mock.on({ systemMessage: /You plan the remedy/ }, { content: 'Restart.', toolCalls: [proposal('supervisor__restart', { process: 'payments' })] });
+    mock.on(
+      { systemMessage: /You plan the remedy/ },
+      { content: 'Restart.', toolCalls: [proposal('supervisor__restart', { process: 'payments' })] },
+    );
     mock.on({}, { content: diagnosis() });
     const waiting = await nightshift.until(await open(), 'awaiting_approval');
     expect(waiting.actions[0]?.decision?.spoke.map(({ rule }) => rule)).toContain('not-in-a-runbook');
   });
 
   it('sends invented evidence back once, then drops it, and hands over what is left without ground', async () => {
-    mock.on({}, { content: diagnosis({ citations: [{ evidence: 'E1', quote: 'the moon is full' }, { evidence: 'E99', quote: 'x' }] }) });
+    mock.on(
+      {},
+      {
+        content: diagnosis({
+          citations: [
+            { evidence: 'E1', quote: 'the moon is full' },
+            { evidence: 'E99', quote: 'x' },
+          ],
+        }),
+      },
+    );
     const handed = await nightshift.until(await open(), 'escalated');
     expect(handed.diagnosis).toMatchObject({ mode: 'model', inconclusive: true, citations: [] });
     expect(handed.needs).toMatch(/could not ground/);
-    expect(mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('does not occur in it'))).toHaveLength(1);
+    expect(mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('does not occur in it'))).toHaveLength(
+      1,
+    );
     expect(mock.getRequests()).toHaveLength(2);
     expect(asksToPlan()).toBe(0);
   });
 
   it('drops and records calls of unknown tools, with bad arguments, or out of bounds, and runs none of them', async () => {
-    const calls = [proposal('shell__exec', { command: 'rm -rf /' }), proposal('host__purge', { directory: '../etc' }), proposal('host__purge', { directory: 'shop', force: true }), { name: 'host__purge', arguments: '{}' }];
+    const calls = [
+      proposal('shell__exec', { command: 'rm -rf /' }),
+      proposal('host__purge', { directory: '../etc' }),
+      proposal('host__purge', { directory: 'shop', force: true }),
+      { name: 'host__purge', arguments: '{}' },
+    ];
     mock.on({ systemMessage: /You plan the remedy/ }, { content: 'All of it.', toolCalls: calls });
     mock.on({}, { content: diagnosis() });
     const handed = await nightshift.until(await open(), 'escalated');

@@ -44,7 +44,10 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
   /** A new alert about the service; its key is its own, so that each test has its own incident. */
   const aboutService = (labels: Record<string, string> = {}, change: object = {}) => {
     fingerprint += 1;
-    return alert({ instance: service.instance, spool: 'shop', service: `shop-${fingerprint}`, ...labels }, { fingerprint: `f${fingerprint}`, ...change });
+    return alert(
+      { instance: service.instance, spool: 'shop', service: `shop-${fingerprint}`, ...labels },
+      { fingerprint: `f${fingerprint}`, ...change },
+    );
   };
   const open = async (...alerts: object[]) => {
     const { status, body } = await nightshift.deliver(alerts);
@@ -58,7 +61,11 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     await new Promise<void>((resolve) => people.listen(0, '127.0.0.1', resolve));
     nightshift = await startNightshift({
       database,
-      runbooks: { 'spool.md': PURGE, 'no-check.md': PURGE.replace('SpoolStuck', 'NoCheck').replace(/verify:[\s\S]*?---/, '---'), 'other.md': '# Disk is full\nDelete old files when the disk fills up.\n' },
+      runbooks: {
+        'spool.md': PURGE,
+        'no-check.md': PURGE.replace('SpoolStuck', 'NoCheck').replace(/verify:[\s\S]*?---/, '---'),
+        'other.md': '# Disk is full\nDelete old files when the disk fills up.\n',
+      },
       config: {
         toolsets: {
           web: { uses: 'http', allow: ['http://127.0.0.1:*'] },
@@ -86,7 +93,9 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     const id = await open(firing);
     const waiting = await nightshift.until(id, 'awaiting_approval');
     expect(waiting.diagnosis).toMatchObject({ mode: 'runbook', inconclusive: false });
-    expect(waiting.diagnosis?.citations.map(({ evidence }) => evidence)).toContain(waiting.evidence.find(({ kind }) => kind === 'runbook')?.ref);
+    expect(waiting.diagnosis?.citations.map(({ evidence }) => evidence)).toContain(
+      waiting.evidence.find(({ kind }) => kind === 'runbook')?.ref,
+    );
     const card = waiting.approvals[0]?.card.join('\n') ?? '';
     expect(card).toContain('host.purge {"directory":"shop"}');
     expect(card).toContain('destructive');
@@ -102,7 +111,10 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     await nightshift.deliver([{ ...firing, status: 'resolved', endsAt: '2026-11-01T10:05:00Z' }]);
     const done = await nightshift.until(id, 'resolved');
     expect(types(done).filter((type) => type === 'action.succeeded')).toHaveLength(1);
-    expect(done.events.find(({ type }) => type === 'approval.decided')).toMatchObject({ actor: 'admin', data: { via: 'api' } });
+    expect(done.events.find(({ type }) => type === 'approval.decided')).toMatchObject({
+      actor: 'admin',
+      data: { via: 'api' },
+    });
     expect(types(done)).toContain('incident.remembered');
 
     await service.jam();
@@ -121,11 +133,16 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     const id = await open(aboutService());
     const waiting = await nightshift.until(id, 'awaiting_approval');
     const jobs = await service.jobs();
-    await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'deny', reason: 'not tonight' });
+    await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, {
+      decision: 'deny',
+      reason: 'not tonight',
+    });
     const denied = await nightshift.until(id, 'escalated');
     expect(denied.needs).toMatch(/said no/);
     expect(denied.actions.map(({ status }) => status)).toEqual(['denied']);
-    expect((await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'approve' })).status).toBe(409);
+    expect(
+      (await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'approve' })).status,
+    ).toBe(409);
     expect(await service.jobs()).toEqual(jobs);
 
     await nightshift.api(`/incidents/${id}/words`, { word: 'ask_again' });
@@ -146,7 +163,9 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     expect(handed.needs).toMatch(/no remedy is left/);
     expect(types(handed).filter((type) => type === 'action.succeeded')).toHaveLength(1);
     expect(types(handed)).toContain('verification.unchanged');
-    await expect.poll(() => told.filter(({ incident }) => incident === `INC-${id}`).map(({ kind }) => kind), { timeout: 15_000 }).toEqual(['approval_requested', 'escalated']);
+    await expect
+      .poll(() => told.filter(({ incident }) => incident === `INC-${id}`).map(({ kind }) => kind), { timeout: 15_000 })
+      .toEqual(['approval_requested', 'escalated']);
 
     service.broken = false;
     await nightshift.api(`/incidents/${id}/words`, { word: 'close' });

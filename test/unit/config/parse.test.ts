@@ -6,7 +6,12 @@ import type { NightshiftError } from '../../../src/errors.ts';
 const toolsetSettings = { supervisor: z.strictObject({ url: z.url(), password: z.string().optional() }) };
 
 function parse(text: string | null, env: Record<string, string> = {}) {
-  return parseConfig({ env, toolsetSettings, directory: '/srv', file: text === null ? null : { path: 'nightshift.yaml', text } });
+  return parseConfig({
+    env,
+    toolsetSettings,
+    directory: '/srv',
+    file: text === null ? null : { path: 'nightshift.yaml', text },
+  });
 }
 
 function problemsIn(text: string | null, env: Record<string, string> = {}) {
@@ -21,7 +26,13 @@ function problemsIn(text: string | null, env: Record<string, string> = {}) {
 describe('parseConfig', () => {
   it('observes by default and without a file', () => {
     const config = parse(null);
-    expect(config).toMatchObject({ mode: 'observe', configured: false, dataDir: '/srv/.nightshift', databaseUrl: null, models: [] });
+    expect(config).toMatchObject({
+      mode: 'observe',
+      configured: false,
+      dataDir: '/srv/.nightshift',
+      databaseUrl: null,
+      models: [],
+    });
     expect(Object.isFrozen(config.limits)).toBe(true);
   });
 
@@ -32,7 +43,10 @@ server: {port: 99999}
 tolsets: {}
 `);
     expect(problems.map(({ field }) => field).sort()).toEqual(['mode', 'server.port', 'tolsets']);
-    expect(problems.find(({ field }) => field === 'mode')).toMatchObject({ value: '"automatic"', message: expect.stringContaining('observe') });
+    expect(problems.find(({ field }) => field === 'mode')).toMatchObject({
+      value: '"automatic"',
+      message: expect.stringContaining('observe'),
+    });
     expect(problems.find(({ field }) => field === 'tolsets')?.fix).toMatch(/spelling/);
   });
 
@@ -47,17 +61,43 @@ toolsets:
 `,
       { NIGHTSHIFT_PORT: 'http', DATABASE_URL: 'mysql://x' },
     );
-    expect(problems.map(({ field }) => field).sort()).toEqual(['DATABASE_URL', 'NIGHTSHIFT_PORT', 'toolsets.a.url', 'toolsets.b.uses', 'toolsets.c.match.0', 'toolsets.d.password']);
+    expect(problems.map(({ field }) => field).sort()).toEqual([
+      'DATABASE_URL',
+      'NIGHTSHIFT_PORT',
+      'toolsets.a.url',
+      'toolsets.b.uses',
+      'toolsets.c.match.0',
+      'toolsets.d.password',
+    ]);
   });
 
   it('says where YAML breaks', () => {
-    expect(problemsIn('mode: [auto')[0]).toMatchObject({ field: 'nightshift.yaml', message: expect.stringMatching(/line 1/) });
+    expect(problemsIn('mode: [auto')[0]).toMatchObject({
+      field: 'nightshift.yaml',
+      message: expect.stringMatching(/line 1/),
+    });
   });
 
-  it('fills ${NAME} from the environment, and takes models from well-known variables', () => {
-    const config = parse(`toolsets: {a: {uses: supervisor, url: 'http://x', password: '\${PW}'}}`, { PW: 'secret', ANTHROPIC_API_KEY: 'k1', OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' });
+  it('fills variables from the environment, and takes models from well-known variables', () => {
+    const config = parse(`toolsets: {a: {uses: supervisor, url: 'http://x', password: '\${PW}'}}`, {
+      PW: 'secret',
+      ANTHROPIC_API_KEY: 'k1',
+      OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+    });
     expect(config.toolsets.a).toMatchObject({ password: 'secret' });
     expect(config.models.map(({ provider }) => provider)).toEqual(['anthropic', 'openai']);
+  });
+
+  it('never repeats a secret in a message', () => {
+    const problems = problemsIn(
+      `toolsets: {a: {uses: supervisor, url: 'ht tp://ada:hunter2@x', password: [hunter2]}, b: {uses: constructor}}`,
+    );
+    expect(JSON.stringify(problems)).not.toContain('hunter2');
+    expect(problems.map(({ field }) => field).sort()).toEqual([
+      'toolsets.a.password',
+      'toolsets.a.url',
+      'toolsets.b.uses',
+    ]);
   });
 
   it('does not follow YAML aliases', () => {

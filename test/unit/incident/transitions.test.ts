@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { contextSchema, correlationKey, describeKey, parseIncidentName, STATES, TRANSITIONS } from '../../../src/incident/index.ts';
+import {
+  contextSchema,
+  correlationKey,
+  describeKey,
+  parseIncidentName,
+  STATES,
+  TRANSITIONS,
+} from '../../../src/incident/index.ts';
 
 describe('the transition table', () => {
   it('reaches every state from received, and every open state can be stopped', () => {
@@ -9,7 +16,8 @@ describe('the transition table', () => {
       for (const state of [...reached]) for (const next of TRANSITIONS[state as 'received']) reached.add(next);
     }
     expect([...reached].sort()).toEqual([...STATES].sort());
-    for (const state of STATES) if (state !== 'resolved' && state !== 'stopped') expect(TRANSITIONS[state]).toContain('stopped');
+    for (const state of STATES)
+      if (state !== 'resolved' && state !== 'stopped') expect(TRANSITIONS[state]).toContain('stopped');
   });
 
   it('lets nothing act but what was planned, and approved where asked', () => {
@@ -48,7 +56,13 @@ describe('incident names', () => {
 
 describe('the durable context', () => {
   it('reads the least that was ever written', () => {
-    expect(contextSchema.parse({ v: 1 })).toMatchObject({ attempt: 0, failures: 0, checks: [], diagnosis: null, verification: null });
+    expect(contextSchema.parse({ v: 1 })).toMatchObject({
+      attempt: 0,
+      failures: 0,
+      checks: [],
+      diagnosis: null,
+      verification: null,
+    });
     expect(() => contextSchema.parse({ v: 2 })).toThrow();
   });
 });

@@ -2,8 +2,17 @@ import { describe, expect, it } from 'vitest';
 import type { NightshiftError } from '../../../src/errors.ts';
 import { bearerMatches, parseAlertmanager } from '../../../src/ingest/index.ts';
 
-const alert = { status: 'firing', labels: { alertname: 'Down' }, annotations: {}, startsAt: '2026-11-01T10:00:00Z', endsAt: '0001-01-01T00:00:00Z', generatorURL: 'http://p/graph', fingerprint: 'abc123' };
-const body = (alerts: unknown[], more: object = {}) => JSON.stringify({ version: '4', groupKey: '{}', status: 'firing', receiver: 'n', alerts, ...more });
+const alert = {
+  status: 'firing',
+  labels: { alertname: 'Down' },
+  annotations: {},
+  startsAt: '2026-11-01T10:00:00Z',
+  endsAt: '0001-01-01T00:00:00Z',
+  generatorURL: 'http://p/graph',
+  fingerprint: 'abc123',
+};
+const body = (alerts: unknown[], more: object = {}) =>
+  JSON.stringify({ version: '4', groupKey: '{}', status: 'firing', receiver: 'n', alerts, ...more });
 
 function refusal(text: string) {
   try {
@@ -18,7 +27,13 @@ describe('parseAlertmanager', () => {
   it('reads a firing alert; the zero time is no end', () => {
     const { alerts, problems } = parseAlertmanager(body([alert]));
     expect(problems).toEqual([]);
-    expect(alerts[0]).toMatchObject({ source: 'alertmanager', fingerprint: 'abc123', status: 'firing', endsAt: null, startsAt: new Date('2026-11-01T10:00:00Z') });
+    expect(alerts[0]).toMatchObject({
+      source: 'alertmanager',
+      fingerprint: 'abc123',
+      status: 'firing',
+      endsAt: null,
+      startsAt: new Date('2026-11-01T10:00:00Z'),
+    });
   });
 
   it('makes a fingerprint where there is none, the same for the same labels', () => {
@@ -30,7 +45,14 @@ describe('parseAlertmanager', () => {
   });
 
   it('keeps good alerts beside bad ones, and names field and value of what is bad', () => {
-    const { alerts, problems } = parseAlertmanager(body([alert, { ...alert, labels: { alertname: 7 } }, { ...alert, labels: {} }, { ...alert, startsAt: 'yesterday' }]));
+    const { alerts, problems } = parseAlertmanager(
+      body([
+        alert,
+        { ...alert, labels: { alertname: 7 } },
+        { ...alert, labels: {} },
+        { ...alert, startsAt: 'yesterday' },
+      ]),
+    );
     expect(alerts).toHaveLength(1);
     expect(problems).toMatchObject([
       { field: 'alerts.1.labels.alertname', value: '7' },
@@ -40,8 +62,14 @@ describe('parseAlertmanager', () => {
   });
 
   it('refuses what is not JSON, another version, and another shape', () => {
-    expect(refusal('{')).toMatchObject({ code: 'invalid_payload', problems: [{ field: 'body', fix: expect.stringContaining('webhook_config') }] });
-    expect(refusal(body([], { version: '3' }))).toMatchObject({ code: 'unsupported_version', problems: [{ field: 'version', value: '"3"' }] });
+    expect(refusal('{')).toMatchObject({
+      code: 'invalid_payload',
+      problems: [{ field: 'body', fix: expect.stringContaining('webhook_config') }],
+    });
+    expect(refusal(body([], { version: '3' }))).toMatchObject({
+      code: 'unsupported_version',
+      problems: [{ field: 'version', value: '"3"' }],
+    });
     expect(refusal('{"version":"4"}')).toMatchObject({ code: 'invalid_payload', problems: [{ field: 'alerts' }] });
     expect(refusal('null').problems).not.toEqual([]);
     expect(refusal(body(Array.from({ length: 501 }, () => alert)))).toMatchObject({ problems: [{ field: 'alerts' }] });
@@ -52,7 +80,16 @@ describe('bearerMatches', () => {
   it('accepts the token and nothing else', () => {
     expect(bearerMatches('Bearer secret', 'secret')).toBe(true);
     expect(bearerMatches('bearer secret', 'secret')).toBe(true);
-    for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Bearer secret2', 'Basic secret', 'secret', 'Bearer secret extra']) {
+    for (const header of [
+      undefined,
+      '',
+      'Bearer',
+      'Bearer ',
+      'Bearer secret2',
+      'Basic secret',
+      'secret',
+      'Bearer secret extra',
+    ]) {
       expect(bearerMatches(header, 'secret'), String(header)).toBe(false);
     }
     expect(bearerMatches('Bearer ', '')).toBe(false);

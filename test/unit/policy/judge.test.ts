@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { parseMatchers } from '../../../src/alert/index.ts';
 import { judge, modeFor, type PolicyRule, parsePolicy, type Question } from '../../../src/policy/index.ts';
 
-const allowSafe: PolicyRule = { name: 'allow-safe', tools: [], risks: ['safe'], matchers: [], decision: 'allow', reason: 'safe' };
+const allowSafe: PolicyRule = {
+  name: 'allow-safe',
+  tools: [],
+  risks: ['safe'],
+  matchers: [],
+  decision: 'allow',
+  reason: 'safe',
+};
 const allowAll: PolicyRule = { ...allowSafe, name: 'allow-all', risks: [] };
 
 function question(change: Partial<Question> = {}): Question {
@@ -30,8 +37,18 @@ describe('judge', () => {
     ['asks where no runbook declares it', { declaredByRunbook: false }, 'ask', 1],
     ['asks when the ten-minute limit is reached', { runs: { tenMinutes: 1, day: 1 } }, 'ask', 1],
     ['asks when the day limit is reached', { runs: { tenMinutes: 0, day: 3 } }, 'ask', 1],
-    ['asks one person about a destructive call', { call: { tool: 'host.purge', risk: 'destructive', target: 't' } }, 'ask', 1],
-    ['asks two people about a critical call', { call: { tool: 'db.failover', risk: 'critical', target: 't' } }, 'ask', 2],
+    [
+      'asks one person about a destructive call',
+      { call: { tool: 'host.purge', risk: 'destructive', target: 't' } },
+      'ask',
+      1,
+    ],
+    [
+      'asks two people about a critical call',
+      { call: { tool: 'db.failover', risk: 'critical', target: 't' } },
+      'ask',
+      2,
+    ],
     ['denies a forbidden call', { call: { tool: 'sh.run', risk: 'forbidden', target: 't' } }, 'deny', 0],
   ])('%s, whatever the rules allow', (name, change, decision, approvals) => {
     const rules = name.includes('no rule') ? [] : [allowAll];
@@ -39,8 +56,19 @@ describe('judge', () => {
   });
 
   it('lets the most restrictive rule win, in any order, and names every one that spoke', () => {
-    const deny: PolicyRule = { ...allowSafe, name: 'freeze', risks: [], tools: ['supervisor.*'], matchers: parseMatchers('env="staging"'), decision: 'deny', reason: 'freeze' };
-    for (const rules of [[deny, allowSafe], [allowSafe, deny]]) {
+    const deny: PolicyRule = {
+      ...allowSafe,
+      name: 'freeze',
+      risks: [],
+      tools: ['supervisor.*'],
+      matchers: parseMatchers('env="staging"'),
+      decision: 'deny',
+      reason: 'freeze',
+    };
+    for (const rules of [
+      [deny, allowSafe],
+      [allowSafe, deny],
+    ]) {
       const verdict = judge(question(), rules);
       expect(verdict.decision).toBe('deny');
       expect(verdict.spoke.map(({ rule }) => rule).sort()).toEqual(['allow-safe', 'freeze']);
@@ -51,14 +79,24 @@ describe('judge', () => {
   it('never lets anything that is not read run unasked unless it is safe, declared, within limits and in auto mode', () => {
     const rule = fc.record({
       name: fc.constant('r'),
-      tools: fc.constantFrom([], ['supervisor.restart'], ['supervisor.*'], ['other.x']),
+      tools: fc.constantFrom<PolicyRule['tools'][]>([], ['supervisor.restart'], ['supervisor.*'], ['other.x']),
       risks: fc.constantFrom<PolicyRule['risks'][]>([], ['safe'], ['destructive', 'critical']),
       matchers: fc.constantFrom([], parseMatchers('env="prod"')),
       decision: fc.constantFrom('allow' as const, 'ask' as const, 'deny' as const),
       reason: fc.constant('x'),
     });
     const asked = fc.record({
-      call: fc.record({ tool: fc.constantFrom('supervisor.restart', 'host.purge'), risk: fc.constantFrom('read' as const, 'safe' as const, 'destructive' as const, 'critical' as const, 'forbidden' as const), target: fc.constant('t') }),
+      call: fc.record({
+        tool: fc.constantFrom('supervisor.restart', 'host.purge'),
+        risk: fc.constantFrom(
+          'read' as const,
+          'safe' as const,
+          'destructive' as const,
+          'critical' as const,
+          'forbidden' as const,
+        ),
+        target: fc.constant('t'),
+      }),
       labels: fc.constantFrom({ env: 'prod' }, { env: 'dev' }),
       mode: fc.constantFrom('auto' as const, 'ask' as const, 'observe' as const),
       declaredByRunbook: fc.boolean(),
@@ -98,7 +136,14 @@ describe('modeFor', () => {
 
 describe('parsePolicy', () => {
   it('reports every mistake with its place', () => {
-    const { problems } = parsePolicy('p.yaml', 'rules:\n  - {name: A B, decision: maybe, reason: x}\n  - {name: ok, tools: [restart], decision: ask, reason: x}\n');
-    expect(problems.map(({ field }) => field)).toEqual(['p.yaml.rules.0.name', 'p.yaml.rules.0.decision', 'p.yaml.rules.1.tools.0']);
+    const { problems } = parsePolicy(
+      'p.yaml',
+      'rules:\n  - {name: A B, decision: maybe, reason: x}\n  - {name: ok, tools: [restart], decision: ask, reason: x}\n',
+    );
+    expect(problems.map(({ field }) => field)).toEqual([
+      'p.yaml.rules.0.name',
+      'p.yaml.rules.0.decision',
+      'p.yaml.rules.1.tools.0',
+    ]);
   });
 });
