@@ -86,7 +86,7 @@ export function createParts(fail: (reason: string) => void): Parts {
     async stop() {
       stopping = true;
       await Promise.all([...running.keys()].map((part) => part.stop()));
-      leash.release();
+      await leash.release();
     },
   };
 }
@@ -122,9 +122,13 @@ function startLeash() {
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   leash.stdin.on('error', () => {});
+  const ended = new Promise<void>((resolve) => leash.once('exit', () => resolve()).once('error', () => resolve()));
   return {
     hold: (pid: number) => leash.stdin.write(`hold ${pid}\n`),
     drop: (pid: number) => leash.stdin.write(`drop ${pid}\n`),
-    release: () => leash.stdin.end(),
+    async release() {
+      leash.stdin.end();
+      await ended;
+    },
   };
 }

@@ -5,6 +5,9 @@ import { lockDataDir } from '../src/database/lock.ts';
 import { NightshiftError } from '../src/errors.ts';
 import { DemoFailure } from './ending.ts';
 
+/** The lock goes when nothing refers to it any more, so it is kept here for as long as this process runs. */
+const kept: (() => void)[] = [];
+
 const clientSchema = z.object({ pid: z.number() });
 
 /**
@@ -14,7 +17,7 @@ const clientSchema = z.object({ pid: z.number() });
  */
 export function clearStage(directory: string): string {
   const path = join(directory, '.nightshift', 'demo');
-  hold(`${path}-lock`, 'another demo runs in this directory');
+  kept.push(hold(`${path}-lock`, 'another demo runs in this directory'));
   if (existsSync(path)) {
     hold(path, 'the Nightshift of an earlier demo still runs')();
     rmSync(path, { recursive: true });

@@ -18,8 +18,7 @@ describe.skipIf(skip).each(databases)('a destructive remedy waits for a person, 
   afterEach(() => scene?.stop());
 
   it('survives kill -9 while it waits, runs once after the approval, and is verified at its source', async () => {
-    scene = await setScene(database);
-    await scene.monitor();
+    scene = await setScene(database, { monitored: { repeatInterval: '3s' } });
     const job = scene.victim.spoolFile('poison.job');
     const waiting = await scene.until('JobSpoolStuck', 'awaiting_approval', 90);
     expect(waiting.approvals[0]?.card.join('\n')).toContain('host.purge {"directory":"checkout"}');
@@ -42,8 +41,7 @@ describe.skipIf(skip).each(databases)('a destructive remedy waits for a person, 
   });
 
   it('never runs when it is denied', async () => {
-    scene = await setScene(database);
-    await scene.monitor();
+    scene = await setScene(database, { monitored: { repeatInterval: '3s' } });
     const job = scene.victim.spoolFile('poison.job');
     await scene.decide(await scene.until('JobSpoolStuck', 'awaiting_approval', 90), 'deny');
     const denied = await scene.until('JobSpoolStuck', 'escalated', 30);

@@ -1,3 +1,4 @@
+import { LLMock } from '@copilotkit/aimock';
 import { describe, expect, it } from 'vitest';
 import { databases } from '../real-parts/databases.ts';
 import { requireParts } from '../real-parts/require.ts';
@@ -21,6 +22,36 @@ const MOMENTS: readonly (readonly [failpoint: string, restarts: number, unknown:
   ['land.before.resolved', 1, false],
   ['land.after.resolved', 1, false],
 ];
+
+describe.skipIf(skip).each(databases)('killed with -9 after a model has answered, on $name', ({ name: database }) => {
+  it('does not ask the same question again', async () => {
+    const mock = new LLMock({ port: 0 });
+    await mock.start();
+    const diagnosis = {
+      root_cause: 'It died.',
+      confidence: 'high',
+      citations: [],
+      ruled_out: [],
+      unknowns: [],
+      inconclusive: true,
+    };
+    mock.on({}, { content: JSON.stringify(diagnosis) });
+    const models = [{ provider: 'anthropic', model: 'test', apiKey: 'test', baseUrl: mock.url }];
+    const scene = await setScene(database, { failpoint: 'land.before.diagnosed', config: { models } });
+    try {
+      await scene.victim.exit();
+      await scene.deliver('ServiceDown');
+      expect(await scene.nightshift().exited).toMatchObject({ signal: 'SIGKILL' });
+      expect(mock.getRequests()).toHaveLength(1);
+      await scene.restart();
+      await scene.until('ServiceDown', 'escalated', 60);
+      expect(mock.getRequests()).toHaveLength(1);
+    } finally {
+      await scene.stop();
+      await mock.stop();
+    }
+  });
+});
 
 describe.skipIf(skip).each(databases)('killed with -9 at any moment, it goes on, on $name', ({ name: database }) => {
   // Several at once: each waits for a lease to lapse most of the time.

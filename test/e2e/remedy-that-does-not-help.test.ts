@@ -26,8 +26,7 @@ describe.skipIf(skip).each(databases)('a remedy that does not help, on $name', (
   it('is tried once, not again and again, and a person is told', async () => {
     await new Promise<void>((resolve) => people.listen(0, '127.0.0.1', resolve));
     const webhook = `http://127.0.0.1:${(people.address() as AddressInfo).port}/page`;
-    scene = await setScene(database, { config: { escalation: { webhook } } });
-    await scene.monitor();
+    scene = await setScene(database, { config: { escalation: { webhook } }, monitored: { repeatInterval: '3s' } });
     // The service starts well but its address is taken by another program that is ill: restarting cannot help.
     const { port, hostname } = new URL(scene.victim.url);
     expect(scene.supervisord.control('stop', 'checkout').code).toBe(0);

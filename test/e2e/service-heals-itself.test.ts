@@ -11,8 +11,7 @@ describe.skipIf(skip).each(databases)('a dead service heals itself, on $name', (
   afterEach(() => scene?.stop());
 
   it('through real Prometheus, Alertmanager and supervisord, and a repeat of the alert changes nothing', async () => {
-    scene = await setScene(database);
-    await scene.monitor({ repeatInterval: '1s' });
+    scene = await setScene(database, { monitored: { repeatInterval: '1s' } });
     await scene.victim.exit();
     const healed = await scene.until('ServiceDown', 'resolved', 90);
 
@@ -53,8 +52,7 @@ describe.skipIf(skip).each(databases)('a dead service heals itself, on $name', (
   });
 
   it('the same alert repeated and resolved by the real Alertmanager is one incident, counted, and cancels what waits', async () => {
-    scene = await setScene(database, { config: { mode: 'ask' } });
-    await scene.monitor({ repeatInterval: '1s' });
+    scene = await setScene(database, { config: { mode: 'ask' }, monitored: { repeatInterval: '1s' } });
     await scene.victim.wedge();
     const waiting = await scene.until('ServiceDown', 'awaiting_approval', 90);
     const received = async () =>

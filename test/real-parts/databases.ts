@@ -1,7 +1,12 @@
 /** Databases for tests: the embedded one, and throwaway ones on the Postgres server that NIGHTSHIFT_TEST_DATABASE_URL names. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { type Database, openEmbedded, openPostgres } from '../../src/database/index.ts';
+import { startQueue } from '../../src/remediation/index.ts';
+import { createLogger } from '../../src/telemetry/index.ts';
 
 const SERVER = process.env.NIGHTSHIFT_TEST_DATABASE_URL;
 
@@ -50,4 +55,35 @@ async function onServer(statement: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/**
+ * Puts a new embedded database into a data directory by copying one that was made before: making one takes seconds, and every
+ * story wants its own.
+ */
+export async function copyEmbedded(dataDir: string): Promise<void> {
+  const template = templatePath();
+  if (!existsSync(template)) {
+    const fresh = mkdtempSync(join(tmpdir(), 'nightshift-template-'));
+    const db = await openEmbedded(fresh);
+    await (await startQueue(db, createLogger('silent'))).stop();
+    await db.close();
+    try {
+      renameSync(join(fresh, 'postgres'), template);
+    } catch (error) {
+      // Another test process was faster.
+      if (!existsSync(template)) throw error;
+    }
+    rmSync(fresh, { recursive: true, force: true });
+  }
+  cpSync(template, join(dataDir, 'postgres'), { recursive: true });
+}
+
+/** Another schema or another version of any package is another template. */
+function templatePath(): string {
+  const root = join(import.meta.dirname, '../..');
+  const migrations = readdirSync(join(root, 'migrations')).sort();
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  for (const name of migrations) hash.update(name).update(readFileSync(join(root, 'migrations', name)));
+  return join(tmpdir(), `nightshift-embedded-${hash.digest('hex').slice(0, 16)}`);
 }

@@ -1,6 +1,9 @@
 /** What a story plays with: a real service under supervisord, real monitoring, and Nightshift as its own process on either database. */
-import { type Alertmanager, startAlertmanager } from '../../real-parts/alertmanager.ts';
-import { throwawayDatabaseUrl } from '../../real-parts/databases.ts';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startAlertmanager } from '../../real-parts/alertmanager.ts';
+import { copyEmbedded, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { type Nightshift, startNightshift } from '../../real-parts/nightshift.ts';
 import { eventually, freePort, scratchDirectory } from '../../real-parts/program.ts';
 import { type Prometheus, startPrometheus } from '../../real-parts/prometheus.ts';
@@ -25,8 +28,6 @@ export interface Scene {
   nightshift(): Nightshift;
   /** Waits until the killed one is gone, and starts Nightshift again on the same data. */
   restart(options?: { failpoint?: string }): Promise<void>;
-  /** Starts the real Prometheus and Alertmanager, which watch the service and send to Nightshift. */
-  monitor(options?: { repeatInterval?: string }): Promise<void>;
   /** Sends one alert about the service as Alertmanager would. */
   deliver(alertname: string, change?: { status?: 'firing' | 'resolved' }): Promise<void>;
   incident(id: string): Promise<ShownIncident>;
@@ -55,30 +56,54 @@ groups:
         annotations: {summary: "jobs pile up in the spool of checkout"}
 `;
 
+/** The bundled runbooks, less patient: a story about a check that fails need not wait half a minute for it. */
+function impatientRunbooks(dataDir: string): string {
+  const folder = join(dataDir, 'runbooks');
+  mkdirSync(folder);
+  for (const name of readdirSync(BUNDLED)) {
+    writeFileSync(
+      join(folder, name),
+      readFileSync(join(BUNDLED, name), 'utf8').replaceAll('within: 30s', 'within: 4s'),
+    );
+  }
+  return folder;
+}
+
+const BUNDLED = join(import.meta.dirname, '../../../runbooks');
 const STARTED = '2026-11-01T10:00:00.000Z';
 
+export interface SceneOptions {
+  readonly failpoint?: string;
+  /** Added to what nightshift.yaml says. */
+  readonly config?: object;
+  /** Has the real Prometheus and Alertmanager watch the service and send to Nightshift, which asks that Prometheus. */
+  readonly monitored?: { readonly repeatInterval: string };
+}
+
 /** Sets the scene on one kind of database; everything in it listens on loopback, and `stop` leaves nothing behind. */
-export async function setScene(
-  database: 'embedded' | 'postgres',
-  options: { failpoint?: string; config?: object; autostart?: boolean } = {},
-): Promise<Scene> {
+export async function setScene(database: 'embedded' | 'postgres', options: SceneOptions = {}): Promise<Scene> {
   const closers: (() => unknown)[] = [];
   const { path: dataDir, remove } = scratchDirectory();
   closers.push(remove);
   const served = database === 'postgres' ? await throwawayDatabaseUrl() : null;
   if (served) closers.push(served.drop);
-  const victim = await createVictim('checkout', { autostart: options.autostart ?? true });
+  else await copyEmbedded(dataDir);
+  const victim = await createVictim('checkout');
   closers.push(victim.remove);
   const supervisord = await startSupervisord([victim.program]);
   closers.push(supervisord.stop);
-  if (options.autostart ?? true) await victim.becomesHealthy();
+  await victim.becomesHealthy();
 
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const labels = { process: 'checkout', service: 'checkout', spool: 'checkout', instance: victim.target };
-  let prometheus: Prometheus | null = null;
+  const webhookToken = randomBytes(32).toString('hex');
+  writeFileSync(join(dataDir, 'webhook.token'), webhookToken, { mode: 0o600 });
+  const prometheus = options.monitored ? await monitor(options.monitored.repeatInterval) : null;
+  const runbooks = [impatientRunbooks(dataDir)];
   const config = () => ({
     mode: 'auto',
+    runbooks,
     verification: { intervalSeconds: 0.5, confirmWithinSeconds: 20 },
     toolsets: {
       processes: {
@@ -93,6 +118,23 @@ export async function setScene(
     },
     ...options.config,
   });
+  async function monitor(repeatInterval: string): Promise<Prometheus> {
+    const alertmanager = await startAlertmanager({
+      webhookUrl: `${url}/webhooks/alertmanager`,
+      bearerToken: webhookToken,
+      groupBy: ['alertname', 'service'],
+      repeatInterval,
+    });
+    closers.push(alertmanager.stop);
+    const rules = RULES('process: checkout, service: checkout, spool: checkout');
+    const watching = await startPrometheus({
+      scrape: [{ job: 'shop', target: victim.target }],
+      rules,
+      alertmanagerUrl: alertmanager.url,
+    });
+    closers.push(watching.stop);
+    return watching;
+  }
   let nightshift: Nightshift;
   const start = async (failpoint?: string) => {
     nightshift = await startNightshift({
@@ -119,25 +161,6 @@ export async function setScene(
     async restart({ failpoint } = {}) {
       await nightshift.exited;
       await start(failpoint);
-    },
-    async monitor({ repeatInterval = '3s' } = {}) {
-      const alertmanager: Alertmanager = await startAlertmanager({
-        webhookUrl: `${url}/webhooks/alertmanager`,
-        bearerToken: nightshift.webhookToken,
-        groupBy: ['alertname', 'service'],
-        repeatInterval,
-      });
-      closers.push(alertmanager.stop);
-      const rules = RULES('process: checkout, service: checkout, spool: checkout');
-      prometheus = await startPrometheus({
-        scrape: [{ job: 'shop', target: victim.target }],
-        rules,
-        alertmanagerUrl: alertmanager.url,
-      });
-      closers.push(prometheus.stop);
-      // Nightshift learns of Prometheus by its configuration.
-      await nightshift.stop();
-      await start();
     },
     async deliver(alertname, { status = 'firing' } = {}) {
       const alert = {

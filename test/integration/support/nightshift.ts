@@ -8,7 +8,7 @@ import { type App, startApp } from '../../../src/app.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
-import { throwawayDatabaseUrl } from '../../real-parts/databases.ts';
+import { copyEmbedded, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 
 export interface Service {
   readonly instance: string;
@@ -110,6 +110,7 @@ export async function startNightshift({
   for (const [name, text] of Object.entries(runbooks)) await writeFile(join(directory, 'runbooks', name), text);
   await writeFile(join(directory, 'policies', 'test.yaml'), policy);
   const served = database === 'postgres' ? await throwawayDatabaseUrl() : null;
+  if (!served && dataDir === undefined) await copyEmbedded(directory);
   const settings = {
     mode: 'auto',
     server: { port: 0 },

@@ -1,0 +1,178 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../../src/cli/index.ts';
+import { scratchDirectory } from '../../real-parts/program.ts';
+import { alert, type Service, startNightshift, startService, type TestNightshift } from '../support/nightshift.ts';
+
+const RUNBOOK = `---
+match: ['alertname="SpoolStuck"']
+steps: [{ tool: host.purge, with: { directory: shop }, why: It is stuck. }]
+verify: [{ tool: host.files, with: { directory: shop }, expect: count == 0, within: 1s }]
+---
+# Spool is stuck
+`;
+
+async function run(directory: string, argv: string[], env: Record<string, string> = {}) {
+  const said = { out: [] as string[], err: [] as string[] };
+  const code = await runCli({
+    argv,
+    env,
+    directory,
+    out: (text) => void said.out.push(text),
+    err: (text) => void said.err.push(text),
+    serve: () => Promise.reject(new Error('not here')),
+  });
+  return { code, out: said.out.join('\n'), err: said.err.join('\n') };
+}
+
+describe('commands about a running Nightshift', () => {
+  let nightshift: TestNightshift;
+  let service: Service;
+  const nightshiftRun = (...argv: string[]) =>
+    run(nightshift.dataDir, argv, { NIGHTSHIFT_DATA_DIR: nightshift.dataDir });
+  let id = 0;
+
+  beforeAll(async () => {
+    service = await startService();
+    nightshift = await startNightshift({
+      database: 'embedded',
+      runbooks: { 'spool.md': RUNBOOK },
+      config: { toolsets: { spool: { uses: 'host', directories: { shop: { path: service.spool } } } } },
+    });
+  });
+  afterAll(async () => {
+    await nightshift?.stop();
+    await service?.stop();
+  });
+  beforeEach(async () => {
+    await service.jam();
+    const { body } = await nightshift.deliver([
+      alert({ service: `s${Math.random()}` }, { fingerprint: Math.floor(Math.random() * 1e9).toString(16) }),
+    ]);
+    [id = 0] = body.incidents as number[];
+    await nightshift.until(id, 'awaiting_approval');
+  });
+
+  it('show what waits, and approve exactly what was shown, under the name of the token', async () => {
+    expect((await nightshiftRun('incidents', '--state', 'awaiting_approval')).out).toContain(`INC-${id}`);
+    const { out } = await nightshiftRun('approvals');
+    expect(out).toContain('host.purge {"directory":"shop"}');
+    const approval = (await nightshift.incident(id)).approvals[0]?.id ?? '';
+    expect(await nightshiftRun('approve', approval)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/approved; the approval is approved$/),
+    });
+    expect(await nightshiftRun('approve', approval)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/approved already \(admin via cli\)/),
+    });
+    const story = await nightshiftRun('incident', `INC-${id}`);
+    expect(story.out).toMatch(/ran host\.purge/);
+    expect((await nightshiftRun('status')).out).toMatch(/mode: auto/);
+  });
+
+  it('deny with a reason, ask again, and stop', async () => {
+    expect(await nightshiftRun('deny', `INC-${id}`, '--reason', 'not tonight')).toMatchObject({ code: 0 });
+    await nightshift.until(id, 'escalated');
+    expect(await nightshiftRun('ask-again', `INC-${id}`)).toMatchObject({ code: 0 });
+    await nightshift.until(id, 'awaiting_approval');
+    expect(await nightshiftRun('stop', `INC-${id}`)).toMatchObject({ code: 0 });
+    await nightshift.until(id, 'stopped');
+    expect(await nightshiftRun('close', `INC-${id}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('is stopped'),
+    });
+  });
+
+  it('go by the role of the token', async () => {
+    const { out: viewer } = await nightshiftRun('tokens', 'create', 'vic', '--role', 'viewer');
+    const { out: approver } = await nightshiftRun('tokens', 'create', 'ada');
+    const approval = (await nightshift.incident(id)).approvals[0]?.id ?? '';
+    const as = (token: string, ...argv: string[]) =>
+      run(nightshift.dataDir, argv, { NIGHTSHIFT_URL: nightshift.app.url, NIGHTSHIFT_TOKEN: token });
+    expect(await as(viewer, 'approve', approval)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/vic is viewer; this needs approver/),
+    });
+    expect(await as('nst_wrong', 'approve', approval)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/admin\.token/),
+    });
+    expect(await as(approver, 'tokens', 'create', 'eve', '--role', 'admin')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/needs admin/),
+    });
+    expect(await as(approver, 'approve', approval)).toMatchObject({ code: 0 });
+    await nightshift.until(id, ({ events }) =>
+      events.some(({ type, actor }) => type === 'approval.decided' && actor === 'ada'),
+    );
+    expect(await nightshiftRun('tokens', 'create', 'ada')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/choose another name/),
+    });
+  });
+
+  it('name the field and the fix when they are asked wrongly', async () => {
+    expect(await nightshiftRun('incident', 'seven')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/write it as INC-7/),
+    });
+    expect(await nightshiftRun('incident', 'INC-9999')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/there is no incident INC-9999/),
+    });
+    expect(await nightshiftRun('incidents', '--state', 'sad')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/state: /),
+    });
+    expect(await nightshiftRun('approve', 'nothing')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/nightshift approvals/),
+    });
+    expect(await nightshiftRun('frobnicate')).toMatchObject({ code: 2 });
+    expect(await nightshiftRun('approve')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/missing required argument 'id'/),
+    });
+  });
+});
+
+describe('commands without a running Nightshift', () => {
+  it('say where they looked and how to start one', async () => {
+    const { path, remove } = scratchDirectory();
+    expect(await run(path, ['incidents'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no Nightshift is running here.*npm start/s),
+    });
+    expect(
+      await run(path, ['incidents'], { NIGHTSHIFT_URL: 'http://127.0.0.1:9', NIGHTSHIFT_TOKEN: 'x' }),
+    ).toMatchObject({ code: 1, err: expect.stringMatching(/does not answer/) });
+    remove();
+  });
+
+  it('report every mistake in configuration and runbooks, and exit 1', async () => {
+    const { path, remove } = scratchDirectory();
+    mkdirSync(join(path, 'runbooks'));
+    mkdirSync(join(path, 'policies'));
+    writeFileSync(join(path, 'policies/p.yaml'), 'rules: []\n');
+    writeFileSync(join(path, 'runbooks/good.md'), RUNBOOK);
+    expect(await run(path, ['runbooks', 'lint'])).toMatchObject({
+      code: 0,
+      out: '1 runbook(s) in order, 1 of them can act',
+    });
+    writeFileSync(
+      join(path, 'runbooks/broken.md'),
+      '---\nmatch: [alertname]\nstep: []\nverify: [{tool: http.probe, with: {}, expect: status}]\n---\n# Broken\n',
+    );
+    const lint = await run(path, ['runbooks', 'lint']);
+    expect(lint.code).toBe(1);
+    expect(lint.err).toMatch(/1 of 2 runbook\(s\) have mistakes/);
+    for (const field of ['match', 'step', 'expect']) expect(lint.err, field).toContain(field);
+    writeFileSync(join(path, 'nightshift.yaml'), 'mode: automatic\nserver: {port: 99999}\ntolsets: {}\n');
+    const check = await run(path, ['config', 'check']);
+    expect(check).toMatchObject({ code: 1, err: expect.stringMatching(/^nightshift: 3 mistake\(s\)/) });
+    for (const field of ['mode', 'server.port', 'tolsets']) expect(check.err, field).toContain(field);
+    remove();
+  });
+});
