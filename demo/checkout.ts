@@ -25,6 +25,8 @@ export interface Checkout {
   jobs(): string[];
   /** How often it was started after it was killed, and which orders it has done, by its own ledger. */
   ledger(): { restarts: number; done: string[] };
+  /** Tells whether it answers its health check. */
+  answers(): Promise<boolean>;
   order(id: string): Promise<void>;
   /** Ends its process as a crash would. */
   kill(): number;
@@ -70,6 +72,10 @@ export function createCheckout(directory: string, port: number, parts: Parts): C
         restarts: killedAt === null ? 0 : entries.slice(killedAt).filter(({ what }) => what === 'started').length,
         done: entries.flatMap(({ order }) => order ?? []),
       };
+    },
+    async answers() {
+      const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
+      return response?.ok ?? false;
     },
     async order(id) {
       const body = JSON.stringify({ order: id });

@@ -117,10 +117,7 @@ async function stayUp(show: Show): Promise<never> {
     [`${prefix} incidents`, 'lists all incidents'],
     [`${prefix} incident INC-2`, 'shows one of them, with its whole timeline'],
     [`${prefix} runbooks search "disk full"`, 'asks what the runbooks say'],
-    [
-      `kill -9 ${checkout.program.condition().pid}`,
-      'act 1 again: now a restart is asked for, being the second in ten minutes',
-    ],
+    [`kill -9 ${checkout.program.condition().pid}`, 'act 1 again; this time Nightshift asks first'],
   );
   return followForGood(show);
 }

@@ -37,6 +37,7 @@ create table delivery (
 create table alert (
   id bigint generated always as identity primary key,
   incident_id bigint references incident (id),
+  cycle integer not null,
   source text not null,
   fingerprint text not null,
   status text not null check (status in ('firing', 'resolved')),

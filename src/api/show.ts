@@ -48,7 +48,7 @@ export async function showIncidentWhole(db: Database, id: number) {
   const incident = await loadIncident(db, id);
   return {
     ...showIncident(incident),
-    alerts: await alertsOf(db, id),
+    alerts: await alertsOf(db, incident),
     diagnosis: incident.context.diagnosis,
     checks: incident.context.checks,
     evidence: await evidenceOf(db, id),

@@ -1,6 +1,6 @@
 import type { Database } from '../database/index.ts';
-import { isFiring, type Outcome, type Stage } from '../incident/index.ts';
-import { actionsOf, beginVerification, setAction } from '../planning/index.ts';
+import { beginVerification, isFiring, type Outcome, type Stage } from '../incident/index.ts';
+import { actionsOf, setAction } from '../planning/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { approvalOf, endApproval } from './approval.ts';
 

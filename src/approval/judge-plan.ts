@@ -1,5 +1,5 @@
-import { isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
-import { type Action, actionsOf, beginVerification, setAction } from '../planning/index.ts';
+import { beginVerification, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
+import { type Action, actionsOf, setAction } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { addApproval, draftApproval } from './approval.ts';

@@ -36,6 +36,8 @@ export interface Schema {
   alert: {
     id: Generated<number>;
     incident_id: number | null;
+    /** The incident's cycle in which it last fired. */
+    cycle: number;
     source: string;
     fingerprint: string;
     status: 'firing' | 'resolved';

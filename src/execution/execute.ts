@@ -1,8 +1,16 @@
 import { approvalOf, digestOf, type JudgeDependencies, judgeAction } from '../approval/index.ts';
 import { json } from '../database/index.ts';
-import { incidentName, isFiring, type NewEvent, type Outcome, type Stage, type Work } from '../incident/index.ts';
+import {
+  beginVerification,
+  incidentName,
+  isFiring,
+  type NewEvent,
+  type Outcome,
+  type Stage,
+  type Work,
+} from '../incident/index.ts';
 import type { Call, CallResult, ToolClient } from '../mcp-tools/index.ts';
-import { type Action, actionsOf, beginVerification, setAction } from '../planning/index.ts';
+import { type Action, actionsOf, setAction } from '../planning/index.ts';
 import type { Mint } from '../policy/index.ts';
 import { addIntent, finishIntent, intentOf } from './intent.ts';
 
@@ -32,6 +40,9 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
 
     const cleared = await recheck(action, work);
     if ('refusal' in cleared) return cleared.refusal;
+    // Minted before the intent, so that a worker that is held up between the two sends nothing that is still valid much later.
+    const of = { incident: incidentName(incident.id), action: action.id, grantor: cleared.grantor };
+    const clearance = mint.clear(cleared.call, of, new Date());
     failpoint('execute.before-intent');
     await db.transaction(async () => {
       await work.assertHeld();
@@ -39,11 +50,6 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       await setAction(db, action.id, { status: 'running' });
     });
     failpoint('execute.before-send');
-    const clearance = mint.clear(
-      cleared.call,
-      { incident: incidentName(incident.id), action: action.id, grantor: cleared.grantor },
-      new Date(),
-    );
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
     const result = await client.call(cleared.call, { clearance, signal: new AbortController().signal });
     failpoint('execute.after-send');

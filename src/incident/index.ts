@@ -16,6 +16,7 @@ export {
 } from './incident.ts';
 export { createJournal } from './journal.ts';
 export {
+  beginVerification,
   isFiring,
   type Journal,
   type Message,

@@ -54,3 +54,11 @@ export type Stage = (work: Work) => Promise<Outcome>;
 export function isFiring(alerts: readonly Alert[]): boolean {
   return alerts.some((alert) => alert.status === 'firing');
 }
+
+/** Gives the start of a verification, because the alert resolved or a person said that it is over. */
+export function beginVerification(after: 'alert' | 'person', closedBy: string | null = null): Outcome {
+  const startedAt = new Date().toISOString();
+  const verification = { after, startedAt, outcomeUnknown: false, patient: true, checksPassedAt: null, closedBy };
+  const event = { type: 'verification.started', actor: closedBy ?? 'nightshift', data: { after } };
+  return { state: 'verifying', context: { verification }, events: [event] };
+}

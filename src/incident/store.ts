@@ -64,13 +64,14 @@ function toIncident(row: Selectable<Schema['incident']>): Incident {
   };
 }
 
-/** Gives an incident's alerts, oldest first: those of its latest cycle matter, so of each fingerprint only the latest. */
-export async function alertsOf(db: Database, incidentId: number): Promise<Alert[]> {
+/** Gives the alerts of an incident's present cycle, oldest first, and of each fingerprint only the latest. */
+export async function alertsOf(db: Database, { id, cycle }: Pick<Incident, 'id' | 'cycle'>): Promise<Alert[]> {
   const rows = await db.q
     .selectFrom('alert')
     .selectAll()
     .distinctOn(['source', 'fingerprint'])
-    .where('incident_id', '=', incidentId)
+    .where('incident_id', '=', id)
+    .where('cycle', '=', cycle)
     .orderBy('source')
     .orderBy('fingerprint')
     .orderBy('starts_at', 'desc')

@@ -17,6 +17,7 @@ import { newTraceId } from '../telemetry/index.ts';
 
 /** A firing sent again within this time of closing was under way already. */
 const STALE_FIRING_MS = 60_000;
+const SEEN_AGAIN = { received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` };
 const KEPT_BODY_MAX = 64 * 1024;
 
 export interface Delivery {
@@ -118,16 +119,12 @@ async function acceptAlert(db: Database, alert: Alert, placement: Placement): Pr
     .forUpdate()
     .executeTakeFirst();
   if (known && known.status === alert.status && !(await firesOnAfterClosing(db, alert, known.incident_id))) {
-    await db.q
-      .updateTable('alert')
-      .set({ received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` })
-      .where('id', '=', known.id)
-      .execute();
+    await db.q.updateTable('alert').set(SEEN_AGAIN).where('id', '=', known.id).execute();
     return 'repeat';
   }
   if (alert.status === 'resolved') return acceptResolved(db, alert, known, placement);
-  const { incidentId, opened, reopens } = await findOrOpen(db, alert, placement);
-  await storeAlert(db, alert, incidentId, known?.id);
+  const { incidentId, cycle, opened, reopens } = await findOrOpen(db, alert, placement);
+  await storeAlert(db, alert, { incidentId, cycle, knownId: known?.id });
   const data = {
     fingerprint: alert.fingerprint,
     startsAt: alert.startsAt,
@@ -162,8 +159,18 @@ async function acceptResolved(
   known: { id: number; incident_id: number | null } | undefined,
   placement: Placement,
 ): Promise<Placed> {
-  await storeAlert(db, alert, known?.incident_id ?? null, known?.id);
-  if (!known?.incident_id) return 'repeat';
+  if (!known) {
+    await storeAlert(db, alert, { incidentId: null, cycle: 1 });
+    return 'repeat';
+  }
+  // Labels and annotations stay those that it fired with.
+  const ended = { status: alert.status, ends_at: alert.endsAt };
+  await db.q
+    .updateTable('alert')
+    .set({ ...ended, ...SEEN_AGAIN })
+    .where('id', '=', known.id)
+    .execute();
+  if (known.incident_id === null) return 'repeat';
   const data = { fingerprint: alert.fingerprint, startsAt: alert.startsAt, sender: placement.sender };
   await addEvents(db, known.incident_id, [{ type: 'alert.resolved', actor: alert.source, data }]);
   await addSignal(db, known.incident_id, 'resolved', alert.source);
@@ -173,29 +180,28 @@ async function acceptResolved(
 async function storeAlert(
   db: Database,
   alert: Alert,
-  incidentId: number | null,
-  knownId: number | undefined,
+  place: { incidentId: number | null; cycle: number; knownId?: number | undefined },
 ): Promise<void> {
   const said = {
     status: alert.status,
     ends_at: alert.endsAt,
-    incident_id: incidentId,
+    incident_id: place.incidentId,
+    cycle: place.cycle,
     labels: json(alert.labels),
     annotations: json(alert.annotations),
   };
-  if (knownId === undefined) {
-    const { source, fingerprint } = alert;
+  if (place.knownId !== undefined) {
     await db.q
-      .insertInto('alert')
-      .values({ ...said, source, fingerprint, generator_url: alert.generatorUrl, starts_at: alert.startsAt })
+      .updateTable('alert')
+      .set({ ...said, ...SEEN_AGAIN })
+      .where('id', '=', place.knownId)
       .execute();
     return;
   }
-  const seen = { received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` };
+  const { source, fingerprint, generatorUrl, startsAt } = alert;
   await db.q
-    .updateTable('alert')
-    .set({ ...said, ...seen })
-    .where('id', '=', knownId)
+    .insertInto('alert')
+    .values({ ...said, source, fingerprint, generator_url: generatorUrl, starts_at: startsAt })
     .execute();
 }
 
@@ -203,15 +209,19 @@ async function findOrOpen(
   db: Database,
   alert: Alert,
   { key, reopenWithinSeconds }: Placement,
-): Promise<{ incidentId: number; opened: boolean; reopens: boolean }> {
+): Promise<{ incidentId: number; cycle: number; opened: boolean; reopens: boolean }> {
   const latest = await db.q
     .selectFrom('incident')
-    .select(['id', 'state', 'closed_at'])
+    .select(['id', 'state', 'cycle', 'closed_at'])
     .where('correlation_key', '=', key)
     .orderBy('id', 'desc')
     .limit(1)
+    // Held until the commit: an incident that closes at this moment must not close over an alert that it has not seen.
+    .forUpdate()
     .executeTakeFirst();
-  if (latest && !isClosed(latest.state as State)) return { incidentId: latest.id, opened: false, reopens: false };
+  if (latest && !isClosed(latest.state as State)) {
+    return { incidentId: latest.id, cycle: latest.cycle, opened: false, reopens: false };
+  }
   if (latest?.state === 'resolved') {
     // Already told to open again counts as open, however long ago it closed.
     const told = await db.q
@@ -221,7 +231,7 @@ async function findOrOpen(
       .where('kind', '=', 'fired')
       .executeTakeFirst();
     const recent = latest.closed_at !== null && Date.now() - latest.closed_at.getTime() <= reopenWithinSeconds * 1000;
-    if (told || recent) return { incidentId: latest.id, opened: false, reopens: true };
+    if (told || recent) return { incidentId: latest.id, cycle: latest.cycle + 1, opened: false, reopens: true };
   }
   const traceId = newTraceId();
   const { id } = await db.q
@@ -243,5 +253,5 @@ async function findOrOpen(
     data: { title: titleOf(alert), because: describeKey(key), traceId },
   };
   await addEvents(db, id, [event]);
-  return { incidentId: id, opened: true, reopens: false };
+  return { incidentId: id, cycle: 1, opened: true, reopens: false };
 }

@@ -13,7 +13,7 @@ export function createRemember({
   embedder: Embedder;
 }): (incident: Incident) => Promise<void> {
   return async (incident) => {
-    const alerts = await alertsOf(db, incident.id);
+    const alerts = await alertsOf(db, incident);
     const actions = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => RAN.has(status));
     const healedBy =
       actions.findLast(({ status, attempt }) => status === 'succeeded' && attempt === incident.context.attempt) ?? null;

@@ -1,3 +1,4 @@
 /** Turns a diagnosis into the next remedy: ordered actions bound to one system each. Judges nothing and runs nothing. */
 export { type Action, type ActionStatus, actionsOf, setAction, shortId } from './action.ts';
-export { beginVerification, createPlan } from './plan.ts';
+export { currentChecks } from './checks.ts';
+export { createPlan } from './plan.ts';

@@ -161,7 +161,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       incident,
       signals,
       abort,
-      alerts: await alertsOf(db, incident.id),
+      alerts: await alertsOf(db, incident),
       journal: createJournal(db, incident),
       assertHeld: async () => {
         if ((await queue.touch([lease])).length > 0) throw new Fenced();

@@ -1,7 +1,7 @@
 import { endApproval, listApprovals } from '../approval/index.ts';
 import type { Database } from '../database/index.ts';
-import { type Incident, isClosed, isFiring, type Stage, type State } from '../incident/index.ts';
-import { type Action, actionsOf, beginVerification, setAction } from '../planning/index.ts';
+import { beginVerification, type Incident, isClosed, isFiring, type Stage, type State } from '../incident/index.ts';
+import { type Action, actionsOf, setAction } from '../planning/index.ts';
 
 /** Makes the stage of an incident that a person has: it hears their word, or that the alert resolved, and waits otherwise. */
 export function createAwaitPerson({ db }: { db: Database }): Stage {

@@ -1,8 +1,11 @@
 import type { Config } from '../config/index.ts';
+import type { Database } from '../database/index.ts';
 import type { Context, Incident, NewEvent, Outcome, Stage } from '../incident/index.ts';
 import { askSource, type Catalogue, type CheckResult, type Look, runChecks } from '../mcp-tools/index.ts';
+import { currentChecks } from '../planning/index.ts';
 
 export interface VerifyDependencies {
+  readonly db: Database;
   readonly config: Pick<Config, 'verification'>;
   readonly catalogue: Catalogue;
   readonly look: Look;
@@ -17,9 +20,9 @@ type Verification = NonNullable<Context['verification']>;
  * `resolved` alone never causes another attempt, and a `resolved` with a failing check never closes.
  */
 export function createVerify(dependencies: VerifyDependencies): Stage {
-  const { config, catalogue, look, remember } = dependencies;
+  const { db, config, catalogue, look, remember } = dependencies;
   return async ({ incident, alerts, signals, abort }) => {
-    const { checks } = incident.context;
+    const checks = await currentChecks(db, alerts, catalogue);
     const closing = signals.find(({ kind }) => kind === 'close');
     const verification = withCloser(incident.context.verification ?? freshVerification(), closing?.by);
     const now = new Date();

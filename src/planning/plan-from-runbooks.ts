@@ -1,0 +1,35 @@
+import type { Alert } from '../alert/index.ts';
+import type { Catalogue } from '../mcp-tools/index.ts';
+import { bindRemedies, type Runbook } from '../rag/index.ts';
+import type { DraftAction } from './action.ts';
+
+/** A remedy that could be next, or why there is none. */
+export interface Draft {
+  readonly origin: string;
+  /** Empty where nothing can or should be done. */
+  readonly actions: readonly DraftAction[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Gives the first remedy that the matching runbooks declare and that was not tried, without the actions of it that were.
+ * One that cannot be bound in full is not begun, because half of a remedy may be worse than none.
+ */
+export function planFromRunbooks(
+  runbooks: readonly Runbook[],
+  firing: readonly Alert[],
+  { catalogue, tried }: { catalogue: Catalogue; tried: ReadonlySet<string> },
+): Draft {
+  const notes: string[] = [];
+  for (const runbook of runbooks) {
+    const origin = `runbook:${runbook.path}`;
+    for (const { name, steps, problems } of bindRemedies(runbook, firing, catalogue)) {
+      notes.push(...problems.map((problem) => `${runbook.path} (${name}): ${problem}`));
+      const left = steps.filter(({ fingerprint }) => !tried.has(fingerprint));
+      if (problems.length > 0 || left.length === 0) continue;
+      const expectedEffect = 'the checks of the runbook pass';
+      return { origin, notes, actions: left.map((step) => ({ ...step, origin, expectedEffect })) };
+    }
+  }
+  return { origin: 'runbooks', actions: [], notes };
+}
