@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -20,6 +21,21 @@ verify:
 # Spool is stuck
 Purge the spool. Queued jobs are lost.
 `;
+
+const LADDER = PURGE.replace('SpoolStuck', 'Ladder').replace(
+  /steps:[\s\S]*?verify:/,
+  `remedies:
+  - name: the attic first
+    steps: [{ tool: host.purge, with: { directory: attic }, why: It often fills up. }]
+  - name: then the spool
+    steps: [{ tool: host.purge, with: { directory: "{{ labels.spool }}" }, why: It is the next suspect. }]
+  - name: then the cellar
+    steps: [{ tool: host.purge, with: { directory: cellar }, why: It is the last suspect. }]
+  - name: never reached
+    steps: [{ tool: host.purge, with: { directory: roof }, why: Three are enough. }]
+escalate_to: shop-oncall
+verify:`,
+);
 
 describe.each(databases)('the way of an alert on $name', ({ name: database }) => {
   let service: Service;
@@ -63,13 +79,23 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
       database,
       runbooks: {
         'spool.md': PURGE,
+        'ladder.md': LADDER,
         'no-check.md': PURGE.replace('SpoolStuck', 'NoCheck').replace(/verify:[\s\S]*?---/, '---'),
         'other.md': '# Disk is full\nDelete old files when the disk fills up.\n',
       },
       config: {
         toolsets: {
           web: { uses: 'http', allow: ['http://127.0.0.1:*'] },
-          spool: { uses: 'host', match: ['twin=""'], directories: { shop: { path: service.spool } } },
+          spool: {
+            uses: 'host',
+            match: ['twin=""'],
+            directories: {
+              shop: { path: service.spool },
+              attic: { path: `${service.spool}-attic` },
+              cellar: { path: `${service.spool}-cellar` },
+              roof: { path: `${service.spool}-roof` },
+            },
+          },
           twin: { uses: 'host', match: ['twin=~".+"'], directories: { shop: { path: service.spool } } },
           twin2: { uses: 'host', match: ['twin="both"'], directories: { shop: { path: service.spool } } },
         },
@@ -171,6 +197,49 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     await nightshift.api(`/incidents/${id}/words`, { word: 'close' });
     const closed = await nightshift.until(id, 'resolved');
     expect(closed.events.find(({ type }) => type === 'incident.resolved')?.actor).toBe('admin');
+  });
+
+  it('goes on to the next remedy while the checks fail, three at most, and names who is next', async () => {
+    for (const name of ['attic', 'cellar', 'roof']) await mkdir(`${service.spool}-${name}`, { recursive: true });
+    await service.jam();
+    service.broken = true;
+    const id = await open(aboutService({ alertname: 'Ladder' }));
+    for (const attempt of [1, 2, 3]) {
+      const waiting = await nightshift.until(id, (one) => one.attempt === attempt && one.state === 'awaiting_approval');
+      const pending = waiting.approvals.find(({ status }) => status === 'pending');
+      expect((await nightshift.api(`/approvals/${pending?.id}/decision`, { decision: 'approve' })).status).toBe(200);
+    }
+    const handed = await nightshift.until(id, 'escalated');
+    expect(handed.needs).toMatch(/3 remedies were tried and none helped/);
+    const purged = handed.events.filter(({ type }) => type === 'action.succeeded').map(({ data }) => data.target);
+    expect(purged).toEqual(['spool:directory attic', 'spool:directory shop', 'spool:directory cellar']);
+    await expect
+      .poll(() => told.find((one) => one.incident === `INC-${id}` && one.kind === 'escalated')?.text, {
+        timeout: 15_000,
+      })
+      .toMatch(/shop-oncall/);
+  });
+
+  it('counts an alert that joins: its check decides too', async () => {
+    await service.clear();
+    await service.jam();
+    const other = await startService();
+    try {
+      const first = aboutService();
+      const labels = { ...(first as { labels: Record<string, string> }).labels };
+      const id = await open(first);
+      const waiting = await nightshift.until(id, 'awaiting_approval');
+      await other.jam();
+      const joined = { ...first, fingerprint: 'fa11', labels: { ...labels, instance: other.instance } };
+      expect((await nightshift.deliver([joined])).body.incidents).toEqual([id]);
+      await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'approve' });
+      const handed = await nightshift.until(id, 'escalated');
+      expect(handed.needs).toMatch(/no remedy is left/);
+      const failed = JSON.stringify(handed.events.find(({ type }) => type === 'verification.unchanged')?.data);
+      expect(failed).toContain(other.instance);
+    } finally {
+      await other.stop();
+    }
   });
 
   it('does nothing when the checks pass already, and waits for the alert to resolve', async () => {
