@@ -239,52 +239,52 @@ describe.skipIf(databases.every(({ name }) => name !== 'postgres'))(
         await db.close();
         await drop();
       }
+    });
 
-      it('lets no incident close over an alert that is being committed', async () => {
-        const { url, drop } = await throwawayDatabaseUrl();
-        const db = await openPostgres(url);
-        try {
-          const correlation = { by: ['alertname'], reopenWithinSeconds: 60 };
-          const firing = (startsAt: string) => ({
-            source: 'alertmanager',
-            sender: 'test',
-            body: '{}',
-            problems: [],
-            alerts: [
-              {
-                source: 'alertmanager',
-                fingerprint: 'a',
-                status: 'firing' as const,
-                labels: { alertname: 'x' },
-                annotations: {},
-                startsAt: new Date(startsAt),
-                endsAt: null,
-                generatorUrl: null,
-              },
-            ],
-          });
-          const bump = async (id: number) => {
-            await db.q.updateTable('incident').set({ wake_seq: 1 }).where('id', '=', id).execute();
-          };
-          const { opened } = await acceptDelivery(db, firing('2026-11-01T10:00:00Z'), { correlation }, async () => {});
-          const incident = await loadIncident(db, opened[0] as number);
-          const other = await openPostgres(url);
-          const closing = Promise.withResolvers<boolean>();
-          await acceptDelivery(db, firing('2026-11-01T11:00:00Z'), { correlation }, async (id) => {
-            // Another connection closes the incident now, between the look at its state and the commit.
-            const close = { state: 'resolved' as const, context: incident.context, unlessWoken: true };
-            void moveIncident(other, incident, close).then(closing.resolve, closing.reject);
-            await sleep(300);
-            await bump(id);
-          });
-          expect(await closing.promise).toBe(false);
-          await other.close();
-          expect((await loadIncident(db, incident.id)).state).toBe('received');
-        } finally {
-          await db.close();
-          await drop();
-        }
-      });
+    it('lets no incident close over an alert that is being committed', async () => {
+      const { url, drop } = await throwawayDatabaseUrl();
+      const db = await openPostgres(url);
+      try {
+        const correlation = { by: ['alertname'], reopenWithinSeconds: 60 };
+        const firing = (startsAt: string) => ({
+          source: 'alertmanager',
+          sender: 'test',
+          body: '{}',
+          problems: [],
+          alerts: [
+            {
+              source: 'alertmanager',
+              fingerprint: 'a',
+              status: 'firing' as const,
+              labels: { alertname: 'x' },
+              annotations: {},
+              startsAt: new Date(startsAt),
+              endsAt: null,
+              generatorUrl: null,
+            },
+          ],
+        });
+        const bump = async (id: number) => {
+          await db.q.updateTable('incident').set({ wake_seq: 1 }).where('id', '=', id).execute();
+        };
+        const { opened } = await acceptDelivery(db, firing('2026-11-01T10:00:00Z'), { correlation }, async () => {});
+        const incident = await loadIncident(db, opened[0] as number);
+        const other = await openPostgres(url);
+        const closing = Promise.withResolvers<boolean>();
+        await acceptDelivery(db, firing('2026-11-01T11:00:00Z'), { correlation }, async (id) => {
+          // Another connection closes the incident now, between the look at its state and the commit.
+          const close = { state: 'resolved' as const, context: incident.context, unlessWoken: true };
+          void moveIncident(other, incident, close).then(closing.resolve, closing.reject);
+          await sleep(300);
+          await bump(id);
+        });
+        expect(await closing.promise).toBe(false);
+        await other.close();
+        expect((await loadIncident(db, incident.id)).state).toBe('received');
+      } finally {
+        await db.close();
+        await drop();
+      }
     });
   },
 );
