@@ -31,8 +31,8 @@ export interface Ending {
   goOnWithClock(): void;
 }
 
-/** Starts listening for SIGINT, SIGTERM and SIGHUP, and the clock that allows so many seconds. */
-export function createEnding(secondsMax: number): Ending {
+/** Starts listening for SIGINT, SIGTERM and SIGHUP, and the clock that allows so many seconds; `doing` tells what takes so long. */
+export function createEnding(secondsMax: number, doing: () => string): Ending {
   const controller = new AbortController();
   let leftMs = secondsMax * 1000;
   let since = 0;
@@ -41,7 +41,7 @@ export function createEnding(secondsMax: number): Ending {
   const goOnWithClock = () => {
     clearTimeout(timer);
     since = performance.now();
-    timer = setTimeout(() => fail(`it was not done within ${secondsMax} s`), leftMs);
+    timer = setTimeout(() => fail(`it was not done within ${secondsMax} s, while ${doing()}`), leftMs);
   };
   // Kept for good: npm passes Ctrl-C on, so the same signal comes twice, and the second must not cut the stopping short.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -16,7 +16,7 @@ await main();
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if ('wrong' in options) return showUsage(options.wrong);
-  const ending = createEnding(options.secondsMax);
+  const ending = createEnding(options.secondsMax, terminal.doing);
   const undo: (() => Promise<void> | void)[] = [];
   let shown = false;
   let why: unknown = null;

@@ -10,6 +10,8 @@ import { ALERT_RULES, type AlertRule, type Seen, TARGET_LABELS } from './alert-r
 
 const LOOK_MS = 1000;
 const TIMEOUT_MS = 5000;
+/** Deliveries that may fail one after another before the demo cannot go on. */
+const FAILURES_MAX = 10;
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 export interface MonitorOptions {
@@ -29,6 +31,7 @@ interface Episode {
 /** Starts to look; returns the function that stops it. */
 export function startMonitor({ instance, webhook, fail }: MonitorOptions): () => void {
   const episodes = new Map<AlertRule, Episode>();
+  let failures = 0;
 
   async function look(): Promise<void> {
     const seen = await scrape(instance);
@@ -36,7 +39,10 @@ export function startMonitor({ instance, webhook, fail }: MonitorOptions): () =>
       const episode = next(episodes.get(rule), rule.fires(seen));
       if (!episode || episode.told) continue;
       // What is not delivered is sent again at the next look, as Alertmanager does.
-      const told = await post(webhook, notification(rule, instance, episode));
+      const trouble = await post(webhook, notification(rule, instance, episode));
+      const told = trouble === null;
+      failures = told ? 0 : failures + 1;
+      if (failures > FAILURES_MAX) throw new Error(`Nightshift does not take an alert; ${trouble}`);
       if (told && episode.endsAt) episodes.delete(rule);
       else episodes.set(rule, { ...episode, told });
     }
@@ -102,12 +108,18 @@ function notification(rule: AlertRule, instance: string, { startsAt, endsAt }: E
   };
 }
 
-/** Delivers a body; false where it should be sent again. @throws Error where the receiver refuses it for good. */
-async function post({ url, token }: MonitorOptions['webhook'], body: object): Promise<boolean> {
+/** Delivers a body; gives what went wrong where it should be sent again. @throws Error where the receiver refuses it for good. */
+async function post({ url, token }: MonitorOptions['webhook'], body: object): Promise<string | null> {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal }).catch(() => null);
-  if (!response || response.status >= 500) return false;
-  if (!response.ok) throw new Error(`Nightshift refused an alert with ${response.status}: ${await response.text()}`);
-  return true;
+  let response: Awaited<ReturnType<typeof fetch>>;
+  try {
+    response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal });
+  } catch (error) {
+    return messageOf(error);
+  }
+  if (response.ok) return null;
+  const answer = `it answered ${response.status}: ${await response.text().catch(messageOf)}`;
+  if (response.status >= 500) return answer;
+  throw new Error(`Nightshift refused an alert; ${answer}`);
 }

@@ -2,8 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const STOP_MS_MAX = 5000;
+/** What a process wrote last may be read only after its end is known. */
+const LAST_WORDS_MS = 500;
 const TAIL_LENGTH = 1500;
 
 /** A running child process, leader of a process group of its own. */
@@ -72,10 +75,12 @@ export function createParts(fail: (reason: string) => void): Parts {
       },
     };
     running.set(part, name);
-    void ended.then((how) => {
+    const lastWords = once(child, 'close');
+    void ended.then(async (how) => {
       running.delete(part);
       signalTo(-pid, 'SIGKILL');
       leash.drop(pid);
+      await Promise.race([lastWords, sleep(LAST_WORDS_MS)]);
       if (essential && !stopping) fail(`${name} ended by itself (${how}), its log is ${log}\n${part.tail()}`);
     });
     return part;

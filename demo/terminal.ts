@@ -22,6 +22,8 @@ export interface Terminal {
   bad(text: string): void;
   /** Shows that something is going on until the work has settled, and gives its result. */
   during<T>(label: string | (() => string), work: Promise<T>): Promise<T>;
+  /** What is, or last was, going on. */
+  doing(): string;
 }
 
 /** Makes the terminal of the demo: at most 100 columns wide, in colour and with a spinner only where `out` is a terminal. */
@@ -31,6 +33,7 @@ export function createTerminal(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
     colour ? styleText(format, text, { validateStream: false }) : text;
   const width = () => Math.max(40, Math.min(WIDTH_MAX, out.columns ?? WIDTH_MAX));
   let spinning = false;
+  let doing = () => 'starting';
 
   const print = (line: string) => {
     if (spinning) out.write('\r\x1b[K');
@@ -59,8 +62,10 @@ export function createTerminal(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
       for (const line of lines.flatMap((one) => wrap(one, width() - 4, TIMELINE_INDENT)))
         print(`  ${style('dim', '│')} ${line}`);
     },
+    doing: () => doing(),
     async during(label, work) {
       const text = () => (typeof label === 'string' ? label : label());
+      doing = text;
       let turn = 0;
       const spin = () => {
         const frame = SPINNER[turn++ % SPINNER.length];

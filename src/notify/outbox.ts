@@ -48,7 +48,7 @@ export function createOutbox({
       )
       .returningAll()
       .execute();
-    for (const row of due) {
+    for (const row of due.sort((a, b) => a.id - b.id)) {
       const incident = incidentName(row.incident_id);
       const { text } = row.message as { text: string };
       if (row.attempts === 1)

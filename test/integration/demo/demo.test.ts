@@ -181,7 +181,7 @@ describe.skipIf(!existsSync('/proc/self/environ'))('the demo', { timeout: (SECON
     expect(story(broken)).toContain('NIGHTSHIFT_LOG_LEVEL: is not a log level');
     const late = await start(['--once', '--approve', '--no-prometheus', '--time-limit', '2']);
     expect(await late.exited, late.output()).toEqual({ code: 1, signal: null });
-    expect(story(late)).toContain('The demo failed: it was not done within 2 s');
+    expect(story(late)).toContain('The demo failed: it was not done within 2 s, while ');
     await nothingLeft();
     const wrong = await start(['--aprove']);
     expect(await wrong.exited).toEqual({ code: 2, signal: null });

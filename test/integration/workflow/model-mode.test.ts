@@ -1,5 +1,5 @@
 import { LLMock } from '@copilotkit/aimock';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { databases } from '../../real-parts/databases.ts';
 import { alert, type Service, startNightshift, startService, type TestNightshift } from '../support/nightshift.ts';
 
@@ -71,6 +71,15 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
     mock.reset();
     await service.clear();
     await service.jam();
+  });
+  // An incident left open would go on asking the model while the next test counts its questions.
+  afterEach(async () => {
+    const { body } = await nightshift.api<{ incidents: { id: string; state: string }[] }>('/incidents');
+    for (const { id, state } of body.incidents) {
+      if (state === 'resolved' || state === 'stopped') continue;
+      await nightshift.api(`/incidents/${id}/words`, { word: 'stop' });
+      await nightshift.until(Number(id.slice(4)), 'stopped');
+    }
   });
   afterAll(async () => {
     await nightshift?.stop();
