@@ -1,5 +1,4 @@
 import { runCli } from './cli/index.ts';
-import { serve } from './serve.ts';
 
 process.exitCode = await runCli({
   argv: process.argv.slice(2),
@@ -7,5 +6,6 @@ process.exitCode = await runCli({
   directory: process.cwd(),
   out: (text) => process.stdout.write(`${text}\n`),
   err: (text) => process.stderr.write(`${text}\n`),
-  serve,
+  // Loaded for this command only: the others answer sooner without the whole server.
+  serve: async (terminal) => (await import('./serve.ts')).serve(terminal),
 });

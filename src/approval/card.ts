@@ -1,9 +1,7 @@
-import { incidentName } from '../incident/index.ts';
+import { incidentName, plain } from '../incident/index.ts';
 import type { Action } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Approval } from './approval.ts';
-
-const WORDS_MAX = 300;
 
 /**
  * Renders what a person is asked, from the stored record only. Words of a runbook or a model are labelled as such,
@@ -28,13 +26,4 @@ export function renderCard(
     `  until:    ${approval.expiresAt.toISOString()}`,
     `  digest:   ${approval.digest}`,
   ];
-}
-
-/** Makes text from outside safe to show to a person: one line, nothing invisible, at most 300 characters. */
-export function plain(text: string): string {
-  const visible = text
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]+/gu, ' ')
-    .replace(/ {2,}/g, ' ')
-    .trim();
-  return visible.length > WORDS_MAX ? `${visible.slice(0, WORDS_MAX - 1)}…` : visible;
 }

@@ -8,7 +8,7 @@ export {
   type Subject,
 } from './approval.ts';
 export { createAwaitDecision } from './await-decision.ts';
-export { plain, renderCard } from './card.ts';
+export { renderCard } from './card.ts';
 export { type Decision, decide } from './decide.ts';
 export { type JudgeDependencies, judgeAction } from './judge-action.ts';
 export { createJudgePlan } from './judge-plan.ts';

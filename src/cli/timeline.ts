@@ -1,4 +1,4 @@
-import { plain } from '../approval/index.ts';
+import { plain } from '../incident/index.ts';
 
 /** A line of the timeline as the API shows it. */
 export interface ShownEvent {
@@ -27,7 +27,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     `evidence: ${evidence.length} item(s)`,
     ...evidence.flatMap(({ ref, kind, title, start }: Data) => [
       `  ${ref} ${kind.replace('_', ' ')}: ${plain(title)}`,
-      `     “${plain(start).slice(0, 150)}”`,
+      `     “${brief(start).slice(0, 150)}…”`,
     ]),
     ...missing.map((what: string) => `  left out: ${plain(what)}`),
   ],
@@ -36,9 +36,9 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'model.failed': ({ role, error, instead }) => [`model failed (${role}): ${plain(error)}; ${instead} instead`],
   'diagnosis.made': ({ mode, model, rootCause, confidence, inconclusive, citations = [], unknowns = [] }) => [
-    `diagnosis (${mode === 'model' ? `model mode, ${model}` : 'runbook mode, no model asked'}; confidence ${confidence}${inconclusive ? '; inconclusive' : ''}):`,
+    `diagnosis (${mode === 'model' ? `model mode, ${model}` : 'runbook mode'}; confidence ${confidence}${inconclusive ? '; inconclusive' : ''}):`,
     `  ${plain(rootCause)}`,
-    ...citations.map(({ evidence, quote }: Data) => `  cites ${evidence}: “${plain(quote).slice(0, 120)}”`),
+    ...citations.map(({ evidence, quote }: Data) => `  cites ${evidence}: “${brief(quote).slice(0, 120)}”`),
     ...unknowns.map((what: string) => `  unknown: ${plain(what)}`),
   ],
   'plan.made': ({ attempt, origin, actions = [], checks = [] }) => [
@@ -50,7 +50,10 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'plan.none': ({ reason }) => [`no plan: ${plain(reason)}`],
   'plan.unneeded': ({ reason }) => [`nothing to do: ${plain(reason)}`],
-  'plan.asked_again': (_data, actor) => [`${actor} asks again`],
+  'plan.asked_again': ({ actions = [] }) => [`asks again about ${actions.map(({ tool }: Data) => tool).join(', ')}`],
+  'person.close': (_data, actor) => [`${actor} says that it is over`],
+  'person.ask_again': (_data, actor) => [`${actor} wants it asked again`],
+  'person.stop': (_data, actor) => [`${actor} stops it`],
   'policy.decided': ({ tool, target, decision, spoke = [] }) => [
     `policy: ${decision} ${tool} on ${target}`,
     ...spoke.map(({ rule, decision: said, why }: Data) => `  ${rule} says ${said}: ${plain(why)}`),
@@ -61,7 +64,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'approval.expired': () => ['approval expired unanswered'],
   'approval.superseded': ({ because }) => [`approval no longer needed: ${plain(because)}`],
-  'action.succeeded': ({ tool, target, result }) => [`ran ${tool} on ${target}: ${plain(JSON.stringify(result))}`],
+  'action.succeeded': ({ tool, target, result }) => [`ran ${tool} on ${target}: ${brief(JSON.stringify(result))}`],
   'action.failed': ({ tool, target, error }) => [`${tool} on ${target} failed: ${plain(error)}`],
   'action.unknown': ({ tool, target, error }) => [
     `${tool} on ${target}: outcome unknown (${plain(error)}); looking, not repeating`,
@@ -91,8 +94,20 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
 };
 
+/** Shows an answer in JSON without its marks, and a passage without its heading: both are there for machines. */
+function brief(text: string): string {
+  if (!/^[{[]/.test(text)) return plain(text.replace(/^#+ .*\n+/, ''));
+  return plain(
+    text
+      .replace(/\\n|\\(?=")/g, '')
+      .replace(/":/g, ': ')
+      .replace(/,(?=["{])/g, ', ')
+      .replace(/["{}[\]]/g, ''),
+  );
+}
+
 function showCheck({ check, passed, saw }: Data): string {
-  return `  ${passed ? 'pass' : 'FAIL'} ${plain(check)}${passed ? '' : ` (saw ${plain(saw)})`}`;
+  return `  ${passed ? 'pass' : 'FAIL'} ${plain(check)}${passed ? '' : ` (saw ${brief(saw)})`}`;
 }
 
 /** Renders one event as lines for a terminal: time and story first, details indented below. Text from outside is made plain. */

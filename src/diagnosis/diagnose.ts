@@ -46,12 +46,12 @@ interface Asked {
 }
 
 async function askModel(work: Work, evidence: readonly Evidence[], models: Models): Promise<Asked> {
-  const prompt = loadPrompt('diagnose');
   const messages: ModelMessage[] = [{ role: 'user', content: describeCase(work.alerts, evidence) }];
   const output = { name: 'diagnosis', schema: z.toJSONSchema(answerSchema) as Record<string, unknown> };
   let model = '';
   let problems: string[] = [];
   try {
+    const prompt = loadPrompt('diagnose');
     for (let round = 1; round <= ROUNDS_MAX; round += 1) {
       const answer = await work.journal(`model ${round}`, () =>
         models.ask({

@@ -15,6 +15,7 @@ export {
   TRANSITIONS,
 } from './incident.ts';
 export { createJournal } from './journal.ts';
+export { plain } from './plain.ts';
 export {
   beginVerification,
   isFiring,

@@ -41,12 +41,12 @@ export async function planWithModel(
   work: Work,
   { labels, evidence, tried, catalogue, models }: Case,
 ): Promise<Planned> {
-  const prompt = loadPrompt('plan');
   const tools = offeredTools(catalogue, labels);
   const messages: ModelMessage[] = [{ role: 'user', content: describe(work, evidence, tried) }];
   let model = '';
   let sorted: ReturnType<typeof sort> = { actions: [], problems: [] };
   try {
+    const prompt = loadPrompt('plan');
     for (let round = 1; round <= ROUNDS_MAX; round += 1) {
       const answer = await work.journal(`model ${round}`, () =>
         models.ask({

@@ -23,7 +23,10 @@ describe('a toolset in a process of its own', () => {
   const { path: directory, remove } = scratchDirectory();
   const spool = join(directory, 'spool');
   const mint = createMint();
-  const hanging = createServer(() => {});
+  let asked = 0;
+  const hanging = createServer(() => {
+    asked += 1;
+  });
   let client: ToolClient;
   let purge: Call;
   let restart: Call;
@@ -128,7 +131,7 @@ describe('a toolset in a process of its own', () => {
     const before = new Set(children());
     const running = send(restart, clear(restart));
     await expect.poll(() => children().filter((pid) => !before.has(pid)).length, { timeout: 10_000 }).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(0);
     for (const pid of children().filter((one) => !before.has(one))) process.kill(pid, 'SIGKILL');
     expect(await running).toMatchObject({ outcome: 'unknown' });
     const look = createLook(client);

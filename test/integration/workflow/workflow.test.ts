@@ -190,7 +190,14 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     expect(types(handed).filter((type) => type === 'action.succeeded')).toHaveLength(1);
     expect(types(handed)).toContain('verification.unchanged');
     await expect
-      .poll(() => told.filter(({ incident }) => incident === `INC-${id}`).map(({ kind }) => kind), { timeout: 15_000 })
+      .poll(
+        () =>
+          told
+            .filter(({ incident }) => incident === `INC-${id}`)
+            .map(({ kind }) => kind)
+            .sort(),
+        { timeout: 15_000 },
+      )
       .toEqual(['approval_requested', 'escalated']);
 
     service.broken = false;
