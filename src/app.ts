@@ -6,7 +6,7 @@ import express from 'express';
 import { parseMatcherList } from './alert/index.ts';
 import { createApi, newSecret, problemHandler, setToken } from './api/index.ts';
 import type { Config } from './config/index.ts';
-import { type Database, openEmbedded, openPostgres } from './database/index.ts';
+import { openEmbedded, openPostgres } from './database/index.ts';
 import { countIncidents } from './incident/index.ts';
 import { createWebhooks } from './ingest/index.ts';
 import { createModels } from './llm/index.ts';
@@ -127,7 +127,10 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
   );
   app.use(problemHandler(log));
 
-  const server = await listen(createServer(app), config.server, db);
+  const server = await listen(createServer(app), config.server, async () => {
+    await queue.stop();
+    await db.close();
+  });
   await driver.start();
   outbox.start();
   const { port } = server.address() as AddressInfo;
@@ -154,12 +157,12 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
   };
 }
 
-async function listen(server: Server, { host, port }: Config['server'], db: Database): Promise<Server> {
+async function listen(server: Server, { host, port }: Config['server'], giveUp: () => Promise<void>): Promise<Server> {
   try {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
     return server;
   } catch (error) {
-    await db.close();
+    await giveUp();
     throw error;
   }
 }

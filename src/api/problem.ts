@@ -50,6 +50,8 @@ function toKnown(error: unknown): NightshiftError {
     return make('invalid_payload', messageOf(error), 'send plain UTF-8');
   if (typeof status === 'number' && status >= 400 && status < 500)
     return make('invalid_payload', messageOf(error), 'send the whole body');
+  if (code === '22021' || code === '22P05')
+    return make('invalid_payload', 'holds a character that cannot be stored', 'leave out NUL characters');
   if (isDatabaseTrouble(code, messageOf(error)))
     return new NightshiftError(
       'database_unavailable',
@@ -59,9 +61,9 @@ function toKnown(error: unknown): NightshiftError {
   return new NightshiftError('internal', 'Nightshift failed to answer this; its log has the details', { cause: error });
 }
 
-/** Connection trouble and the classes 08, 53, 57 (connection, resources, shutdown) of Postgres's error codes. */
+/** Connection trouble, lost races, and the classes 08, 53, 57 (connection, resources, shutdown) of Postgres's error codes. */
 function isDatabaseTrouble(code: string | undefined, message: string): boolean {
-  if (code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08|53|57)/.test(code)) return true;
+  if (code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08|40001|40P01|53|57)/.test(code)) return true;
   return /Connection terminated|connection timeout|timeout exceeded when trying to connect|PGlite (instance )?is (already )?closed|driver has already been destroyed/i.test(
     message,
   );

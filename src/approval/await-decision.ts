@@ -6,7 +6,8 @@ import { approvalOf, endApproval } from './approval.ts';
 
 /** Makes the stage that waits for people: a row and a timer, never a held worker. */
 export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Metrics }): Stage {
-  return async ({ incident, alerts }) => {
+  return async ({ incident, alerts, signals }) => {
+    const heard = signals.filter(({ kind }) => kind === 'resolved');
     const asked = (await actionsOf(db, incident.id, incident.cycle)).findLast(({ status }) => status === 'asked');
     const approval = asked ? await approvalOf(db, asked.id) : null;
     if (!asked || !approval) return escalate('the question to people is gone');
@@ -42,7 +43,7 @@ export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Me
       const handOver = escalate('nobody answered in time');
       return { ...handOver, events: [event], write: cancel('cancelled', 'expired') };
     }
-    return { state: 'awaiting_approval', wait: { until: approval.expiresAt } };
+    return { state: 'awaiting_approval', wait: { until: approval.expiresAt }, heard };
   };
 }
 

@@ -10,5 +10,5 @@ export {
 export { createAwaitDecision } from './await-decision.ts';
 export { renderCard } from './card.ts';
 export { type Decision, decide } from './decide.ts';
-export { type JudgeDependencies, judgeAction } from './judge-action.ts';
+export { countRuns, type JudgeDependencies, judgeAction } from './judge-action.ts';
 export { createJudgePlan } from './judge-plan.ts';

@@ -4,7 +4,7 @@ import type { AutonomyMode, Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Call, Catalogue } from '../mcp-tools/index.ts';
 import type { Action } from '../planning/index.ts';
-import { judge, modeFor, type Policy, type PolicyRule, type Verdict } from '../policy/index.ts';
+import { judge, modeFor, type Policy, type PolicyRule, strictest, type Verdict } from '../policy/index.ts';
 import { bindRemedies, matchingRunbooks } from '../rag/index.ts';
 
 export interface JudgeDependencies {
@@ -15,63 +15,84 @@ export interface JudgeDependencies {
   readonly catalogue: Catalogue;
 }
 
-export type Judged =
-  | { readonly call: Call; readonly verdict: Verdict }
-  | { readonly call: null; readonly verdict: Verdict };
+export type Judged = { readonly call: Call; readonly verdict: Verdict; readonly obsolete: false } | Denied;
+
+interface Denied {
+  readonly call: null;
+  readonly verdict: Verdict;
+  readonly obsolete: boolean;
+}
 
 /**
  * Judges a planned action as things stand now: its call is bound anew (tool, instance, arguments, risk), the runbooks are read
- * anew, and runs are counted from our own intents. An action whose tool or target changed since it was planned is denied.
+ * anew, and runs are counted from our own intents. It is judged for every firing alert that it is for, and the most restrictive
+ * verdict holds. An action whose tool or target changed since it was planned is denied; one whose alerts all resolved is obsolete.
  */
 export async function judgeAction(
   action: Action,
   alerts: readonly Alert[],
-  { db, config, autonomy, policy, catalogue }: JudgeDependencies,
+  dependencies: JudgeDependencies,
 ): Promise<Judged> {
-  const resolution = catalogue.resolve(action.tool, action.arguments, action.labels);
-  if (!resolution.ok) return denied(resolution.why.replaceAll('_', '-'), resolution.message);
-  const { call } = resolution;
-  if (call.instance !== action.instance || call.target !== action.target)
-    return denied('target-changed', `${action.tool} would now work on ${call.target}, not on ${action.target}`);
-  if (call.definitionSha256 !== action.definitionSha256)
-    return denied('tool-changed', `${action.tool} is not declared as it was when this was planned`);
+  const { db, config, autonomy, policy, catalogue } = dependencies;
   const firing = alerts.filter((alert) => alert.status === 'firing');
-  const verdict = judge(
-    {
-      call,
-      labels: action.labels,
-      mode: modeFor(action.labels, config.mode, autonomy),
-      declaredByRunbook: await isDeclared(db, action, firing, catalogue),
-      runs: await countRuns(db, call.target),
-      limits: config.limits,
-    },
-    policy.rules,
-  );
-  return { call, verdict };
+  const declared = await declarationOf(db, action, firing, catalogue);
+  if (action.origin.startsWith('runbook:') && declared.by.length === 0) {
+    return {
+      ...denied('alert-resolved', 'the alert that this is for has resolved, or its runbook no longer says so'),
+      obsolete: true,
+    };
+  }
+  // What no runbook declares is for the whole incident.
+  const concerned = declared.by.length > 0 ? declared.by : firing;
+  const verdicts: Verdict[] = [];
+  let call: Call | null = null;
+  for (const { labels } of concerned) {
+    const resolution = catalogue.resolve(action.tool, action.arguments, labels);
+    if (!resolution.ok) return denied(resolution.why.replaceAll('_', '-'), resolution.message);
+    call = resolution.call;
+    if (call.instance !== action.instance || call.target !== action.target)
+      return denied('target-changed', `${action.tool} would now work on ${call.target}, not on ${action.target}`);
+    if (call.definitionSha256 !== action.definitionSha256)
+      return denied('tool-changed', `${action.tool} is not declared as it was when this was planned`);
+    const runs = await countRuns(db, call.target);
+    const mode = modeFor(labels, config.mode, autonomy);
+    verdicts.push(
+      judge({ call, labels, mode, declaredByRunbook: declared.whole, runs, limits: config.limits }, policy.rules),
+    );
+  }
+  if (!call) return { ...denied('alert-resolved', 'no alert that this is for is firing'), obsolete: true };
+  return { call, verdict: strictest(verdicts), obsolete: false };
 }
 
-function denied(rule: string, why: string): Judged {
-  return { call: null, verdict: { decision: 'deny', approvals: 0, spoke: [{ rule, decision: 'deny', why }] } };
+function denied(rule: string, why: string): Denied {
+  return {
+    call: null,
+    obsolete: false,
+    verdict: { decision: 'deny', approvals: 0, spoke: [{ rule, decision: 'deny', why }] },
+  };
 }
 
-async function isDeclared(
+/** Which firing alerts bind exactly this call, and whether it belongs to a remedy that can be begun as a whole. */
+async function declarationOf(
   db: Database,
   action: Action,
   firing: readonly Alert[],
   catalogue: Catalogue,
-): Promise<boolean> {
-  const runbooks = await matchingRunbooks(
-    db,
-    firing.map((alert) => alert.labels),
-  );
-  const steps = runbooks.flatMap((runbook) =>
-    bindRemedies(runbook, firing, catalogue).flatMap((remedy) => remedy.steps),
-  );
-  return steps.some(({ fingerprint }) => fingerprint === action.fingerprint);
+): Promise<{ by: Alert[]; whole: boolean }> {
+  const labelSets = firing.map((alert) => alert.labels);
+  const runbooks = await matchingRunbooks(db, labelSets);
+  const binds = (alerts: readonly Alert[], usable: boolean) =>
+    runbooks.some((runbook) =>
+      bindRemedies(runbook, alerts, catalogue).some(
+        ({ steps, problems }) =>
+          (!usable || problems.length === 0) && steps.some(({ fingerprint }) => fingerprint === action.fingerprint),
+      ),
+    );
+  return { by: firing.filter((alert) => binds([alert], false)), whole: binds(firing, true) };
 }
 
 /** Counts what was sent to a target, whatever came of it, in the last ten minutes and the last day. */
-async function countRuns(db: Database, target: string): Promise<{ tenMinutes: number; day: number }> {
+export async function countRuns(db: Database, target: string): Promise<{ tenMinutes: number; day: number }> {
   const row = await db.q
     .selectFrom('intent')
     .select([

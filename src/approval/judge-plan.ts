@@ -15,21 +15,28 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
       ({ attempt }) => attempt === incident.context.attempt,
     );
     const left = plan.filter(({ status }) => status === 'proposed');
-    const judged = await Promise.all(
+    const all = await Promise.all(
       left.map(async (action) => ({ action, ...(await judgeAction(action, alerts, dependencies)) })),
     );
-    const events = judged.map(({ action, verdict }) => decided(action, verdict));
-    for (const { action, verdict } of judged) metrics.decisions.inc({ tool: action.tool, decision: verdict.decision });
+    const judged = all.filter(({ obsolete }) => !obsolete);
+    const cancelObsolete = async () => {
+      for (const { action, obsolete } of all) if (obsolete) await setAction(db, action.id, { status: 'cancelled' });
+    };
+    const events = all.map(({ action, verdict }) => decided(action, verdict));
+    for (const { action, verdict } of all) metrics.decisions.inc({ tool: action.tool, decision: verdict.decision });
 
     const refused = judged.find(({ verdict }) => verdict.decision === 'deny');
     const [next] = judged;
-    if (!next) return beginVerification('alert');
-    if (refused) return refuse(refused, judged, events);
+    if (!next) return { ...beginVerification('alert'), write: cancelObsolete };
+    if (refused) return refuse(refused, all, events);
     if (next.verdict.decision === 'allow') {
       return {
         state: 'acting',
         events,
-        write: () => setAction(db, next.action.id, { status: 'allowed', decision: next.verdict }),
+        write: async () => {
+          await cancelObsolete();
+          await setAction(db, next.action.id, { status: 'allowed', decision: next.verdict });
+        },
       };
     }
     const terms = {
@@ -59,6 +66,7 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
       ],
       messages: [{ kind: 'approval_requested', text: card.join('\n') }],
       write: async () => {
+        await cancelObsolete();
         await setAction(db, next.action.id, { status: 'asked', decision: next.verdict });
         await addApproval(db, approval);
       },

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
+import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import type { Terminal } from './terminal.ts';
 import { renderEvent, type ShownEvent } from './timeline.ts';
@@ -57,7 +58,9 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       if (json) return asJson(incidents);
       if (incidents.length === 0) out('no incidents');
       for (const { id, state: now, title, severity, needs } of incidents)
-        out(`${id.padEnd(8)} ${now.padEnd(18)} ${severity.padEnd(9)} ${title}${needs ? `  — ${needs}` : ''}`);
+        out(
+          `${id.padEnd(8)} ${now.padEnd(18)} ${plain(severity).padEnd(9)} ${plain(title)}${needs ? `  — ${plain(needs)}` : ''}`,
+        );
     });
 
   program
@@ -70,7 +73,9 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
         `/incidents/${encodeURIComponent(id)}`,
       );
       if (json) return asJson(incident);
-      out(`${incident.id} ${incident.title}: ${incident.state}${incident.needs ? ` (${incident.needs})` : ''}`);
+      out(
+        `${incident.id} ${plain(incident.title)}: ${incident.state}${incident.needs ? ` (${plain(incident.needs)})` : ''}`,
+      );
       for (const event of incident.events) for (const line of renderEvent(event)) out(line);
     });
 
@@ -102,13 +107,15 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
 
   const decide = async (client: NightshiftClient, id: string, decision: 'approve' | 'deny', reason: string) => {
     const { approvals } = await client.request<{ approvals: ShownApproval[] }>('GET', '/approvals');
-    const shown = approvals.filter((approval) => approval.id === id || approval.incident === id.toUpperCase());
-    const [approval] = shown;
-    if (shown.length > 1)
+    const approval = approvals.find((one) => one.id === id);
+    const ofIncident = approvals.filter(({ incident }) => incident === id.toUpperCase()).map((one) => one.id);
+    if (!approval && ofIncident.length > 0) {
+      // What is pending for an incident may be another action by now than the one that was read.
       throw new NightshiftError(
         'conflict',
-        `${id} has several open approvals: ${shown.map((one) => one.id).join(', ')}. Fix: name one of them`,
+        `${id} is an incident. Fix: name the approval that you have read: ${ofIncident.join(', ')} (see: nightshift approvals)`,
       );
+    }
     if (approval) out(approval.card.join('\n'));
     const answer = await client.request<{ status: string }>(
       'POST',
@@ -119,12 +126,12 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
   };
   program
     .command('approve <id>')
-    .description('say yes to exactly the action that is shown (id of an approval or its incident)')
+    .description('say yes to exactly the action that is shown (id of the approval)')
     .option('--reason <text>', 'why', '')
     .action((id: string, { reason }: { reason: string }) => decide(server(), id, 'approve', reason));
   program
     .command('deny <id>')
-    .description('say no to an action (id of an approval or its incident)')
+    .description('say no to an action (id of the approval)')
     .option('--reason <text>', 'why', '')
     .action((id: string, { reason }: { reason: string }) => decide(server(), id, 'deny', reason));
 

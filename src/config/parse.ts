@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
@@ -50,8 +50,9 @@ export function parseConfig(source: ConfigSource): Config {
       fix: `use one of ${LOG_LEVELS.join(', ')}`,
     });
   }
-  if (env.DATABASE_URL && !/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
-    const message = 'does not start with postgres:// or postgresql://';
+  if (env.DATABASE_URL && !(/^postgres(ql)?:\/\//.test(env.DATABASE_URL) && URL.canParse(env.DATABASE_URL))) {
+    const message =
+      'is not a URL that starts with postgres:// or postgresql:// (write special characters of the password as %XX)';
     problems.push({ field: 'DATABASE_URL', message, fix: 'write it as postgres://user:password@host:5432/database' });
   }
   if (problems.length > 0 || !parsed.success) {
@@ -82,8 +83,18 @@ function readYaml(file: { path: string; text: string }, env: ConfigSource['env']
   const document = parseDocument(file.text, { prettyErrors: true, uniqueKeys: true });
   for (const error of document.errors) problems.push({ field: file.path, message: error.message.split('\n')[0] ?? '' });
   if (document.errors.length > 0) return {};
-  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  const value = withoutAliases(file.path, document, problems);
   return substitute(value ?? {}, env, [], problems);
+}
+
+/** Gives the document's plain value; an alias is a mistake, because a few of them can stand for gigabytes. */
+function withoutAliases(path: string, document: Document, problems: Problem[]): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch {
+    problems.push({ field: path, message: 'uses a YAML alias (*name)', fix: 'write the value out' });
+    return {};
+  }
 }
 
 /** Replaces `${NAME}` inside strings by environment variables; an unset one is a mistake. */
@@ -136,7 +147,14 @@ const SECRET = /password|token|secret|key|credential|authorization/i;
 /** What was found, shortened; never a secret, nor the credentials inside a URL. */
 function shown(path: readonly PropertyKey[], found: unknown): string {
   if (path.some((key) => SECRET.test(String(key)))) return '(not shown)';
-  return (JSON.stringify(found) ?? '').replace(/(:\/\/)[^/@\s"]*@/g, '$1…@').slice(0, 80);
+  try {
+    return (JSON.stringify(found) ?? '')
+      .replace(/(:\/\/)[^/@\s"]*@/g, '$1…@')
+      .slice(0, 80)
+      .toWellFormed();
+  } catch {
+    return '(nested too deeply to show)';
+  }
 }
 
 function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']): Problem[] {

@@ -75,7 +75,20 @@ export class Database {
   }
 }
 
-/** Makes a jsonb value out of anything JSON can hold. */
+/** Makes a jsonb value out of anything JSON can hold; what Postgres cannot store (NUL, half a surrogate pair) becomes U+FFFD. */
 export function json(value: unknown): RawBuilder<unknown> {
-  return sql`${JSON.stringify(value)}::jsonb`;
+  return sql`${JSON.stringify(value, (_key, part: unknown) => storable(part))}::jsonb`;
+}
+
+function storable(part: unknown): unknown {
+  if (typeof part === 'string') return clean(part);
+  if (part === null || typeof part !== 'object' || Array.isArray(part)) return part;
+  const entries = Object.entries(part);
+  return entries.every(([key]) => clean(key) === key)
+    ? part
+    : Object.fromEntries(entries.map(([key, item]) => [clean(key), item]));
+}
+
+function clean(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }

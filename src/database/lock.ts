@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { NightshiftError } from '../errors.ts';
 
+const SQLITE_BUSY = 5;
+
 /**
  * Takes the one lock of a data directory and returns the function that gives it back.
  * PGlite has no lock of its own, and two processes on one directory lose committed rows. The lock is SQLite's
@@ -17,6 +19,7 @@ export function lockDataDir(directory: string): () => void {
     lock.exec('pragma journal_mode = off; begin exclusive');
   } catch (cause) {
     lock.close();
+    if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) throw cause;
     const pid = readOwner(owner);
     const fix = 'stop the other Nightshift, give this one another dataDir, or set DATABASE_URL to share a Postgres';
     throw new NightshiftError('data_dir_locked', `${directory} is in use by another Nightshift${pid}. Fix: ${fix}`, {

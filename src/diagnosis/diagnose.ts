@@ -90,7 +90,8 @@ async function askModel(work: Work, evidence: readonly Evidence[], models: Model
     }
     throw new NightshiftError('llm_failed', `${model} gave no usable diagnosis: ${problems.join('; ')}`);
   } catch (error) {
-    work.abort.throwIfAborted();
+    // A database that does not answer is no fault of the model: the stage fails, and its answer is not paid for again.
+    if (work.abort.aborted || !(error instanceof NightshiftError)) throw error;
     const data = { role: 'diagnose', error: messageOf(error), instead: 'runbook mode' };
     return { diagnosis: null, events: [{ type: 'model.failed', actor: 'nightshift', data }] };
   }

@@ -11,7 +11,7 @@ import {
 } from '../incident/index.ts';
 import type { Call, CallResult, ToolClient } from '../mcp-tools/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
-import type { Mint } from '../policy/index.ts';
+import type { Mint, Verdict } from '../policy/index.ts';
 import { addIntent, finishIntent, intentOf } from './intent.ts';
 
 export interface ExecuteDependencies extends JudgeDependencies {
@@ -20,6 +20,9 @@ export interface ExecuteDependencies extends JudgeDependencies {
   /** A named point at which tests stop the process; does nothing otherwise. */
   readonly failpoint: (name: string) => void;
 }
+
+/** `woken`: something was said meanwhile, so look again at once. `busy`: another action on the same target is under way. */
+const AGAIN_MS = { woken: 0, busy: 2000 };
 
 /**
  * Makes the stage that runs one cleared action, at most once. Everything is checked again right before the send; the intent is
@@ -40,15 +43,21 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
 
     const cleared = await recheck(action, work);
     if ('refusal' in cleared) return cleared.refusal;
-    // Minted before the intent, so that a worker that is held up between the two sends nothing that is still valid much later.
+    // Started before the clearance is minted, which is good for seconds only: a worker that is held up sends nothing much later.
+    const notStarted = await client.start(cleared.call.instance);
+    if (notStarted !== null) return land(action, plan, { outcome: 'failed', error: notStarted });
     const of = { incident: incidentName(incident.id), action: action.id, grantor: cleared.grantor };
     const clearance = mint.clear(cleared.call, of, new Date());
     failpoint('execute.before-intent');
-    await db.transaction(async () => {
-      await work.assertHeld();
-      await addIntent(db, { actionId: action.id, target: action.target });
-      await setAction(db, action.id, { status: 'running' });
+    const begun = await db.transaction(async () => {
+      if (!(await work.assertHeld())) return 'woken';
+      const limits = action.status === 'approved' ? null : dependencies.config.limits;
+      const added = await addIntent(db, { actionId: action.id, target: action.target, limits });
+      if (added === 'added') await setAction(db, action.id, { status: 'running' });
+      return added;
     });
+    if (begun === 'limit') return refuse(action, 'the limit for its target is reached, so it needs an approval now');
+    if (begun !== 'added') return { state: 'acting', wait: { until: new Date(Date.now() + AGAIN_MS[begun]) } };
     failpoint('execute.before-send');
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
     const result = await client.call(cleared.call, { clearance, signal: new AbortController().signal });
@@ -61,23 +70,19 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     action: Action,
     { alerts }: Work,
   ): Promise<{ call: Call; grantor: string } | { refusal: Outcome }> {
-    const { call, verdict } = await judgeAction(action, alerts, dependencies);
-    const changed = (why: string): { refusal: Outcome } => {
+    const judged = await judgeAction(action, alerts, dependencies);
+    const { call, verdict } = judged;
+    const changed = (why: string) => ({ refusal: refuse(action, why, verdict) });
+    if (judged.obsolete) {
       const event: NewEvent = {
-        type: 'action.refused',
+        type: 'action.cancelled',
         actor: 'nightshift',
-        data: { action: action.id, tool: action.tool, why, spoke: verdict.spoke },
+        data: { action: action.id, tool: action.tool, target: action.target },
       };
-      const escalation = { reason: `${action.tool} was cleared but did not run: ${why}`, at: new Date().toISOString() };
       return {
-        refusal: {
-          state: 'escalated',
-          context: { escalation },
-          events: [event],
-          write: () => setAction(db, action.id, { status: 'cancelled' }),
-        },
+        refusal: { state: 'planned', events: [event], write: () => setAction(db, action.id, { status: 'cancelled' }) },
       };
-    };
+    }
     if (!call || verdict.decision === 'deny')
       return changed(verdict.spoke.find(({ decision }) => decision === 'deny')?.why ?? 'the policy denies it now');
     if (verdict.decision === 'allow')
@@ -101,6 +106,19 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     const ageSeconds = (Date.now() - approval.decidedAt.getTime()) / 1000;
     if (ageSeconds > dependencies.config.approval.ttlSeconds) return changed('its approval is too old');
     return { call, grantor: [...yes].join(', ') };
+  }
+
+  /** What was cleared may not run any more: a person must look at it. */
+  function refuse(action: Action, why: string, verdict?: Verdict): Outcome {
+    const data = { action: action.id, tool: action.tool, why, spoke: verdict?.spoke ?? [] };
+    const escalation = { reason: `${action.tool} was cleared but did not run: ${why}`, at: new Date().toISOString() };
+    const write = () => setAction(db, action.id, { status: 'cancelled' });
+    return {
+      state: 'escalated',
+      context: { escalation },
+      events: [{ type: 'action.refused', actor: 'nightshift', data }],
+      write,
+    };
   }
 
   function land(action: Action, plan: readonly Action[], result: CallResult): Outcome {

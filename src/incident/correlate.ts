@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Labels } from '../alert/index.ts';
 
 /**
@@ -6,6 +7,11 @@ import type { Labels } from '../alert/index.ts';
  */
 export function correlationKey(labels: Labels, by: readonly string[]): string {
   return JSON.stringify(by.map((name) => [name, labels[name] ?? '']));
+}
+
+/** Gives the fixed-length form of a key that is stored and indexed; a label may be longer than an index entry. */
+export function keySha256(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }
 
 /** Says in words why alerts with this key belong together, for the timeline. */

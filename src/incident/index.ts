@@ -1,5 +1,5 @@
 /** What an incident is: its states, its timeline, its durable working state, and which alerts belong to it. Decides nothing and calls nobody. */
-export { correlationKey, describeKey } from './correlate.ts';
+export { correlationKey, describeKey, keySha256 } from './correlate.ts';
 export {
   type Check,
   CLOSED_STATES,

@@ -1,6 +1,10 @@
 import { type Database, json } from '../database/index.ts';
+import { keySha256 } from './correlate.ts';
 import type { Incident } from './incident.ts';
 import type { Journal } from './stage.ts';
+
+/** Longer ones are stored by their hash. */
+const KEY_MAX = 200;
 
 /**
  * Makes the journal of one incident's current stage: a finished model or tool call is stored under
@@ -9,7 +13,7 @@ import type { Journal } from './stage.ts';
 export function createJournal(db: Database, incident: Incident): Journal {
   const prefix = `${incident.cycle}/${incident.context.attempt}/${incident.state}`;
   return async <T>(key: string, run: () => Promise<T>): Promise<T> => {
-    const full = `${prefix}/${key}`;
+    const full = `${prefix}/${key.length > KEY_MAX ? keySha256(key) : key}`;
     const stored = await db.q
       .selectFrom('journal')
       .select('result')

@@ -26,8 +26,11 @@ export interface Work {
   readonly signals: readonly Signal[];
   readonly journal: Journal;
   readonly abort: AbortSignal;
-  /** Throws unless this worker still holds the incident; called inside the transaction that precedes an outside effect. */
-  readonly assertHeld: () => Promise<void>;
+  /**
+   * Called inside the transaction that precedes an outside effect: throws unless this worker still holds the incident, and
+   * tells whether nothing was said to it since it was loaded.
+   */
+  readonly assertHeld: () => Promise<boolean>;
 }
 
 /** A message for people, sent from the outbox once the stage has landed. */
@@ -42,6 +45,8 @@ export interface Outcome {
   readonly context?: Partial<Context>;
   readonly events?: readonly NewEvent[];
   readonly messages?: readonly Message[];
+  /** The words that this stage acted upon; the others stay for a later one. */
+  readonly heard?: readonly Signal[];
   /** Further writes of the stage's own tables, inside the same transaction. */
   readonly write?: () => Promise<void>;
   /** Set when the incident now waits: until a time, or (null) until something is said to it. */

@@ -10,7 +10,9 @@ import {
   correlationKey,
   describeKey,
   isClosed,
+  keySha256,
   type NewEvent,
+  plain,
   type State,
 } from '../incident/index.ts';
 import { newTraceId } from '../telemetry/index.ts';
@@ -112,13 +114,13 @@ type Placed = 'repeat' | { readonly incidentId: number; readonly opened: boolean
 async function acceptAlert(db: Database, alert: Alert, placement: Placement): Promise<Placed> {
   const known = await db.q
     .selectFrom('alert')
-    .select(['id', 'status', 'incident_id'])
+    .select(['id', 'status', 'incident_id', 'cycle'])
     .where('source', '=', alert.source)
     .where('fingerprint', '=', alert.fingerprint)
     .where('starts_at', '=', alert.startsAt)
     .forUpdate()
     .executeTakeFirst();
-  if (known && known.status === alert.status && !(await firesOnAfterClosing(db, alert, known.incident_id))) {
+  if (known && known.status === alert.status && !(await isNews(db, alert, known))) {
     await db.q.updateTable('alert').set(SEEN_AGAIN).where('id', '=', known.id).execute();
     return 'repeat';
   }
@@ -137,19 +139,23 @@ async function acceptAlert(db: Database, alert: Alert, placement: Placement): Pr
   return { incidentId, opened, wake: true };
 }
 
-/** An incident may close on the word of Prometheus before Alertmanager says `resolved`; only a firing that goes on after that counts. */
-async function firesOnAfterClosing(db: Database, alert: Alert, incidentId: number | null): Promise<boolean> {
-  if (alert.status !== 'firing' || incidentId === null) return false;
+/**
+ * Tells whether a firing alert that is known as firing says something new all the same: its incident closed on the word of
+ * Prometheus or of a person and it fires on, or its incident was opened again without it.
+ */
+async function isNews(
+  db: Database,
+  alert: Alert,
+  known: { incident_id: number | null; cycle: number },
+): Promise<boolean> {
+  if (alert.status !== 'firing' || known.incident_id === null) return false;
   const incident = await db.q
     .selectFrom('incident')
-    .select(['state', 'closed_at'])
-    .where('id', '=', incidentId)
-    .executeTakeFirst();
-  return (
-    incident?.state === 'resolved' &&
-    incident.closed_at !== null &&
-    Date.now() - incident.closed_at.getTime() > STALE_FIRING_MS
-  );
+    .select(['state', 'cycle', 'closed_at'])
+    .where('id', '=', known.incident_id)
+    .executeTakeFirstOrThrow();
+  if (!isClosed(incident.state as State)) return known.cycle !== incident.cycle;
+  return incident.closed_at !== null && Date.now() - incident.closed_at.getTime() > STALE_FIRING_MS;
 }
 
 /** A resolved alert only ever concerns the firing one with the same fingerprint and start; it starts nothing by itself. */
@@ -213,7 +219,7 @@ async function findOrOpen(
   const latest = await db.q
     .selectFrom('incident')
     .select(['id', 'state', 'cycle', 'closed_at'])
-    .where('correlation_key', '=', key)
+    .where('correlation_key', '=', keySha256(key))
     .orderBy('id', 'desc')
     .limit(1)
     // Held until the commit: an incident that closes at this moment must not close over an alert that it has not seen.
@@ -238,9 +244,9 @@ async function findOrOpen(
     .insertInto('incident')
     .values({
       state: 'received',
-      correlation_key: key,
-      title: titleOf(alert),
-      severity: alert.labels.severity ?? 'unknown',
+      correlation_key: keySha256(key),
+      title: plain(titleOf(alert)),
+      severity: plain(alert.labels.severity ?? 'unknown').slice(0, 32),
       labels: json(alert.labels),
       trace_id: traceId,
       context: json({ v: 1 }),
@@ -250,7 +256,7 @@ async function findOrOpen(
   const event: NewEvent = {
     type: 'incident.opened',
     actor: 'nightshift',
-    data: { title: titleOf(alert), because: describeKey(key), traceId },
+    data: { title: plain(titleOf(alert)), because: describeKey(key), traceId },
   };
   await addEvents(db, id, [event]);
   return { incidentId: id, cycle: 1, opened: true, reopens: false };

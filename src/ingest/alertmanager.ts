@@ -4,14 +4,14 @@ import { problemsOf } from '../config/index.ts';
 import { NightshiftError, type Problem } from '../errors.ts';
 
 const VERSION = '4';
-const ALERTS_MAX = 500;
+const PROBLEMS_MAX = 20;
 const LABELS_MAX = 64;
 const LABEL_LENGTH_MAX = 1024;
 const ANNOTATION_LENGTH_MAX = 16 * 1024;
 // Alertmanager writes Go's zero time for "not ended".
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-const envelopeSchema = z.looseObject({ version: z.string(), alerts: z.array(z.unknown()).max(ALERTS_MAX) });
+const envelopeSchema = z.looseObject({ version: z.string(), alerts: z.array(z.unknown()) });
 
 // Postgres can hold neither, and a failed commit would make Alertmanager send the same again for ever.
 const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
@@ -20,6 +20,17 @@ const text = (max: number) => {
     z.string().max(longest).refine(storable, 'holds NUL or half a surrogate pair, which cannot be stored');
   return z.record(piece(LABEL_LENGTH_MAX), piece(max));
 };
+// Only people and models read annotations: a long one is cut, because a refused alert would be lost.
+const annotations = z
+  .record(z.string().max(LABEL_LENGTH_MAX), z.string())
+  .transform((all) =>
+    Object.fromEntries(
+      Object.entries(all).map(([name, value]) => [
+        name,
+        value.slice(0, ANNOTATION_LENGTH_MAX).toWellFormed().replaceAll('\0', '\uFFFD'),
+      ]),
+    ),
+  );
 const time = z.iso.datetime({ offset: true });
 
 // Loose: a later Alertmanager may say more than we know.
@@ -28,7 +39,7 @@ const alertSchema = z.looseObject({
   labels: text(LABEL_LENGTH_MAX)
     .refine((labels) => Object.keys(labels).length > 0, 'has no labels, so nothing tells what it is about')
     .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `has more than ${LABELS_MAX} labels`),
-  annotations: text(ANNOTATION_LENGTH_MAX).default({}),
+  annotations: annotations.default({}),
   startsAt: time.refine((value) => !(Date.parse(value) < 0), 'lies before 1970'),
   endsAt: time.optional(),
   generatorURL: z.string().max(8192).refine(storable, 'cannot be stored').optional(),
@@ -75,14 +86,16 @@ export function parseAlertmanager(body: string): ParsedDelivery {
     );
   }
   const envelope = envelopeSchema.safeParse(raw);
-  if (!envelope.success) throw invalid(problemsOf(envelope.error, raw));
+  if (!envelope.success) throw invalid(problemsOf(envelope.error, raw).slice(0, PROBLEMS_MAX));
 
   const alerts: Alert[] = [];
   const problems: Problem[] = [];
   for (const [index, item] of envelope.data.alerts.entries()) {
     const parsed = alertSchema.safeParse(item);
     if (!parsed.success) {
-      problems.push(...problemsOf(parsed.error, item, ['alerts', index]));
+      // A few mistakes tell what is wrong; the whole body is looked at anyway.
+      if (problems.length < PROBLEMS_MAX)
+        problems.push(...problemsOf(parsed.error, item, ['alerts', index]).slice(0, PROBLEMS_MAX));
       continue;
     }
     const { status, labels, annotations, startsAt, endsAt, generatorURL, fingerprint } = parsed.data;

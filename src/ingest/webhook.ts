@@ -41,15 +41,18 @@ export function createWebhooks({ db, config, token, metrics, log, wake, onCommit
   router.post('/alertmanager', authenticate, read, async (request, response) => {
     const body = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = await parseOrKeep(body);
+    const refused = parsed.problems.length > 0;
     const delivery = { source: 'alertmanager', sender: 'webhook.token', body, ...parsed };
     const accepted = await acceptDelivery(db, delivery, config, wake);
     onCommitted();
     for (const { status, source } of parsed.alerts) metrics.alerts.inc({ source, status });
-    const refused = parsed.problems.length > 0;
     metrics.webhooks.inc({ source: 'alertmanager', outcome: refused ? 'refused' : 'accepted' });
-    log.info({ alerts: parsed.alerts.length, ...accepted, problems: parsed.problems }, 'delivery committed');
+    log[refused ? 'warn' : 'info'](
+      { alerts: parsed.alerts.length, ...accepted, problems: parsed.problems },
+      'delivery committed',
+    );
     if (refused) {
-      const kept = `${parsed.alerts.length} of its alerts are committed, and the whole body is kept`;
+      const kept = `${parsed.alerts.length} of its alerts are committed, and the first 64 KiB of the body are kept`;
       throw new NightshiftError('invalid_payload', `some alerts of this delivery cannot be used; ${kept}`, {
         problems: parsed.problems,
       });

@@ -81,7 +81,10 @@ export async function askSource(
       if (!resolution.ok) return 'not asked';
       const seen = await look(resolution.call, abort);
       if (seen.outcome !== 'succeeded' || !Array.isArray(seen.result.alerts)) return 'not asked';
-      return seen.result.alerts.some((alert: unknown) => isSameAlert(alert, labels)) ? 'firing' : 'quiet';
+      if (seen.result.alerts.some((alert: unknown) => isSameAlert(alert, labels))) return 'firing';
+      // A Prometheus that has no such rule, or that listed only a part, cannot say that the alert is over.
+      const knows = Number(seen.result.rules) > 0 && seen.result.alertsLeftOut === 0;
+      return knows ? 'quiet' : 'not asked';
     }),
   );
   if (states.includes('firing')) return 'firing';

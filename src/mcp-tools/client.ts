@@ -20,6 +20,8 @@ export type CallResult =
   | { readonly outcome: 'failed' | 'unknown'; readonly error: string };
 
 export interface ToolClient {
+  /** Starts the process of an instance where it does not run yet; gives null, or why it does not start. */
+  start(instance: string): Promise<string | null>;
   /** Calls a tool over MCP; starts its toolset's process on first use. Never throws: every way to end is a result. */
   call(call: Call, options: { clearance?: SignedClearance; signal: AbortSignal }): Promise<CallResult>;
   close(): Promise<void>;
@@ -103,6 +105,14 @@ export function createToolClient(dependencies: {
   };
 
   return {
+    async start(instance) {
+      try {
+        await clientOf(instance);
+        return null;
+      } catch (error) {
+        return `toolset ${instance} does not start: ${messageOf(error)}`;
+      }
+    },
     async call(call, { clearance, signal }) {
       const started = performance.now();
       const result = await send(call, clearance, signal);

@@ -9,6 +9,8 @@ const LOOK_MS = 1000;
 const BATCH = 20;
 const TIMEOUT_MS = 5000;
 const RETRY_SECONDS_MAX = 300;
+/** Longer than a whole batch can take. */
+const CLAIM_SECONDS = (BATCH * TIMEOUT_MS) / 1000 + 20;
 
 export interface Outbox {
   start(): void;
@@ -39,7 +41,7 @@ export function createOutbox({
       .updateTable('outbox')
       .set({
         attempts: sql<number>`attempts + 1`,
-        due_at: sql<Date>`clock_timestamp() + least(power(2, attempts) * 5, ${RETRY_SECONDS_MAX}) * interval '1 second'`,
+        due_at: sql<Date>`clock_timestamp() + ${CLAIM_SECONDS} * interval '1 second'`,
       })
       .where(
         'id',
@@ -66,7 +68,10 @@ export function createOutbox({
         );
         await db.q
           .updateTable('outbox')
-          .set({ last_error: messageOf(error) })
+          .set({
+            last_error: messageOf(error),
+            due_at: new Date(Date.now() + Math.min(2 ** (row.attempts - 1) * 5, RETRY_SECONDS_MAX) * 1000),
+          })
           .where('id', '=', row.id)
           .execute();
       }

@@ -1,25 +1,48 @@
-import type { Alert } from '../alert/index.ts';
+import { type Alert, titleOf } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
-import type { Check } from '../incident/index.ts';
+import { type Check, plain } from '../incident/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
-import { bindChecks, matchingRunbooks, type Runbook } from '../rag/index.ts';
+import { alertsFor, bindChecks, matchingRunbooks, type Runbook } from '../rag/index.ts';
 
-/** Gives the checks that decide for these alerts, bound anew: an alert may have joined since the plan was made. */
-export async function currentChecks(db: Database, alerts: readonly Alert[], catalogue: Catalogue): Promise<Check[]> {
-  const labelSets = alerts.map((alert) => alert.labels);
-  return bindFirstChecks(await matchingRunbooks(db, labelSets), alerts, catalogue).checks;
+/** What must hold before an incident with these alerts may close by itself. */
+export interface DecidingChecks {
+  readonly checks: readonly Check[];
+  /** Checks that a runbook declares but that cannot be made for these alerts; they count as failing. */
+  readonly unbound: readonly string[];
+  /** Alerts for which no runbook declares a check. */
+  readonly unchecked: readonly string[];
 }
 
-/** Binds the checks of the first matching runbook that declares any; notes say which of any runbook cannot be used, and why. */
-export function bindFirstChecks(
+/** Gives the checks that decide for these alerts, bound anew: an alert may have joined since the plan was made. */
+export async function currentChecks(
+  db: Database,
+  alerts: readonly Alert[],
+  catalogue: Catalogue,
+): Promise<DecidingChecks> {
+  const labelSets = alerts.map((alert) => alert.labels);
+  return decidingChecks(await matchingRunbooks(db, labelSets), alerts, catalogue);
+}
+
+/** Binds, for each alert, the checks of the first runbook (in the order given) that is for it and declares any. */
+export function decidingChecks(
   runbooks: readonly Runbook[],
   alerts: readonly Alert[],
   catalogue: Catalogue,
-): { checks: Check[]; notes: string[] } {
-  const bound = runbooks.map((runbook) => ({ path: runbook.path, ...bindChecks(runbook, alerts, catalogue) }));
-  const first = bound.find(({ checks }) => checks.length > 0);
-  const notes = bound.flatMap(({ path, problems }) => problems.map((problem) => `${path} (verify): ${problem}`));
-  return { checks: (first?.checks ?? []).map(({ call: _call, ...check }) => check), notes };
+): DecidingChecks {
+  const checks = new Map<string, Check>();
+  const unbound = new Set<string>();
+  const unchecked: string[] = [];
+  for (const alert of alerts) {
+    const runbook = runbooks.find((one) => one.verify.length > 0 && alertsFor(one, [alert]).length > 0);
+    if (!runbook) {
+      unchecked.push(plain(titleOf(alert)));
+      continue;
+    }
+    const bound = bindChecks(runbook, [alert], catalogue);
+    for (const { call: _call, ...check } of bound.checks) checks.set(JSON.stringify(check), check);
+    for (const problem of bound.problems) unbound.add(`${runbook.path} (verify): ${problem}`);
+  }
+  return { checks: [...checks.values()], unbound: [...unbound], unchecked };
 }
 
 /** Writes a check the way the timeline shows it. */

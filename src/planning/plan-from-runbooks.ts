@@ -1,7 +1,9 @@
 import type { Alert } from '../alert/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
 import { bindRemedies, type Runbook } from '../rag/index.ts';
-import type { DraftAction } from './action.ts';
+import type { ActionStatus, DraftAction } from './action.ts';
+
+const FAILED: ReadonlySet<ActionStatus> = new Set(['running', 'failed', 'unknown', 'denied']);
 
 /** A remedy that could be next, or why there is none. */
 export interface Draft {
@@ -12,21 +14,23 @@ export interface Draft {
 }
 
 /**
- * Gives the first remedy that the matching runbooks declare and that was not tried, without the actions of it that were.
+ * Gives the first remedy that the matching runbooks declare and that was not tried; an alert that joined later may leave a part of one to do.
  * One that cannot be bound in full is not begun, because half of a remedy may be worse than none.
  */
 export function planFromRunbooks(
   runbooks: readonly Runbook[],
   firing: readonly Alert[],
-  { catalogue, tried }: { catalogue: Catalogue; tried: ReadonlySet<string> },
+  { catalogue, spent }: { catalogue: Catalogue; spent: ReadonlyMap<string, ActionStatus> },
 ): Draft {
   const notes: string[] = [];
   for (const runbook of runbooks) {
     const origin = `runbook:${runbook.path}`;
     for (const { name, steps, problems } of bindRemedies(runbook, firing, catalogue)) {
       notes.push(...problems.map((problem) => `${runbook.path} (${name}): ${problem}`));
-      const left = steps.filter(({ fingerprint }) => !tried.has(fingerprint));
-      if (problems.length > 0 || left.length === 0) continue;
+      const left = steps.filter(({ fingerprint }) => !spent.has(fingerprint));
+      // What follows a step that failed was meant to follow its success.
+      const failed = steps.some(({ fingerprint }) => FAILED.has(spent.get(fingerprint) ?? 'proposed'));
+      if (failed || problems.length > 0 || left.length === 0) continue;
       const expectedEffect = 'the checks of the runbook pass';
       return { origin, notes, actions: left.map((step) => ({ ...step, origin, expectedEffect })) };
     }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Labels } from '../alert/index.ts';
 import { describeCase, type Evidence } from '../diagnosis/index.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
 import type { NewEvent, Work } from '../incident/index.ts';
 import { loadPrompt, type ModelAnswer, type ModelMessage, type Models, type ToolSpec } from '../llm/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
@@ -85,7 +85,8 @@ export async function planWithModel(
     }
     return { draft: null, events: [] };
   } catch (error) {
-    work.abort.throwIfAborted();
+    // A database that does not answer is no fault of the model: the stage fails, and its answer is not paid for again.
+    if (work.abort.aborted || !(error instanceof NightshiftError)) throw error;
     const data = { role: 'plan', error: messageOf(error), instead: 'runbook mode' };
     return { draft: null, events: [{ type: 'model.failed', actor: 'nightshift', data }] };
   }

@@ -7,7 +7,7 @@ import type { Models } from '../llm/index.ts';
 import { type Catalogue, type Look, runChecks } from '../mcp-tools/index.ts';
 import { matchingRunbooks, type Runbook } from '../rag/index.ts';
 import { type Action, actionsOf, addActions } from './action.ts';
-import { bindFirstChecks, showCheck } from './checks.ts';
+import { decidingChecks, showCheck } from './checks.ts';
 import { type Draft, planFromRunbooks } from './plan-from-runbooks.ts';
 import { planWithModel } from './plan-with-model.ts';
 
@@ -29,8 +29,11 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     const { incident, alerts } = work;
     const labelSets = alerts.map((alert) => alert.labels);
     const runbooks = await matchingRunbooks(db, labelSets);
-    const { checks, notes } = bindFirstChecks(runbooks, alerts, catalogue);
-    const context = { checks, escalateTo: runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ?? null };
+    const { checks, unbound, unchecked } = decidingChecks(runbooks, alerts, catalogue);
+    const context = {
+      checks: [...checks],
+      escalateTo: runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ?? null,
+    };
     const { attempt, diagnosis } = incident.context;
 
     const verify = (events: readonly NewEvent[] = []): Outcome => {
@@ -45,7 +48,9 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     });
 
     if (!isFiring(alerts)) return verify();
-    if (attempt === 0 && checks.length > 0) {
+    // Once only: if they pass now and fail later while the alert fires, it flaps, and waiting for them again heals nothing.
+    const worthALook = attempt === 0 && incident.context.verification === null;
+    if (worthALook && checks.length > 0 && unbound.length + unchecked.length === 0) {
       const results = await runChecks(checks, alerts, { catalogue, look, abort: work.abort });
       if (results.every(({ passed }) => passed)) {
         const data = { reason: 'the checks of the runbook pass already', checks: results };
@@ -59,7 +64,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
 
     const tried = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => SPENT.has(status));
     const { draft, events } = await nextRemedy(work, { runbooks, tried }, dependencies);
-    const allNotes = [...notes, ...draft.notes];
+    const allNotes = [...unbound, ...draft.notes];
     if (draft.actions.length === 0) return handOver(whyNothing(draft, runbooks, tried), events, allNotes);
     const shown = draft.actions.map(({ call: { tool, instance, arguments: args, target, risk }, reason, undo }) => {
       return { tool, instance, arguments: args, target, risk, reason, undo };
@@ -88,7 +93,7 @@ async function nextRemedy(
   { db, catalogue, models }: PlanDependencies,
 ): Promise<{ draft: Draft; events: NewEvent[] }> {
   const firing = work.alerts.filter((alert) => alert.status === 'firing');
-  const fingerprints = new Set(tried.map(({ fingerprint }) => fingerprint));
+  const spent = new Map(tried.map(({ fingerprint, status }) => [fingerprint, status]));
   const events: NewEvent[] = [];
   if (models.names.length > 0) {
     const evidence = await evidenceOf(db, work.incident.id, work.incident.cycle);
@@ -96,11 +101,11 @@ async function nextRemedy(
     const planned = await planWithModel(work, { labels, evidence, tried, catalogue, models });
     events.push(...planned.events);
     if (planned.draft) {
-      const fresh = planned.draft.actions.filter(({ fingerprint }) => !fingerprints.has(fingerprint));
+      const fresh = planned.draft.actions.filter(({ fingerprint }) => !spent.has(fingerprint));
       return { events, draft: { ...planned.draft, actions: fresh } };
     }
   }
-  return { events, draft: planFromRunbooks(runbooks, firing, { catalogue, tried: fingerprints }) };
+  return { events, draft: planFromRunbooks(runbooks, firing, { catalogue, spent }) };
 }
 
 function whyNothing({ origin }: Draft, runbooks: readonly Runbook[], tried: readonly Action[]): string {

@@ -45,6 +45,17 @@ export function judge(question: Question, rules: readonly PolicyRule[]): Verdict
   return { decision, approvals, spoke };
 }
 
+/** Gives the most restrictive of several verdicts about one call, with every rule that spoke in any of them. */
+export function strictest(verdicts: readonly Verdict[]): Verdict {
+  const spoke = new Map(
+    verdicts.flatMap((verdict) => verdict.spoke.map((one) => [`${one.rule} ${one.decision}`, one])),
+  );
+  const worst = verdicts.reduce((a, b) => (DECISIONS.indexOf(b.decision) > DECISIONS.indexOf(a.decision) ? b : a));
+  const approvals =
+    worst.decision === 'ask' ? (Math.max(...verdicts.map((verdict) => verdict.approvals)) as Verdict['approvals']) : 0;
+  return { decision: worst.decision, approvals, spoke: [...spoke.values()] };
+}
+
 function applies(rule: PolicyRule, { call, labels }: Question): boolean {
   const toolFits =
     rule.tools.length === 0 ||

@@ -7,8 +7,8 @@ import {
   type SignedClearance,
 } from '../mcp-tools/index.ts';
 
-/** Long enough for a toolset to start, far too short to be kept. */
-const CLEARANCE_SECONDS = 60;
+/** Less than a worker's lease: who has lost that cannot send any more. */
+const CLEARANCE_SECONDS = 8;
 
 export interface Mint {
   /** PEM of the public half, which every toolset process gets. */

@@ -37,7 +37,12 @@ export function parsePolicy(path: string, text: string): { rules: z.infer<typeof
       problems: document.errors.map((error) => ({ field: path, message: error.message.split('\n')[0] ?? '' })),
     };
   }
-  const raw: unknown = document.toJS({ maxAliasCount: 0 });
+  let raw: unknown;
+  try {
+    raw = document.toJS({ maxAliasCount: 0 });
+  } catch {
+    return { rules: [], problems: [{ field: path, message: 'uses a YAML alias (*name)', fix: 'write the value out' }] };
+  }
   const parsed = policySchema.safeParse(raw);
   return parsed.success
     ? { rules: parsed.data.rules, problems: [] }

@@ -1,5 +1,5 @@
 /** Runbooks and past incidents, read, indexed and found again by what an alert says. Never acts, and never asks a model. */
-export { type BoundRemedy, type BoundStep, bindChecks, bindRemedies, callFingerprint } from './bind.ts';
+export { alertsFor, type BoundRemedy, type BoundStep, bindChecks, bindRemedies, callFingerprint } from './bind.ts';
 export { type Chunk, chunkMarkdown } from './chunk.ts';
 export { type Embedder, hashEmbedder } from './embed.ts';
 export { type Sync, syncRunbooks } from './index-runbooks.ts';

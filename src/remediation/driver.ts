@@ -126,16 +126,14 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         runStage(incident, signals, lease, abort),
       );
       failpoint(`land.before.${outcome.state}`);
-      const landed = await db.transaction(async () => {
-        const done = await land(db, incident, outcome, signals);
-        if (done !== 'landed') return done;
-        const leaving = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
-        if (!leaving) return 'go on';
-        if (!(await queue.complete(lease))) throw new Fenced();
-        await db.q.updateTable('incident').set({ job_id: null }).where('id', '=', incident.id).execute();
-        if (!isClosed(outcome.state)) await enqueue(incident.id, dueAt(outcome));
-        if (!outcome.wait && stopping) await db.notify(CHANNEL);
-        return 'left';
+      const landed = await landWith(lease, incident, outcome, signals).catch((error: unknown) => {
+        if (error instanceof Fenced) throw error;
+        // What cannot be committed counts as the stage's failure, so that it ends with a person and not in an endless retry.
+        log.error(
+          { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
+          'cannot land',
+        );
+        return landWith(lease, incident, afterFailure(incident, error), []);
       });
       failpoint(`land.after.${outcome.state}`);
       if (landed === 'moved') throw new Fenced();
@@ -151,6 +149,26 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
   }
 
+  /** Commits an outcome, and gives the job back when the incident then waits or is over. */
+  async function landWith(
+    lease: Lease,
+    incident: Incident,
+    outcome: Outcome,
+    signals: readonly Signal[],
+  ): Promise<'moved' | 'woken' | 'go on' | 'left'> {
+    return db.transaction(async () => {
+      const done = await land(db, incident, outcome, signals);
+      if (done !== 'landed') return done;
+      const leaving = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
+      if (!leaving) return 'go on';
+      if (!(await queue.complete(lease))) throw new Fenced();
+      await db.q.updateTable('incident').set({ job_id: null }).where('id', '=', incident.id).execute();
+      if (!isClosed(outcome.state)) await enqueue(incident.id, dueAt(outcome));
+      if (!outcome.wait && stopping) await db.notify(CHANNEL);
+      return 'left';
+    });
+  }
+
   async function runStage(
     incident: Incident,
     signals: readonly Signal[],
@@ -164,7 +182,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       alerts: await alertsOf(db, incident),
       journal: createJournal(db, incident),
       assertHeld: async () => {
-        if ((await queue.touch([lease])).length > 0) throw new Fenced();
+        // Incident before job, as everywhere.
+        const now = await db.q
+          .selectFrom('incident')
+          .select(['version', 'wake_seq'])
+          .where('id', '=', incident.id)
+          .forUpdate()
+          .executeTakeFirstOrThrow();
+        if (now.version !== incident.version || (await queue.touch([lease])).length > 0) throw new Fenced();
+        return now.wake_seq === incident.wakeSeq;
       },
     };
     const timer = metrics.stages.startTimer({ state: incident.state });

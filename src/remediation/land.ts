@@ -49,12 +49,9 @@ export async function land(
   await addEvents(db, incident.id, events);
   await addMessages(db, incident.id, messages);
   await outcome.write?.();
-  if (HEARS.has(incident.state) || isClosed(outcome.state)) await dropSignals(db, signals);
+  await dropSignals(db, isClosed(outcome.state) ? signals : (outcome.heard ?? []));
   return 'landed';
 }
-
-/** Only states that wait for words consume them; in the others they are kept for the next one that does. */
-const HEARS: ReadonlySet<Incident['state']> = new Set(['verifying', 'awaiting_approval', 'escalated', 'resolved']);
 
 function nextContext(incident: Incident, outcome: Outcome): Context {
   if (incident.state === 'resolved' && outcome.state === 'received') {

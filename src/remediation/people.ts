@@ -11,6 +11,7 @@ import {
   type State,
 } from '../incident/index.ts';
 import type { Driver } from './driver.ts';
+import { unrunActions } from './waiting.ts';
 
 /** What people can say to a running Nightshift; each is committed with its wake-up before it is answered. */
 export interface People {
@@ -30,9 +31,14 @@ export function createPeople({ db, driver }: { db: Database; driver: Driver }): 
   return {
     async decide(decision) {
       const approval = await db.transaction(async () => {
-        const decided = await decide(db, decision, new Date());
-        await driver.wake(decided.incidentId);
-        return decided;
+        // Incident before approval, as the landing of a stage locks them.
+        const about = await db.q
+          .selectFrom('approval')
+          .select('incident_id')
+          .where('id', '=', decision.approvalId)
+          .executeTakeFirst();
+        if (about) await driver.wake(about.incident_id);
+        return decide(db, decision, new Date());
       });
       driver.kick();
       return { incidentId: approval.incidentId, status: approval.status };
@@ -44,6 +50,12 @@ export function createPeople({ db, driver }: { db: Database; driver: Driver }): 
           throw new NightshiftError(
             'conflict',
             `${incidentName(incidentId)} is ${incident.state}, so it cannot hear ${kind}. Fix: look at it with: nightshift incident ${incidentName(incidentId)}`,
+          );
+        }
+        if (kind === 'ask_again' && (await unrunActions(db, incident)).length === 0) {
+          throw new NightshiftError(
+            'conflict',
+            `${incidentName(incidentId)} has no action that was refused or left out, so there is nothing to ask again. Fix: mend it by hand and say: nightshift close ${incidentName(incidentId)}`,
           );
         }
         await addSignal(db, incidentId, kind, by);

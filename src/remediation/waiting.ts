@@ -7,8 +7,10 @@ import { type Action, actionsOf, setAction } from '../planning/index.ts';
 export function createAwaitPerson({ db }: { db: Database }): Stage {
   return async ({ incident, alerts, signals }) => {
     const closer = signals.findLast(({ kind }) => kind === 'close');
-    if (closer) return beginVerification('person', closer.by);
-    if (signals.some(({ kind }) => kind === 'resolved') && !isFiring(alerts)) return beginVerification('alert');
+    const heard = signals;
+    if (closer) return { ...beginVerification('person', closer.by), heard };
+    if (signals.some(({ kind }) => kind === 'resolved') && !isFiring(alerts))
+      return { ...beginVerification('alert'), heard };
     const asker = signals.findLast(({ kind }) => kind === 'ask_again');
     const again = asker ? await unrunActions(db, incident) : [];
     if (asker && again.length > 0) {
@@ -19,6 +21,7 @@ export function createAwaitPerson({ db }: { db: Database }): Stage {
       };
       return {
         state: 'planned',
+        heard,
         context: { escalation: null },
         events: [event],
         write: async () => {
@@ -26,15 +29,19 @@ export function createAwaitPerson({ db }: { db: Database }): Stage {
         },
       };
     }
-    return { state: 'escalated', wait: { until: null } };
+    return { state: 'escalated', wait: { until: null }, heard };
   };
 }
 
-/** The actions of the latest attempt that were refused or never came to run. */
-async function unrunActions(db: Database, incident: Incident): Promise<Action[]> {
+/**
+ * The actions of the latest attempt that were refused or never came to run; none once an action of it has run without success,
+ * because what was to follow it was meant to follow its success.
+ */
+export async function unrunActions(db: Database, incident: Incident): Promise<Action[]> {
   const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
     ({ attempt }) => attempt === incident.context.attempt,
   );
+  if (plan.some(({ status }) => status === 'failed' || status === 'unknown')) return [];
   return plan.filter(({ status }) => status === 'cancelled' || status === 'denied');
 }
 
@@ -42,11 +49,14 @@ async function unrunActions(db: Database, incident: Incident): Promise<Action[]>
 export function createReopen(): Stage {
   return async ({ incident, signals }) => {
     const fired = signals.some(({ kind }) => kind === 'fired');
-    return { state: fired && incident.state === 'resolved' ? 'received' : incident.state };
+    return { state: fired && incident.state === 'resolved' ? 'received' : incident.state, heard: signals };
   };
 }
 
-/** Lets a person's `stop` come before whatever a stage would do; an action that was sent is landed first. */
+/** Where a person's `close` may arrive after the incident has moved on from the state that it was said in. */
+const CLOSABLE: ReadonlySet<State> = new Set(['diagnosed', 'planned', 'awaiting_approval', 'acting']);
+
+/** Lets a person's `stop` or `close` come before whatever a stage would do; an action that was sent is landed first. */
 export function withStop(
   { db }: { db: Database },
   stages: Readonly<Record<State, Stage>>,
@@ -55,11 +65,15 @@ export function withStop(
     (stage: Stage): Stage =>
     async (work) => {
       const { incident, signals } = work;
+      if (isClosed(incident.state)) return stage(work);
       const stopped = signals.some(({ kind }) => kind === 'stop');
-      if (!stopped || isClosed(incident.state)) return stage(work);
+      const closer = signals.findLast(({ kind }) => kind === 'close');
+      if (!stopped && !(closer && CLOSABLE.has(incident.state))) return stage(work);
       const running = (await actionsOf(db, incident.id, incident.cycle)).some(({ status }) => status === 'running');
       if (incident.state === 'acting' && running) return stage(work);
-      return { state: 'stopped', write: () => cancelAll(db, incident) };
+      const write = () => cancelAll(db, incident);
+      if (stopped || !closer) return { state: 'stopped', write };
+      return { ...beginVerification('person', closer.by), heard: signals, write };
     };
   return Object.fromEntries(Object.entries(stages).map(([state, stage]) => [state, guard(stage)])) as Record<
     State,

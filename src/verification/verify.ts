@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import type { Context, Incident, NewEvent, Outcome, Stage } from '../incident/index.ts';
+import { type Context, type Incident, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
 import { askSource, type Catalogue, type CheckResult, type Look, runChecks } from '../mcp-tools/index.ts';
 import { currentChecks } from '../planning/index.ts';
 
@@ -22,23 +22,32 @@ type Verification = NonNullable<Context['verification']>;
 export function createVerify(dependencies: VerifyDependencies): Stage {
   const { db, config, catalogue, look, remember } = dependencies;
   return async ({ incident, alerts, signals, abort }) => {
-    const checks = await currentChecks(db, alerts, catalogue);
+    const { checks, unbound, unchecked } = await currentChecks(db, alerts, catalogue);
+    const heard = signals.filter(({ kind }) => kind === 'close' || kind === 'resolved');
     const closing = signals.find(({ kind }) => kind === 'close');
     const verification = withCloser(incident.context.verification ?? freshVerification(), closing?.by);
     const now = new Date();
 
-    if (checks.length === 0) {
+    if (checks.length + unbound.length === 0) {
       if (verification.closedBy !== null) return resolve(verification, []);
       return handOver('no check is declared for this alert, so only a person can say that it is over');
     }
-    const results = await runChecks(checks, alerts, { catalogue, look, abort });
+    const notMade = unbound.map((check) => ({ check, passed: false, saw: 'it cannot be made for this alert' }));
+    const results = [...(await runChecks(checks, alerts, { catalogue, look, abort })), ...notMade];
     if (!results.every(({ passed }) => passed)) {
       const elapsedSeconds = (now.getTime() - new Date(verification.startedAt).getTime()) / 1000;
-      const patience = verification.patient ? Math.max(...checks.map(({ withinSeconds }) => withinSeconds)) : 0;
+      const patient = verification.patient && unbound.length === 0;
+      const patience = patient ? Math.max(...checks.map(({ withinSeconds }) => withinSeconds)) : 0;
       if (elapsedSeconds < patience) return lookAgain({ ...verification, checksPassedAt: null });
       return notRecovered(verification, results);
     }
 
+    if (unchecked.length > 0 && verification.closedBy === null) {
+      return handOver(
+        `no check is declared for ${unchecked.join(', ')}, so only a person can say that it is over`,
+        results,
+      );
+    }
     const passed = { ...verification, checksPassedAt: verification.checksPassedAt ?? now.toISOString() };
     const source = await askSource(alerts, { catalogue, look, abort });
     // A person who says that it is over outweighs an alert that has not resolved yet, never a check that fails.
@@ -60,7 +69,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
 
     function lookAgain(next: Verification): Outcome {
       const until = new Date(now.getTime() + config.verification.intervalSeconds * 1000);
-      return { state: 'verifying', context: { verification: next }, wait: { until } };
+      return { state: 'verifying', context: { verification: next }, wait: { until }, heard };
     }
 
     function resolve(verified: Verification, seen: readonly CheckResult[]): Outcome {
@@ -86,7 +95,10 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         data: { checks: seen, after: failed.after },
       };
       if (failed.after === 'action' && !failed.outcomeUnknown)
-        return { state: 'diagnosed', context: { verification: null }, events: [event] };
+        return { state: 'diagnosed', context: { verification: null }, events: [event], heard };
+      // It fires still or again, so it is not over: it is healed, and not looked at once more beforehand.
+      if (failed.after === 'alert' && isFiring(alerts))
+        return { state: 'diagnosed', context: { verification: failed }, events: [event], heard };
       const reason =
         failed.after === 'person'
           ? 'it was said to be over, but the checks fail'
@@ -102,7 +114,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         seen.length > 0
           ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }]
           : [];
-      return { state: 'escalated', context: { escalation, verification: null }, events };
+      return { state: 'escalated', context: { escalation, verification: null }, events, heard };
     }
   };
 }

@@ -73,7 +73,9 @@ describe('commands about a running Nightshift', () => {
   });
 
   it('deny with a reason, ask again, and stop', async () => {
-    expect(await nightshiftRun('deny', `INC-${id}`, '--reason', 'not tonight')).toMatchObject({ code: 0 });
+    const approval = (await nightshift.incident(id)).approvals[0]?.id ?? '';
+    expect(await nightshiftRun('deny', `INC-${id}`)).toMatchObject({ code: 1, err: expect.stringContaining(approval) });
+    expect(await nightshiftRun('deny', approval, '--reason', 'not tonight')).toMatchObject({ code: 0 });
     await nightshift.until(id, 'escalated');
     expect(await nightshiftRun('ask-again', `INC-${id}`)).toMatchObject({ code: 0 });
     await nightshift.until(id, 'awaiting_approval');
