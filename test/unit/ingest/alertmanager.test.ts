@@ -72,7 +72,19 @@ describe('parseAlertmanager', () => {
     });
     expect(refusal('{"version":"4"}')).toMatchObject({ code: 'invalid_payload', problems: [{ field: 'alerts' }] });
     expect(refusal('null').problems).not.toEqual([]);
-    expect(refusal(body(Array.from({ length: 501 }, () => alert)))).toMatchObject({ problems: [{ field: 'alerts' }] });
+  });
+});
+
+describe('a large delivery', () => {
+  it('is taken whole, with long annotations cut and at most twenty mistakes told', () => {
+    const { alerts } = parseAlertmanager(
+      body(Array.from({ length: 600 }, () => ({ ...alert, annotations: { summary: `${'x'.repeat(16_383)}😀` } }))),
+    );
+    expect(alerts).toHaveLength(600);
+    expect(alerts[0]?.annotations.summary).toHaveLength(16_384);
+    expect(alerts[0]?.annotations.summary?.isWellFormed()).toBe(true);
+    const { problems } = parseAlertmanager(body(Array.from({ length: 5000 }, () => ({ ...alert, labels: { a: 1 } }))));
+    expect(problems).toHaveLength(20);
   });
 });
 
