@@ -31,17 +31,23 @@ export async function addToken(
     throw new NightshiftError('conflict', `there is a token named ${name} already. Fix: choose another name`);
 }
 
-/** Makes sure that a token file's secret is good for its name, whatever was stored under that name before. */
+/**
+ * Makes sure that a token file's secret is good. On an embedded database it replaces whatever was stored under its name; on one
+ * that replicas share, a replica's own file is added under a name of its own, so that none locks the others out.
+ */
 export async function setToken(
   db: Database,
   { name, role, secret }: { name: string; role: Role; secret: string },
 ): Promise<void> {
-  const row = { name, role, sha256: hash(secret) };
-  await db.q
-    .insertInto('token')
-    .values(row)
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ sha256: row.sha256, role, revoked_at: null }))
-    .execute();
+  const sha256 = hash(secret);
+  if (await principalOf(db, secret)) return;
+  const taken = await db.q.selectFrom('token').select('id').where('name', '=', name).executeTakeFirst();
+  if (taken && db.kind === 'embedded') {
+    await db.q.updateTable('token').set({ sha256, role, revoked_at: null }).where('id', '=', taken.id).execute();
+    return;
+  }
+  const own = taken ? `${name}-${sha256.slice(0, 6)}` : name;
+  await db.q.insertInto('token').values({ name: own, role, sha256 }).execute();
 }
 
 /** Gives whose token a secret is, or null. Looking up its hash leaks nothing about the secret through time. */

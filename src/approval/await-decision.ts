@@ -1,5 +1,5 @@
 import type { Database } from '../database/index.ts';
-import { beginVerification, isFiring, type Outcome, type Stage } from '../incident/index.ts';
+import { beginVerification, escalate, isFiring, type Stage } from '../incident/index.ts';
 import { actionsOf, setAction } from '../planning/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { approvalOf, endApproval } from './approval.ts';
@@ -45,8 +45,4 @@ export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Me
     }
     return { state: 'awaiting_approval', wait: { until: approval.expiresAt }, heard };
   };
-}
-
-function escalate(reason: string): Outcome {
-  return { state: 'escalated', context: { escalation: { reason, at: new Date().toISOString() } } };
 }

@@ -1,4 +1,4 @@
-import { beginVerification, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
+import { beginVerification, escalate, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
@@ -89,7 +89,7 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
     const because = refused.verdict.spoke.find(({ decision }) => decision === 'deny');
     if (because?.rule !== 'mode-observe') return { state: 'diagnosed', events, write };
     const reason = `observe mode: ${refused.action.tool} on ${refused.action.target} would have been next, and a person can do it`;
-    return { state: 'escalated', context: { escalation: { reason, at: new Date().toISOString() } }, events, write };
+    return { ...escalate(reason), events, write };
   }
 }
 

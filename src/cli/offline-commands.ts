@@ -1,9 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describeProblems, NightshiftError } from '../errors.ts';
 import { loadPolicy } from '../policy/index.ts';
-import { parseRunbook } from '../rag/index.ts';
+import { findRunbookFiles, parseRunbook } from '../rag/index.ts';
 import { findServer } from './client.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -40,11 +39,11 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .description('report every mistake in the runbooks; exit code 1 when there is one')
     .action(async () => {
       const { runbooks: folders } = loadConfig(terminal);
-      const paths = (await Promise.all(folders.map(markdownIn))).flat();
+      const { found, leftOut } = await findRunbookFiles(folders);
       const parsed = await Promise.all(
-        paths.map(async (path) => parseRunbook(relative(terminal.directory, path), await readFile(path, 'utf8'))),
+        found.map(async ({ path, file }) => parseRunbook(path, await readFile(file, 'utf8'))),
       );
-      const broken = parsed.filter(({ problems }) => problems.length > 0);
+      const broken = [...leftOut, ...parsed.filter(({ problems }) => problems.length > 0)];
       if (broken.length > 0) {
         const report = broken
           .map(({ path, problems }) => `${path}\n${describeProblems(problems).replace(/^/gm, '  ')}`)
@@ -70,12 +69,4 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
       for (const { path, breadcrumb, startLine, endLine, score } of found)
         out(`${score.toFixed(3)}  ${path}:${startLine}-${endLine}  ${breadcrumb}`);
     });
-}
-
-async function markdownIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
 }

@@ -2,6 +2,7 @@ import { approvalOf, digestOf, type JudgeDependencies, judgeAction } from '../ap
 import { json } from '../database/index.ts';
 import {
   beginVerification,
+  escalate,
   incidentName,
   isFiring,
   type NewEvent,
@@ -111,14 +112,9 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   /** What was cleared may not run any more: a person must look at it. */
   function refuse(action: Action, why: string, verdict?: Verdict): Outcome {
     const data = { action: action.id, tool: action.tool, why, spoke: verdict?.spoke ?? [] };
-    const escalation = { reason: `${action.tool} was cleared but did not run: ${why}`, at: new Date().toISOString() };
+    const handOver = escalate(`${action.tool} was cleared but did not run: ${why}`);
     const write = () => setAction(db, action.id, { status: 'cancelled' });
-    return {
-      state: 'escalated',
-      context: { escalation },
-      events: [{ type: 'action.refused', actor: 'nightshift', data }],
-      write,
-    };
+    return { ...handOver, events: [{ type: 'action.refused', actor: 'nightshift', data }], write };
   }
 
   function land(action: Action, plan: readonly Action[], result: CallResult): Outcome {

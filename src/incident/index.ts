@@ -18,6 +18,7 @@ export { createJournal } from './journal.ts';
 export { plain } from './plain.ts';
 export {
   beginVerification,
+  escalate,
   isFiring,
   type Journal,
   type Message,

@@ -67,3 +67,8 @@ export function beginVerification(after: 'alert' | 'person', closedBy: string | 
   const event = { type: 'verification.started', actor: closedBy ?? 'nightshift', data: { after } };
   return { state: 'verifying', context: { verification }, events: [event] };
 }
+
+/** Gives the hand-over to a person, with the reason that they are told. */
+export function escalate(reason: string): Outcome & { readonly context: Partial<Context> } {
+  return { state: 'escalated', context: { escalation: { reason, at: new Date().toISOString() } } };
+}

@@ -2,7 +2,15 @@ import { commonLabels } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
-import { beginVerification, isFiring, type NewEvent, type Outcome, type Stage, type Work } from '../incident/index.ts';
+import {
+  beginVerification,
+  escalate,
+  isFiring,
+  type NewEvent,
+  type Outcome,
+  type Stage,
+  type Work,
+} from '../incident/index.ts';
 import type { Models } from '../llm/index.ts';
 import { type Catalogue, type Look, runChecks } from '../mcp-tools/index.ts';
 import { matchingRunbooks, type Runbook } from '../rag/index.ts';
@@ -42,8 +50,8 @@ export function createPlan(dependencies: PlanDependencies): Stage {
       return { ...verification, context: { ...context, ...verification.context }, events: both };
     };
     const handOver = (reason: string, events: readonly NewEvent[] = [], why: readonly string[] = []): Outcome => ({
-      state: 'escalated',
-      context: { ...context, escalation: { reason, at: new Date().toISOString() } },
+      ...escalate(reason),
+      context: { ...context, ...escalate(reason).context },
       events: [...events, { type: 'plan.none', actor: 'nightshift', data: { reason, notes: why } }],
     });
 

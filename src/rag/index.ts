@@ -2,6 +2,7 @@
 export { alertsFor, type BoundRemedy, type BoundStep, bindChecks, bindRemedies, callFingerprint } from './bind.ts';
 export { type Chunk, chunkMarkdown } from './chunk.ts';
 export { type Embedder, hashEmbedder } from './embed.ts';
+export { findRunbookFiles } from './find-files.ts';
 export { type Sync, syncRunbooks } from './index-runbooks.ts';
 export {
   type PastIncident,

@@ -1,6 +1,14 @@
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { type Context, type Incident, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
+import {
+  type Context,
+  escalate,
+  type Incident,
+  isFiring,
+  type NewEvent,
+  type Outcome,
+  type Stage,
+} from '../incident/index.ts';
 import { askSource, type Catalogue, type CheckResult, type Look, runChecks } from '../mcp-tools/index.ts';
 import { currentChecks } from '../planning/index.ts';
 
@@ -109,12 +117,12 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     }
 
     function handOver(reason: string, seen: readonly CheckResult[] = []): Outcome {
-      const escalation = { reason, at: now.toISOString() };
+      const { state, context } = escalate(reason);
       const events: NewEvent[] =
         seen.length > 0
           ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }]
           : [];
-      return { state: 'escalated', context: { escalation, verification: null }, events, heard };
+      return { state, context: { ...context, verification: null }, events, heard };
     }
   };
 }
