@@ -53,6 +53,8 @@ export async function startService(): Promise<Service> {
 export interface TestNightshift {
   readonly app: App;
   readonly dataDir: string;
+  /** Where another program finds the same database; null for the embedded one, which has no other door. */
+  readonly databaseUrl: string | null;
   readonly log: () => Record<string, unknown>[];
   api<T = Record<string, unknown>>(path: string, body?: unknown, token?: string): Promise<{ status: number; body: T }>;
   deliver(
@@ -70,10 +72,15 @@ export interface ShownIncident {
   readonly needs: string | null;
   readonly cycle: number;
   readonly attempt: number;
-  readonly alerts: readonly { status: string }[];
+  readonly alerts: readonly {
+    status: string;
+    labels: Record<string, string>;
+    annotations: Record<string, string>;
+  }[];
   readonly actions: readonly {
     id: string;
     tool: string;
+    arguments: Record<string, unknown>;
     status: string;
     origin: string;
     decision: { decision: string; spoke: { rule: string }[] } | null;
@@ -92,6 +99,8 @@ export interface Setup {
   readonly env?: Readonly<Record<string, string>>;
   /** Starts again in the data directory of an earlier one. */
   readonly dataDir?: string;
+  /** Called at named points of the work, as in src/app.ts. */
+  readonly failpoint?: (name: string) => void;
 }
 
 const POLICY = 'rules:\n  - {name: safe-remedies, risks: [safe], decision: allow, reason: safe}\n';
@@ -104,6 +113,7 @@ export async function startNightshift({
   policy = POLICY,
   env = {},
   dataDir,
+  failpoint = () => {},
 }: Setup): Promise<TestNightshift> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'nightshift-test-')));
   for (const folder of ['runbooks', 'policies']) await mkdir(join(directory, folder), { recursive: true });
@@ -131,7 +141,7 @@ export async function startNightshift({
       config: parsed,
       log: createLogger('debug', { write: (line) => void lines.push(line) }),
       onProgress: () => {},
-      failpoint: () => {},
+      failpoint,
     });
   };
   const app = await start(served?.url);
@@ -153,6 +163,7 @@ export async function startNightshift({
   return {
     app,
     dataDir: directory,
+    databaseUrl: served?.url ?? null,
     log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     api: (path, body, token = admin) =>
       request(`/api/v1${path}`, token, body === undefined ? undefined : JSON.stringify(body)),
