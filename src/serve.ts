@@ -59,8 +59,10 @@ Three next steps
                  credentials_file: ${app.webhookTokenFile}
 
   2. Put your runbooks into ${config.runbooks.join(', ')} (plain markdown works; front matter makes them act).
-  3. Name the systems it may look at and mend under toolsets: in nightshift.yaml, and set mode: ask.
-     Then follow it with: npm run nightshift -- watch
+     npm run nightshift -- runbooks lint   finds mistakes in them.
+  3. ${config.configured ? 'Check nightshift.yaml after a change' : 'Write nightshift.yaml here: mode: ask, and under toolsets: the systems it may look at and mend (see README.md)'}.
+     npm run nightshift -- config check    finds mistakes in it.
+     Configuration and runbooks are read at the start. Follow what happens with: npm run nightshift -- watch
 `;
 }
 

@@ -6,6 +6,7 @@ import { parseMatchers } from '../src/alert/index.ts';
 import { loadConfig } from '../src/cli/index.ts';
 import { parseConfig } from '../src/config/index.ts';
 import { ERROR_KINDS } from '../src/errors.ts';
+import { parseAlertmanager } from '../src/ingest/index.ts';
 import { TOOLSETS } from '../src/mcp-tools/index.ts';
 import { parsePolicy } from '../src/policy/index.ts';
 import { parseRunbook } from '../src/rag/index.ts';
@@ -117,6 +118,11 @@ describe('the examples in the documents', () => {
       }
     }
     expect(Object.values(seen).every((count) => count > 0)).toBe(true);
+  });
+
+  it('are alerts that the webhook takes', () => {
+    const [, body = ''] = /--data '\n([\s\S]*?)'\n/.exec(read('README.md')) ?? [];
+    expect(parseAlertmanager(body)).toMatchObject({ problems: [], alerts: [{ status: 'firing' }] });
   });
 
   it('are commands and scripts that exist', () => {

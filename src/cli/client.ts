@@ -17,8 +17,8 @@ export interface NightshiftClient {
 }
 
 /**
- * Finds the running Nightshift: NIGHTSHIFT_URL with NIGHTSHIFT_TOKEN, or else the client.json that a server writes into its data
- * directory (that of nightshift.yaml's default place, then the demo's).
+ * Finds the running Nightshift: NIGHTSHIFT_URL, or else the client.json that a server writes into its data
+ * directory (that of the data directory here, then the demo's). NIGHTSHIFT_TOKEN says who is asking; the administrator's token otherwise.
  * @throws NightshiftError `server_unreachable` saying where it looked.
  */
 export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory'>): NightshiftClient {
@@ -34,7 +34,7 @@ export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory
   const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
   for (const path of looked) {
     const found = readContext(path);
-    if (found) return createClient(found.url, found.token);
+    if (found) return createClient(found.url, env.NIGHTSHIFT_TOKEN ?? found.token);
   }
   const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
   throw new NightshiftError(
@@ -88,8 +88,16 @@ function createClient(url: string, token: string): NightshiftClient {
       }
       const answer = (await response.json().catch(() => null)) as { detail?: string; problems?: Problem[] } | null;
       if (response.ok) return answer as T;
-      const problems = answer?.problems?.length ? `\n${describeProblems(answer.problems)}` : '';
-      throw new NightshiftError('conflict', `${answer?.detail ?? `it answered ${response.status}`}${problems}`);
+      const untold = (answer?.problems ?? []).filter(({ message }) => !answer?.detail?.includes(message));
+      const problems =
+        untold.length > 0
+          ? `
+${describeProblems(untold)}`
+          : '';
+      throw new NightshiftError(
+        'conflict',
+        `${answer?.detail ?? `it answered ${response.status}`} (asked ${url})${problems}`,
+      );
     },
   };
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describeProblems, NightshiftError } from '../errors.ts';
+import { TOOLSETS } from '../mcp-tools/index.ts';
 import { loadPolicy } from '../policy/index.ts';
-import { findRunbookFiles, parseRunbook } from '../rag/index.ts';
+import { findRunbookFiles, lintAgainstTools, parseRunbook } from '../rag/index.ts';
 import { findServer } from './client.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -28,8 +29,9 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .action(async () => {
       const config = loadConfig(terminal);
       const { rules } = await loadPolicy(config.policies);
+      const file = config.configured ? 'nightshift.yaml is in order' : 'there is no nightshift.yaml; without one';
       out(
-        `in order: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${rules.length} policy rule(s)`,
+        `${file}: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${rules.length} policy rule(s)`,
       );
     });
 
@@ -40,8 +42,14 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .action(async () => {
       const { runbooks: folders } = loadConfig(terminal);
       const { found, leftOut } = await findRunbookFiles(folders);
+      const tools = new Map(
+        Object.values(TOOLSETS).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, tool])),
+      );
       const parsed = await Promise.all(
-        found.map(async ({ path, file }) => parseRunbook(path, await readFile(file, 'utf8'))),
+        found.map(async ({ path, file }) => {
+          const runbook = parseRunbook(path, await readFile(file, 'utf8'));
+          return { ...runbook, problems: [...runbook.problems, ...lintAgainstTools(runbook, tools)] };
+        }),
       );
       const broken = [...leftOut, ...parsed.filter(({ problems }) => problems.length > 0)];
       if (broken.length > 0) {

@@ -78,7 +78,10 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ...checks.map(showCheck),
     `  waiting for ${waitingFor}`,
   ],
-  'verification.recovered': ({ checks = [] }) => ['verified healthy:', ...checks.map(showCheck)],
+  'verification.recovered': ({ checks = [] }, actor) =>
+    checks.length > 0
+      ? ['verified healthy:', ...checks.map(showCheck)]
+      : [`closed on the word of ${actor}; nothing was checked`],
   'verification.unchanged': ({ checks = [] }) => ['not recovered:', ...checks.map(showCheck)],
   'verification.unconfirmed': ({ reason }) => [`unconfirmed: ${plain(reason)}`],
   'incident.remembered': () => ['remembered as a past incident'],

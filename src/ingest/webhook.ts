@@ -49,7 +49,7 @@ export function createWebhooks({ db, config, token, metrics, log, wake, onCommit
     metrics.webhooks.inc({ source: 'alertmanager', outcome: refused ? 'refused' : 'accepted' });
     log[refused ? 'warn' : 'info'](
       { alerts: parsed.alerts.length, ...accepted, problems: parsed.problems },
-      'delivery committed',
+      refused ? 'delivery refused in part' : 'delivery committed',
     );
     if (refused) {
       const kept = `${parsed.alerts.length} of its alerts are committed, and the first 64 KiB of the body are kept`;

@@ -4,6 +4,7 @@ export { type Chunk, chunkMarkdown } from './chunk.ts';
 export { type Embedder, hashEmbedder } from './embed.ts';
 export { findRunbookFiles } from './find-files.ts';
 export { type Sync, syncRunbooks } from './index-runbooks.ts';
+export { lintAgainstTools } from './lint.ts';
 export {
   type PastIncident,
   type RememberedIncident,

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/index.ts';
@@ -105,7 +105,8 @@ describe('commands about a running Nightshift', () => {
       code: 1,
       err: expect.stringMatching(/needs admin/),
     });
-    expect(await as(approver, 'approve', approval)).toMatchObject({ code: 0 });
+    const here = { NIGHTSHIFT_DATA_DIR: nightshift.dataDir, NIGHTSHIFT_TOKEN: approver };
+    expect(await run(nightshift.dataDir, ['approve', approval], here)).toMatchObject({ code: 0 });
     await nightshift.until(id, ({ events }) =>
       events.some(({ type, actor }) => type === 'approval.decided' && actor === 'ada'),
     );
@@ -167,6 +168,19 @@ describe('commands without a running Nightshift', () => {
       join(path, 'runbooks/broken.md'),
       '---\nmatch: [alertname]\nstep: []\nverify: [{tool: http.probe, with: {}, expect: status}]\n---\n# Broken\n',
     );
+    writeFileSync(
+      join(path, 'runbooks/wrong.md'),
+      RUNBOOK.replace('directory: shop }, why', 'dir: shop }, why')
+        .replace('tool: host.files', 'tool: host.purge')
+        .replace('host.purge, with: { dir:', 'host.prug, with: { dir:'),
+    );
+    const wrong = await run(path, ['runbooks', 'lint']);
+    expect(wrong.err).toMatch(/host\.prug: there is no such tool[\s\S]*verify: host\.purge: changes things/);
+    writeFileSync(join(path, 'runbooks/wrong.md'), RUNBOOK.replace('directory: shop }, why', 'dir: shop }, why'));
+    expect((await run(path, ['runbooks', 'lint'])).err).toMatch(
+      /host\.purge\.dir: is no argument[\s\S]*host\.purge\.directory: is missing/,
+    );
+    rmSync(join(path, 'runbooks/wrong.md'));
     const lint = await run(path, ['runbooks', 'lint']);
     expect(lint.code).toBe(1);
     expect(lint.err).toMatch(/1 of 2 runbook\(s\) have mistakes/);
