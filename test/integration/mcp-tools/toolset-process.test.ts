@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,12 +34,23 @@ describe('a toolset in a process of its own', () => {
     mint.clear(call, { incident: 'INC-1', action: 'act-1', grantor: 'test' }, at);
   const send = (call: Call, clearance?: SignedClearance) =>
     client.call(call, { signal: new AbortController().signal, ...(clearance ? { clearance } : {}) });
-  const children = () => {
-    const listed = execFileSync('ps', ['-eo', 'pid,ppid,args'], { encoding: 'utf8' }).split('\n');
-    return listed
-      .filter((line) => line.includes('mcp-tools/serve.ts') && line.trim().split(/\s+/)[1] === String(process.pid))
-      .map((line) => Number(line.trim().split(/\s+/)[0]));
-  };
+  /** Toolset processes that this test has started, by /proc, since a bare system has no ps. */
+  const children = () =>
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        try {
+          // The parent's id follows the state, after the command's closing parenthesis.
+          const parent = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1];
+          return (
+            Number(parent) === process.pid &&
+            readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mcp-tools/serve.ts')
+          );
+        } catch {
+          return false;
+        }
+      });
 
   beforeAll(async () => {
     mkdirSync(spool);
