@@ -94,9 +94,10 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
           .map(({ rule }) => rule)
           .join(', ')}`,
       };
+    const asking = verdict.spoke.filter(({ decision }) => decision === 'ask').map(({ why }) => why);
     const approval = await approvalOf(db, action.id);
     if (action.status !== 'approved' || approval?.status !== 'approved' || !approval.decidedAt)
-      return changed('it needs an approval now');
+      return changed(`it needs an approval now (${asking.join('; ')})`);
     const yes = new Set(approval.votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal));
     if (yes.size < verdict.approvals) return changed(`it needs ${verdict.approvals} approvals now`);
     const { subject } = approval;
