@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -147,6 +148,12 @@ describe.each(databases)('the Alertmanager webhook on $name', ({ name: database 
     await nightshift.deliver([{ ...firing, status: 'resolved' }]);
     const { body } = await nightshift.deliver([firing]);
     expect(body.incidents).toHaveLength(1);
+  });
+
+  it('keeps its tokens in files that only their owner can read', () => {
+    for (const file of [nightshift.app.adminTokenFile, nightshift.app.webhookTokenFile]) {
+      expect(statSync(file).mode & 0o777, file).toBe(0o600);
+    }
   });
 
   it('counts what it did in its metrics, and answers health and readiness', async () => {
