@@ -4,16 +4,18 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import express from 'express';
 import { parseMatcherList } from './alert/index.ts';
-import { createApi, newSecret, problemHandler, setToken } from './api/index.ts';
+import { createApi, problemHandler } from './api/index.ts';
 import type { Config } from './config/index.ts';
 import { openEmbedded, openPostgres } from './database/index.ts';
-import { countIncidents } from './incident/index.ts';
+import { createKillSwitch } from './gate/index.ts';
+import { createIdentity, newSecret } from './identity/index.ts';
+import { addEvents, countIncidents } from './incident/index.ts';
 import { createWebhooks } from './ingest/index.ts';
 import { createModels } from './llm/index.ts';
-import { createCatalogue, createLook, createToolClient, TOOLSETS } from './mcp-tools/index.ts';
+import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
 import { createOutbox } from './notify/index.ts';
 import { createMint, loadPolicy } from './policy/index.ts';
-import { hashEmbedder, syncRunbooks } from './rag/index.ts';
+import { createPinOf, hashEmbedder, syncRunbooks } from './rag/index.ts';
 import { createDriver, createPeople, createStages, startQueue } from './remediation/index.ts';
 import { createMetrics, type Logger } from './telemetry/index.ts';
 
@@ -32,13 +34,24 @@ export interface AppDependencies {
   /** Told at the start of each step of starting up that may take over a second. */
   readonly onProgress: (step: string) => void;
   readonly failpoint: (name: string) => void;
+  /** The toolsets that the configuration may use; those that come with Nightshift where it is left out. */
+  readonly toolsets?: Readonly<Record<string, Toolset>>;
+  /** Path of the file that a toolset's process runs; it must serve `toolsets`. */
+  readonly toolsetProcess?: string | undefined;
 }
 
 /**
  * Wires every part to every other and starts serving. The one place that knows them all.
  * @throws NightshiftError when the configuration, the policy, the data directory or the database is not in order.
  */
-export async function startApp({ config, log, onProgress, failpoint }: AppDependencies): Promise<App> {
+export async function startApp({
+  config,
+  log,
+  onProgress,
+  failpoint,
+  toolsets = TOOLSETS,
+  toolsetProcess,
+}: AppDependencies): Promise<App> {
   const metrics = createMetrics();
   const policy = await loadPolicy(config.policies);
   onProgress(
@@ -51,7 +64,14 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
     webhook: join(config.dataDir, 'webhook.token'),
     client: join(config.dataDir, 'client.json'),
   };
-  await setToken(db, { name: 'admin', role: 'admin', secret: secretFile(files.admin) });
+  const identity = createIdentity({ db, people: config.people, record: (event) => addEvents(db, null, [event]) });
+  const killSwitch = createKillSwitch({ db, file: config.killSwitch.file, identity });
+  const admin = { name: 'admin', person: 'admin', role: 'admin' } as const;
+  if (!(await identity.setToken({ ...admin, secret: secretFile(files.admin) }))) {
+    // It was revoked. Whoever can write this file is an administrator all the same, so it gets a new one.
+    rmSync(files.admin);
+    await identity.setToken({ ...admin, secret: secretFile(files.admin) });
+  }
   const webhookToken = secretFile(files.webhook);
 
   onProgress('indexing runbooks');
@@ -69,9 +89,15 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
   for (const { path, problems } of synced.problems)
     log.warn({ runbook: path, problems }, 'runbook does not act until it is mended');
 
-  const catalogue = createCatalogue(TOOLSETS, config.toolsets);
+  const catalogue = createCatalogue(toolsets, config.toolsets);
   const mint = createMint();
-  const client = createToolClient({ instances: catalogue.instances, publicKey: mint.publicKey, metrics, log });
+  const client = createToolClient({
+    instances: catalogue.instances,
+    publicKey: mint.publicKey,
+    metrics,
+    log,
+    processFile: toolsetProcess,
+  });
   const look = createLook(client);
   const models = createModels(config.models, metrics);
   const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
@@ -82,6 +108,9 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
     policy,
     catalogue,
     client,
+    pinOf: createPinOf(config.runbooks),
+    killSwitch,
+    personByEmail: identity.personByEmail,
     look,
     mint,
     models,
@@ -92,7 +121,7 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
 
   const queue = await startQueue(db, log);
   const driver = createDriver({ db, queue, stages, concurrency: config.limits.concurrency, metrics, log, failpoint });
-  const people = createPeople({ db, driver });
+  const people = createPeople({ db, driver, catalogue });
   const outbox = createOutbox({ db, webhook: config.escalation.webhook, metrics, log });
 
   let ready = true;
@@ -105,6 +134,7 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
       .json({ status: ready ? 'ready' : 'stopping', mode: config.mode, database: db.kind, models: models.names });
   });
   app.get('/metrics', async (_request, response) => {
+    metrics.killSwitch.set((await killSwitch.state()).engaged ? 1 : 0);
     for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
@@ -118,7 +148,7 @@ export async function startApp({ config, log, onProgress, failpoint }: AppDepend
     models: models.names,
     toolsets: catalogue.instances.map(({ name }) => name),
   };
-  app.use('/api/v1', createApi({ db, people, embedder, about }));
+  app.use('/api/v1', createApi({ db, people, identity, killSwitch, embedder, about }));
   app.use(
     (request, response) =>
       void response

@@ -26,6 +26,7 @@ export const ERROR_KINDS = {
   conflict: { status: 409, retryable: false, audience: 'sender' },
   database_unavailable: { status: 503, retryable: true, audience: 'operator' },
   data_dir_locked: { status: 503, retryable: false, audience: 'operator' },
+  audit_broken: { status: 500, retryable: false, audience: 'operator' },
   server_unreachable: { status: 503, retryable: true, audience: 'operator' },
   tool_failed: { status: 502, retryable: false, audience: 'oncall' },
   tool_refused: { status: 403, retryable: false, audience: 'oncall' },

@@ -8,7 +8,7 @@ import { parseConfig } from '../src/config/index.ts';
 import { ERROR_KINDS } from '../src/errors.ts';
 import { parseAlertmanager } from '../src/ingest/index.ts';
 import { TOOLSETS } from '../src/mcp-tools/index.ts';
-import { parsePolicy } from '../src/policy/index.ts';
+import { combinePolicy, parsePolicy, parsePolicyTests, runPolicyTests } from '../src/policy/index.ts';
 import { parseRunbook } from '../src/rag/index.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -76,7 +76,19 @@ describe('the house', () => {
 
   it('keeps the bundled configuration in order', () => {
     expect(() => loadConfig({ env: {}, directory: join(ROOT, 'test') })).not.toThrow();
-    for (const path of files('policies', '.yaml')) expect(parsePolicy(path, read(path)).problems, path).toEqual([]);
+    const [tests, rules] = [files('policies', '.test.yaml'), files('policies', '.yaml')];
+    const { policy, problems } = combinePolicy(
+      rules.filter((path) => !tests.includes(path)).map((path) => parsePolicy(path, read(path))),
+    );
+    expect(problems).toEqual([]);
+    expect(tests.length).toBeGreaterThan(0);
+    for (const path of tests) {
+      const parsed = parsePolicyTests(path, read(path));
+      expect(parsed.problems, path).toEqual([]);
+      const resolve = (tool: string) => ({ ok: false, message: `${tool} is configured nowhere` }) as const;
+      for (const { name, differences } of runPolicyTests(parsed.tests, policy, resolve))
+        expect(differences, `${path}: ${name}`).toEqual([]);
+    }
     for (const path of files('runbooks', '.md')) expect(parseRunbook(path, read(path)).problems, path).toEqual([]);
   });
 });
@@ -90,12 +102,15 @@ describe('the examples in the documents', () => {
   });
 
   it('are policies, configurations and receivers that are in order', () => {
-    const seen = { rules: 0, receivers: 0, config: 0 };
+    const seen = { rules: 0, tests: 0, receivers: 0, config: 0 };
     for (const path of documents) {
       for (const text of blocks(path, 'yaml')) {
-        if (text.startsWith('rules:')) {
+        if (/^(windows|rules|risks):/.test(text)) {
           seen.rules += 1;
-          expect(parsePolicy(path, text).problems, path).toEqual([]);
+          expect(combinePolicy([parsePolicy(path, text)]).problems, path).toEqual([]);
+        } else if (text.startsWith('tests:')) {
+          seen.tests += 1;
+          expect(parsePolicyTests(path, text).problems, path).toEqual([]);
         } else if (text.startsWith('receivers:')) {
           seen.receivers += 1;
           expect(text).toContain('/webhooks/alertmanager');

@@ -1,4 +1,3 @@
-/** The REST API that the CLI and other clients speak, its personal tokens and its error answers. Decides nothing by itself. */
+/** The REST API that the CLI and other clients speak, and its error answers. Decides nothing by itself. */
 export { problemHandler } from './problem.ts';
 export { createApi } from './routes.ts';
-export { newSecret, setToken } from './tokens.ts';

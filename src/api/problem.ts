@@ -1,8 +1,8 @@
 import type { NextFunction, Request, Response } from 'express';
 import { type ErrorCode, messageOf, NightshiftError } from '../errors.ts';
-import type { Logger } from '../telemetry/index.ts';
+import { type Logger, redactValue } from '../telemetry/index.ts';
 
-/** Makes the error handler: every failure becomes problem+json with a code, a sentence and the fields, never a stack trace. See RFC 9457. */
+/** Makes the error handler: every failure becomes problem+json with a code, a sentence and the fields, never a stack trace or a secret. See RFC 9457. */
 export function problemHandler(log: Logger) {
   return (error: unknown, request: Request, response: Response, next: NextFunction): void => {
     if (response.headersSent) {
@@ -18,14 +18,16 @@ export function problemHandler(log: Logger) {
       .set(retry)
       .type('application/problem+json')
       .send(
-        JSON.stringify({
-          type: `urn:nightshift:error:${known.code}`,
-          title,
-          status: known.status,
-          code: known.code,
-          detail: known.message,
-          ...(known.problems.length > 0 ? { problems: known.problems } : {}),
-        }),
+        JSON.stringify(
+          redactValue({
+            type: `urn:nightshift:error:${known.code}`,
+            title,
+            status: known.status,
+            code: known.code,
+            detail: known.message,
+            ...(known.problems.length > 0 ? { problems: known.problems } : {}),
+          }),
+        ),
       );
   };
 }

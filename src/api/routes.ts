@@ -1,14 +1,19 @@
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import { z } from 'zod';
 import { listApprovals } from '../approval/index.ts';
-import { problemsOf } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { countIncidents, eventsAfter, listIncidents, parseIncidentName, STATES } from '../incident/index.ts';
+import type { KillSwitch } from '../gate/index.ts';
+import type { Identity } from '../identity/index.ts';
+import { countIncidents, eventsAfter, listIncidents, STATES } from '../incident/index.ts';
 import { type Embedder, retrieveRunbooks } from '../rag/index.ts';
-import type { People } from '../remediation/index.ts';
+import { PERSON_DID, type People } from '../remediation/index.ts';
+import { createAuditRoutes } from './audit-routes.ts';
+import { createGateRoutes } from './gate-routes.ts';
+import { createKillSwitchRoutes } from './kill-switch.ts';
+import { allow, clientOf, incidentId, read } from './request.ts';
 import { showApprovals, showEvent, showIncident, showIncidentWhole } from './show.ts';
-import { addToken, newSecret, type Principal, principalOf, ROLES, type Role } from './tokens.ts';
+import { createTokenRoutes } from './token-routes.ts';
 
 const BODY_MAX = 64 * 1024;
 
@@ -26,11 +31,7 @@ const decisionSchema = z.strictObject({
   reason: z.string().max(1000).default(''),
   digest: z.string().optional(),
 });
-const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop']) });
-const tokenSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9.@_-]{0,63}$/i, 'use letters, digits and . @ _ -'),
-  role: z.enum(ROLES),
-});
+const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop']), did: z.enum(PERSON_DID).optional() });
 const searchSchema = z.object({
   q: z.string().min(1).max(2000),
   limit: z.coerce.number().int().min(1).max(20).default(5),
@@ -39,18 +40,20 @@ const searchSchema = z.object({
 export interface ApiDependencies {
   readonly db: Database;
   readonly people: People;
+  readonly identity: Identity;
+  readonly killSwitch: KillSwitch;
   readonly embedder: Embedder;
   /** Facts about this server that do not change while it runs. */
   readonly about: Readonly<Record<string, unknown>>;
 }
 
-/** Makes the routes under /api/v1. Every one needs a personal token; which one is recorded with whatever is decided. */
-export function createApi({ db, people, embedder, about }: ApiDependencies): Router {
+/** Makes the routes under /api/v1. Every one needs a personal token; whose it is is recorded with whatever is decided. */
+export function createApi({ db, people, identity, killSwitch, embedder, about }: ApiDependencies): Router {
   const router = Router();
 
   router.use(async (request: Request, response: Response, next: NextFunction) => {
     const secret = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const principal = secret === undefined ? null : await principalOf(db, secret);
+    const principal = secret === undefined ? null : await identity.ofToken(secret);
     if (!principal) {
       const message = secret === undefined ? 'no bearer token' : 'not a token of this Nightshift';
       const fix = 'send a personal token; the first one is in the admin.token file of the data directory';
@@ -66,6 +69,7 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
   router.get('/status', async (_request, response) => {
     response.json({
       ...about,
+      killSwitch: await killSwitch.state(),
       incidents: await countIncidents(db),
       approvals: (await listApprovals(db, 'pending')).length,
     });
@@ -83,9 +87,9 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
 
   router.post('/incidents/:id/words', async (request, response) => {
     const principal = allow(response, 'approver');
-    const { word } = read(wordSchema, request.body);
+    const { word, did } = read(wordSchema, request.body);
     const id = incidentId(request.params.id);
-    await people.say(id, word, principal.name);
+    await people.say(id, word, principal.name, did);
     response.status(202).json({ incident: request.params.id, word });
   });
 
@@ -102,13 +106,12 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
   router.post('/approvals/:id/decision', async (request, response) => {
     const principal = allow(response, 'approver');
     const { decision, reason, digest } = read(decisionSchema, request.body);
-    const via = request.headers['x-nightshift-client'] === 'cli' ? 'cli' : 'api';
     const decided = await people.decide({
       approvalId: request.params.id,
       decision,
       reason,
       principal: principal.name,
-      via,
+      via: clientOf(request),
       ...(digest === undefined ? {} : { digest }),
     });
     response.json({ approval: request.params.id, status: decided.status });
@@ -119,42 +122,13 @@ export function createApi({ db, people, embedder, about }: ApiDependencies): Rou
     response.json({ found: await retrieveRunbooks(db, { labels: {}, annotations: { summary: q }, limit, embedder }) });
   });
 
-  router.post('/tokens', async (request, response) => {
-    allow(response, 'admin');
-    const { name, role } = read(tokenSchema, request.body);
-    const secret = newSecret();
-    await addToken(db, { name, role, secret });
-    response.status(201).json({ name, role, secret });
-  });
+  router.use('/tokens', createTokenRoutes(identity));
+  router.use('/audit', createAuditRoutes(db));
+  router.use('/kill-switch', createKillSwitchRoutes(killSwitch));
+  router.use(createGateRoutes({ db, people }));
 
   router.use((request) => {
     throw new NightshiftError('not_found', `there is no ${request.method} ${request.originalUrl}`);
   });
   return router;
-}
-
-function incidentId(text: string): number {
-  const id = parseIncidentName(text);
-  if (id !== null) return id;
-  const fix = 'write it as INC-7 or 7';
-  throw new NightshiftError('invalid_payload', `incident: ${JSON.stringify(text)} is no incident. Fix: ${fix}`, {
-    problems: [{ field: 'incident', value: text, message: 'is no incident', fix }],
-  });
-}
-
-function read<T>(schema: z.ZodType<T>, input: unknown): T {
-  const parsed = schema.safeParse(input ?? {});
-  if (parsed.success) return parsed.data;
-  throw new NightshiftError('invalid_payload', 'this request cannot be read', {
-    problems: problemsOf(parsed.error, input),
-  });
-}
-
-function allow(response: Response, needed: Role): Principal {
-  const principal = response.locals.principal as Principal;
-  if (ROLES.indexOf(principal.role) >= ROLES.indexOf(needed)) return principal;
-  throw new NightshiftError(
-    'forbidden',
-    `${principal.name} is ${principal.role}; this needs ${needed}. Fix: use a token with that role`,
-  );
 }

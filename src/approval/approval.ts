@@ -3,8 +3,9 @@ import type { Selectable } from 'kysely';
 import { z } from 'zod';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { incidentName } from '../incident/index.ts';
-import { canonicalSha256 } from '../mcp-tools/index.ts';
+import { canonicalSha256, type Inspection } from '../mcp-tools/index.ts';
 import { type Action, shortId } from '../planning/index.ts';
+import type { Verdict } from '../policy/index.ts';
 
 /** What a person says yes or no to: everything that the answer is bound to. Any change of it makes another digest. */
 const subjectSchema = z.object({
@@ -15,9 +16,21 @@ const subjectSchema = z.object({
   definitionSha256: z.string(),
   arguments: z.record(z.string(), z.unknown()),
   target: z.string(),
+  /** Which one exactly, where targets have an identity beyond their name. */
+  uid: z.string().nullable(),
   risk: z.string(),
+  /** Its place in the plan, as cycle.attempt.ordinal. */
+  step: z.string(),
   policySha256: z.string(),
   required: z.number().int(),
+  /** Who may say yes; null means every approver. */
+  approvers: z.array(z.string()).nullable(),
+  /** Who may not, because they asked for it or wrote it. */
+  barred: z.array(z.string()),
+  requestedBy: z.string().nullable(),
+  /** What it would do, as a look at the target found when this was asked. */
+  preview: z.array(z.string()).nullable(),
+  undo: z.string(),
   expiresAt: z.iso.datetime(),
   nonce: z.string(),
 });
@@ -40,12 +53,14 @@ export interface Approval {
   readonly actionId: string;
   readonly digest: string;
   readonly subject: Subject;
-  /** How many different people must say yes: 1 or 2. */
+  /** How many different people must say yes: 1 to 5. */
   readonly required: number;
   readonly status: ApprovalStatus;
   readonly expiresAt: Date;
   readonly createdAt: Date;
   readonly decidedAt: Date | null;
+  /** When its one use was made of it. */
+  readonly usedAt: Date | null;
   readonly votes: readonly Vote[];
 }
 
@@ -54,12 +69,19 @@ export function digestOf(subject: Subject): string {
   return canonicalSha256('approval', subject);
 }
 
+interface Terms {
+  readonly verdict: Pick<Verdict, 'risk' | 'approvals' | 'approvers' | 'expirySeconds'>;
+  readonly inspection: Inspection;
+  readonly barred: readonly string[];
+  readonly policySha256: string;
+  readonly ttlSeconds: number;
+  readonly now: Date;
+}
+
 /** Builds the question about an action; store it with `addApproval`. */
-export function draftApproval(
-  action: Action,
-  terms: { required: number; policySha256: string; ttlSeconds: number; now: Date },
-): Approval {
-  const expiresAt = new Date(terms.now.getTime() + terms.ttlSeconds * 1000);
+export function draftApproval(action: Action, terms: Terms): Approval {
+  const { verdict, inspection } = terms;
+  const expiresAt = new Date(terms.now.getTime() + (verdict.expirySeconds ?? terms.ttlSeconds) * 1000);
   const subject: Subject = {
     incident: incidentName(action.incidentId),
     action: action.id,
@@ -68,9 +90,16 @@ export function draftApproval(
     definitionSha256: action.definitionSha256,
     arguments: action.arguments,
     target: action.target,
-    risk: action.risk,
+    uid: inspection.uid,
+    risk: verdict.risk,
+    step: `${action.cycle}.${action.attempt}.${action.ordinal}`,
     policySha256: terms.policySha256,
-    required: terms.required,
+    required: verdict.approvals,
+    approvers: verdict.approvers === null ? null : [...verdict.approvers],
+    barred: [...terms.barred],
+    requestedBy: action.requestedBy,
+    preview: inspection.preview === null ? null : [...inspection.preview],
+    undo: action.undo,
     expiresAt: expiresAt.toISOString(),
     nonce: randomBytes(16).toString('hex'),
   };
@@ -80,11 +109,12 @@ export function draftApproval(
     actionId: action.id,
     digest: digestOf(subject),
     subject,
-    required: terms.required,
+    required: verdict.approvals,
     status: 'pending',
     expiresAt,
     createdAt: terms.now,
     decidedAt: null,
+    usedAt: null,
     votes: [],
   };
 }
@@ -139,6 +169,18 @@ export async function endApproval(db: Database, id: string, status: 'expired' | 
   return numUpdatedRows === 1n;
 }
 
+/** Makes the one use of a yes, in the current transaction; tells whether it was still there to be used. */
+export async function useApproval(db: Database, id: string): Promise<boolean> {
+  const { numUpdatedRows } = await db.q
+    .updateTable('approval')
+    .set({ used_at: new Date() })
+    .where('id', '=', id)
+    .where('status', '=', 'approved')
+    .where('used_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
 /** Reads one stored question with its votes. */
 export async function toApproval(db: Database, row: Selectable<Schema['approval']>): Promise<Approval> {
   const votes = await db.q
@@ -158,6 +200,7 @@ export async function toApproval(db: Database, row: Selectable<Schema['approval'
     expiresAt: row.expires_at,
     createdAt: row.created_at,
     decidedAt: row.decided_at,
+    usedAt: row.used_at,
     votes: votes.map(({ principal, decision, reason, via, at }) => ({
       principal,
       decision: decision as Vote['decision'],

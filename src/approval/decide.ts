@@ -6,7 +6,7 @@ import { type Approval, digestOf, toApproval } from './approval.ts';
 export interface Decision {
   readonly approvalId: string;
   readonly decision: 'approve' | 'deny';
-  /** Who says so: the name of the token that it came with. */
+  /** Which person says so. */
   readonly principal: string;
   readonly reason: string;
   /** Which door it came through, for example `cli`. */
@@ -18,7 +18,9 @@ export interface Decision {
 /**
  * Records one person's yes or no, in the current transaction, and gives the question as it stands then.
  * One no ends it; as many different people as it requires must say yes; it can be answered only while it is pending and not expired.
- * @throws NightshiftError `not_found`, or `conflict` saying how it was decided before, that it expired, or that it changed.
+ * Anybody who may decide at all may say no; a yes counts only from those whom the question names, and never from who asked for the
+ * action or changed its runbook last.
+ * @throws NightshiftError `not_found`, `forbidden`, or `conflict` saying how it was decided before, that it expired, or that it changed.
  */
 export async function decide(db: Database, decision: Decision, now: Date): Promise<Approval> {
   const row = await db.q
@@ -34,6 +36,7 @@ export async function decide(db: Database, decision: Decision, now: Date): Promi
     );
   const approval = await toApproval(db, row);
   refuseUnlessOpen(approval, decision, now);
+  if (decision.decision === 'approve') refuseUnlessEntitled(approval, decision.principal);
 
   const { approvalId, principal, reason, via } = decision;
   await db.q
@@ -58,6 +61,16 @@ export async function decide(db: Database, decision: Decision, now: Date): Promi
   };
   await addEvents(db, approval.incidentId, [{ type: 'approval.decided', actor: principal, data }]);
   return { ...approval, status, decidedAt: status === 'pending' ? null : now };
+}
+
+function refuseUnlessEntitled({ id, subject }: Approval, principal: string): void {
+  const refuse = (why: string, fix: string) =>
+    new NightshiftError('forbidden', `${principal} cannot approve ${id}: ${why}. Fix: ${fix}`);
+  const { approvers, barred, requestedBy } = subject;
+  if (principal === requestedBy) throw refuse('you asked for it yourself', 'let somebody else approve it');
+  if (barred.includes(principal)) throw refuse('you changed its runbook last', 'let somebody else approve it');
+  if (approvers !== null && !approvers.includes(principal))
+    throw refuse('the policy names other people', `ask one of ${approvers.join(', ')}`);
 }
 
 function refuseUnlessOpen(approval: Approval, { principal, digest }: Decision, now: Date): void {

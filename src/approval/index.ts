@@ -6,9 +6,10 @@ export {
   endApproval,
   listApprovals,
   type Subject,
+  useApproval,
+  type Vote,
 } from './approval.ts';
 export { createAwaitDecision } from './await-decision.ts';
-export { renderCard } from './card.ts';
+export { renderCard, whoMayApprove } from './card.ts';
 export { type Decision, decide } from './decide.ts';
-export { countRuns, type JudgeDependencies, judgeAction } from './judge-action.ts';
 export { createJudgePlan } from './judge-plan.ts';

@@ -1,13 +1,16 @@
+import { type GateDependencies, type Judged, judgeAction } from '../gate/index.ts';
 import { beginVerification, escalate, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { addApproval, draftApproval } from './approval.ts';
 import { renderCard } from './card.ts';
-import { type JudgeDependencies, type Judged, judgeAction } from './judge-action.ts';
+
+/** Of the runs that a judgement counted, so many are kept with it. */
+const RUNS_KEPT = 300;
 
 /** Makes the stage that judges a plan: it begins only when no action in it is denied, and then each is judged again at its turn. */
-export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Metrics }): Stage {
+export function createJudgePlan(dependencies: GateDependencies & { metrics: Metrics }): Stage {
   const { db, config, policy, metrics } = dependencies;
   return async ({ incident, alerts }) => {
     if (!isFiring(alerts)) return beginVerification('alert');
@@ -28,19 +31,21 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
     const refused = judged.find(({ verdict }) => verdict.decision === 'deny');
     const [next] = judged;
     if (!next) return { ...beginVerification('alert'), write: cancelObsolete };
-    if (refused) return refuse(refused, all, events);
+    if (refused || next.call === null) return refuse(refused ?? next, all, events);
     if (next.verdict.decision === 'allow') {
       return {
         state: 'acting',
         events,
         write: async () => {
           await cancelObsolete();
-          await setAction(db, next.action.id, { status: 'allowed', decision: next.verdict });
+          await setAction(db, next.action.id, { status: 'allowed', ...judgedBy(next) });
         },
       };
     }
     const terms = {
-      required: next.verdict.approvals,
+      verdict: next.verdict,
+      inspection: next.inspection,
+      barred: next.barred,
       policySha256: policy.sha256,
       ttlSeconds: config.approval.ttlSeconds,
       now: new Date(),
@@ -67,7 +72,7 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
       messages: [{ kind: 'approval_requested', text: card.join('\n') }],
       write: async () => {
         await cancelObsolete();
-        await setAction(db, next.action.id, { status: 'asked', decision: next.verdict });
+        await setAction(db, next.action.id, { status: 'asked', ...judgedBy(next) });
         await addApproval(db, approval);
       },
     };
@@ -79,18 +84,28 @@ export function createJudgePlan(dependencies: JudgeDependencies & { metrics: Met
     events: NewEvent[],
   ): Outcome {
     const write = async () => {
-      for (const { action, verdict } of judged) {
-        await setAction(db, action.id, {
-          status: verdict.decision === 'deny' ? 'denied' : 'cancelled',
-          decision: verdict,
+      for (const one of judged) {
+        await setAction(db, one.action.id, {
+          status: one.verdict.decision === 'deny' ? 'denied' : 'cancelled',
+          ...judgedBy(one),
         });
       }
     };
     const because = refused.verdict.spoke.find(({ decision }) => decision === 'deny');
+    const { tool, target } = refused.action;
+    if (because?.rule === 'kill-switch')
+      return { ...escalate(`${tool} on ${target} did not run: ${because.why}`), events, write };
     if (because?.rule !== 'mode-observe') return { state: 'diagnosed', events, write };
-    const reason = `observe mode: ${refused.action.tool} on ${refused.action.target} would have been next, and a person can do it`;
+    const reason = `observe mode: ${tool} on ${target} would have been next, and a person can do it`;
     return { ...escalate(reason), events, write };
   }
+}
+
+/** What an action was judged by, kept with it: `policy explain` and `policy replay` read it back. */
+function judgedBy(judged: Judged) {
+  const { verdict, questions } = judged;
+  const kept = questions.map((question) => ({ ...question, recent: question.recent.slice(0, RUNS_KEPT) }));
+  return { decision: verdict, questions: kept, ...(judged.call === null ? {} : { inspection: judged.inspection }) };
 }
 
 function decided(action: Action, verdict: Verdict): NewEvent {
@@ -99,7 +114,6 @@ function decided(action: Action, verdict: Verdict): NewEvent {
     tool: action.tool,
     target: action.target,
     arguments: action.arguments,
-    risk: action.risk,
     ...verdict,
   };
   return { type: 'policy.decided', actor: 'nightshift', data };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fetch } from 'undici';
 import { z } from 'zod';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
@@ -12,6 +12,8 @@ const contextSchema = z.object({ url: z.url(), tokenFile: z.string(), pid: z.num
 /** A running Nightshift as its clients see it. */
 export interface NightshiftClient {
   readonly url: string;
+  /** The data directory in which it was found, or null where NIGHTSHIFT_URL names it. */
+  readonly dataDir: string | null;
   /** Sends one request to the API and gives its JSON answer. @throws NightshiftError with the server's own words. */
   request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
 }
@@ -28,13 +30,13 @@ export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory
         'unauthorized',
         'NIGHTSHIFT_URL is set, but NIGHTSHIFT_TOKEN is not. Fix: export NIGHTSHIFT_TOKEN with a personal token',
       );
-    return createClient(env.NIGHTSHIFT_URL.replace(/\/$/, ''), env.NIGHTSHIFT_TOKEN);
+    return createClient(env.NIGHTSHIFT_URL.replace(/\/$/, ''), env.NIGHTSHIFT_TOKEN, null);
   }
   const dataDir = dataDirOf({ env, directory });
   const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
   for (const path of looked) {
     const found = readContext(path);
-    if (found) return createClient(found.url, env.NIGHTSHIFT_TOKEN ?? found.token);
+    if (found) return createClient(found.url, env.NIGHTSHIFT_TOKEN ?? found.token, dirname(path));
   }
   const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
   throw new NightshiftError(
@@ -63,9 +65,10 @@ function readContext(path: string): { url: string; token: string } | null {
   }
 }
 
-function createClient(url: string, token: string): NightshiftClient {
+function createClient(url: string, token: string, dataDir: string | null): NightshiftClient {
   return {
     url,
+    dataDir,
     async request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
       let response: Awaited<ReturnType<typeof fetch>>;
       try {

@@ -2,10 +2,13 @@ import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
+import { renderKillSwitch, type ShownKillSwitch } from './operator-commands.ts';
 import type { Terminal } from './terminal.ts';
 import { renderEvent, type ShownEvent } from './timeline.ts';
 
 const FOLLOW_MS = 500;
+
+type Status = { incidents: Record<string, number>; killSwitch: ShownKillSwitch } & Record<string, unknown>;
 
 interface ShownIncident {
   readonly id: string;
@@ -34,12 +37,9 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .description('what the running Nightshift is doing')
     .action(async () => {
       const client = server();
-      const status = await client.request<{ incidents: Record<string, number> } & Record<string, unknown>>(
-        'GET',
-        '/status',
-      );
-      const { incidents, ...rest } = status;
+      const { incidents, killSwitch, ...rest } = await client.request<Status>('GET', '/status');
       out(client.url);
+      out(`  ${renderKillSwitch(killSwitch)}`);
       for (const [name, value] of Object.entries(rest))
         out(`  ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`);
       for (const [state, count] of Object.entries(incidents)) if (count > 0) out(`  incidents ${state}: ${count}`);
@@ -139,23 +139,16 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     program
       .command(`${name} <incident>`)
       .description(description)
-      .action(async (id: string) => {
-        await server().request('POST', `/incidents/${encodeURIComponent(id)}/words`, { word: said });
+      .action(async (id: string, { did }: { did?: string }) => {
+        await server().request('POST', `/incidents/${encodeURIComponent(id)}/words`, { word: said, did });
         out(`${id}: ${name} noted`);
       });
-  word('close', 'close', 'say that an escalated incident is over; its checks are run once more');
+  word('close', 'close', 'say that an escalated incident is over; its checks are run once more').option(
+    '--did <what>',
+    'what you did about it: same (as Nightshift proposed), other or nothing; report shadow counts it',
+  );
   word('ask-again', 'ask_again', 'ask for approval again after a denial or an expiry; target and policy are read anew');
   word('stop', 'stop', 'stop working on an incident for good');
-
-  const tokens = program.command('tokens').description('personal tokens');
-  tokens
-    .command('create <name>')
-    .description('make a personal token; it is shown once')
-    .option('--role <role>', 'viewer, approver or admin', 'approver')
-    .action(async (name: string, { role }: { role: string }) => {
-      const { secret } = await server().request<{ secret: string }>('POST', '/tokens', { name, role });
-      out(secret);
-    });
 }
 
 async function latestEvent(client: NightshiftClient): Promise<number> {

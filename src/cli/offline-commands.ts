@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { describeProblems, NightshiftError } from '../errors.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
 import { loadPolicy } from '../policy/index.ts';
-import { findRunbookFiles, lintAgainstTools, parseRunbook } from '../rag/index.ts';
+import { findRunbookFiles, lintAgainstTools, parseRunbook, pinRunbooks } from '../rag/index.ts';
 import { findServer } from './client.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -64,6 +64,17 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
       out(
         `${parsed.length} runbook(s) in order, ${parsed.filter(({ actionable }) => actionable).length} of them can act`,
       );
+    });
+  runbooks
+    .command('pin')
+    .description(
+      'vouch for every runbook as it is now: writes runbooks.lock; outside git, only what stands there acts unasked',
+    )
+    .action(async () => {
+      for (const { file, runbooks: count, inGit } of await pinRunbooks(loadConfig(terminal).runbooks))
+        out(
+          `${file}: ${count} runbook(s) pinned${inGit ? '; this folder is in git, so what is committed decides as long as git answers' : ''}`,
+        );
     });
   runbooks
     .command('search <text>')

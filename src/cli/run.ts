@@ -1,7 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf, NightshiftError } from '../errors.ts';
+import { addAuditCommands } from './audit-commands.ts';
+import { addConnectCommands } from './connect-commands.ts';
 import { addIncidentCommands } from './incident-commands.ts';
 import { addOfflineCommands } from './offline-commands.ts';
+import { addOperatorCommands } from './operator-commands.ts';
+import { addPolicyCommands } from './policy-commands.ts';
+import { addRunCommand } from './run-command.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -22,7 +27,12 @@ export async function runCli(terminal: Terminal): Promise<number> {
     .description('serve webhooks, API, health and metrics until stopped')
     .action(() => terminal.serve(terminal));
   addIncidentCommands(program, terminal);
+  addRunCommand(program, terminal);
+  addPolicyCommands(program, terminal);
+  addOperatorCommands(program, terminal);
   addOfflineCommands(program, terminal);
+  addConnectCommands(program, terminal);
+  addAuditCommands(program, terminal);
   try {
     await program.parseAsync([...terminal.argv], { from: 'user' });
     return 0;

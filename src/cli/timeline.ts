@@ -91,6 +91,13 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'incident.escalated': ({ reason }) => [`ESCALATED to a person: ${plain(reason)}`],
   'incident.stopped': () => ['STOPPED by a person'],
   'stage.failed': ({ state, failures, error }) => [`stage ${state} failed (${failures}): ${plain(error)}`],
+  'token.created': ({ name, person, role }, actor) => [`${actor} made the token ${name} for ${person} (${role})`],
+  'token.revoked': ({ name, person }, actor) => [`${actor} revoked the token ${name} of ${person}`],
+  'kill_switch.engaged': ({ reason, via }, actor) => [
+    `EVERYTHING IS STOPPED by ${actor} via ${via}${reason ? `: ${plain(reason)}` : ''}`,
+  ],
+  'kill_switch.release_asked': ({ via }, actor) => [`${actor} asks via ${via} to end the stop; one more person must`],
+  'kill_switch.released': ({ via, votes = [] }) => [`the stop is over, via ${via}, by ${votes.join(', ')}`],
   'delivery.refused': ({ problems = [] }) => [
     'part of a delivery was refused:',
     ...problems.map(({ field, message }: Data) => `  ${plain(`${field}: ${message}`)}`),

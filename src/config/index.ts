@@ -5,5 +5,11 @@ export {
   type FileConfig,
   type ModelConfig,
   matchSchema,
+  modeSchema,
+  type PersonConfig,
+  personNameSchema,
+  ROLES,
+  type Role,
+  type SlackConfig,
   type ToolsetInstanceConfig,
 } from './schema.ts';

@@ -1,11 +1,12 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Document, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
 
 /** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
-export interface Config extends Readonly<FileConfig> {
+export interface Config extends Readonly<Omit<FileConfig, 'killSwitch'>> {
+  readonly killSwitch: { readonly file: string };
   readonly configured: boolean;
   readonly databaseUrl: string | null;
   readonly logLevel: string;
@@ -66,11 +67,13 @@ export function parseConfig(source: ConfigSource): Config {
 
   const file = parsed.data;
   const inDirectory = (path: string) => resolve(source.directory, path);
+  const dataDir = inDirectory(env.NIGHTSHIFT_DATA_DIR ?? file.dataDir);
   return deepFreeze({
     ...file,
     configured: source.file !== null,
     server: { host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
-    dataDir: inDirectory(env.NIGHTSHIFT_DATA_DIR ?? file.dataDir),
+    dataDir,
+    killSwitch: { file: file.killSwitch.file ? inDirectory(file.killSwitch.file) : join(dataDir, 'kill-switch') },
     runbooks: file.runbooks.map(inDirectory),
     policies: file.policies.map(inDirectory),
     models: modelsOf(file.models, env),

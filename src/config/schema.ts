@@ -20,12 +20,50 @@ export const matchSchema = z
 export const modeSchema = z.enum(['observe', 'ask', 'auto']);
 export type AutonomyMode = z.infer<typeof modeSchema>;
 
+/** What a person may do, least first: look; decide, command and stop everything; manage tokens. */
+export const ROLES = ['viewer', 'approver', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
 const seconds = (max: number) => z.number().int().min(1).max(max);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'use lower-case letters, digits and hyphens');
 
 const toolsetInstanceSchema = z
   .looseObject({ uses: z.string(), match: matchSchema.default([]) })
   .describe('One system that a toolset works on; further keys are settings of that toolset.');
+
+/** What the timeline calls what people did not do; a person of that name would be taken for it. */
+const NOT_PEOPLE = ['nightshift', 'alertmanager'];
+
+/** Name of a person or a token. */
+export const personNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.@_-]{0,63}$/i, 'use letters, digits and . @ _ -')
+  .refine((value) => !NOT_PEOPLE.includes(value.toLowerCase()), 'is not a name that a person can have');
+
+const personSchema = z.strictObject({
+  name: personNameSchema,
+  role: z.enum(ROLES).default('approver'),
+  slack: z
+    .string()
+    .regex(/^[TE][A-Z0-9]{2,20}\/[UW][A-Z0-9]{2,20}$/, 'write TEAM_ID/USER_ID, for example T024BE7LD/U061F7AUR')
+    .optional()
+    .describe('Workspace and user id; never a display name, which anybody may choose.'),
+  email: z
+    .email()
+    .optional()
+    .describe('As in the commits of this person; who edited a runbook last cannot approve its steps.'),
+});
+export type PersonConfig = z.infer<typeof personSchema>;
+
+const slackSchema = z.strictObject({
+  botToken: z.string().min(1),
+  channel: z.string().regex(/^[CG][A-Z0-9]{2,20}$/, 'write the id of the channel, for example C061EG9SL'),
+  signingSecret: z.string().min(16).optional().describe('For HTTP mode: verifies what Slack sends to /slack/events.'),
+  appToken: z.string().min(1).optional().describe('For Socket Mode, where Slack cannot reach this server.'),
+  apiUrl: z.url().default('https://slack.com/api/'),
+  publicUrl: z.url().optional().describe('Where people reach this server; links in messages begin with it.'),
+});
+export type SlackConfig = z.infer<typeof slackSchema>;
 
 const modelSchema = z.strictObject({
   provider: z.enum(['anthropic', 'openai']),
@@ -60,7 +98,38 @@ export const fileSchema = z.strictObject({
       reopenWithinSeconds: seconds(86_400).default(1800),
     })
     .prefault({}),
-  approval: z.strictObject({ ttlSeconds: seconds(3600).default(900) }).prefault({}),
+  people: z
+    .array(personSchema)
+    .default([])
+    .describe('Who may act here under which name: one person, however many doors they come through.')
+    .superRefine((people, context) => {
+      for (const field of ['name', 'slack', 'email'] as const) {
+        const seen = new Set<string>();
+        for (const [index, person] of people.entries()) {
+          // Ada and ada, or one address in two spellings, are one person.
+          const value = person[field]?.toLowerCase();
+          if (value !== undefined && seen.has(value))
+            context.addIssue({ code: 'custom', path: [index, field], message: 'stands here twice', input: value });
+          if (value !== undefined) seen.add(value);
+        }
+      }
+    }),
+  approval: z
+    .strictObject({
+      ttlSeconds: seconds(3600).default(900).describe('How long a card can be answered.'),
+      cardsPerHour: z.number().int().min(1).max(1000).default(6).describe('More questions than this wait.'),
+    })
+    .prefault({}),
+  killSwitch: z
+    .strictObject({
+      file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('While this file exists nothing is sent; DATADIR/kill-switch otherwise.'),
+    })
+    .prefault({}),
+  slack: slackSchema.optional(),
   verification: z
     .strictObject({
       intervalSeconds: z.number().min(0.2).max(300).default(5),
@@ -72,6 +141,9 @@ export const fileSchema = z.strictObject({
       attempts: z.number().int().min(1).max(3).default(3),
       perTargetTenMinutes: z.number().int().min(1).max(100).default(1),
       perTargetDay: z.number().int().min(1).max(1000).default(3),
+      perNamespaceHour: z.number().int().min(1).max(1000).default(5),
+      replicaShare: z.number().gt(0).max(1).default(0.25),
+      alertAgeSeconds: seconds(86_400).default(900).describe('What was last reported longer ago never acts unasked.'),
       gatherSeconds: seconds(120).default(10),
       concurrency: z.number().int().min(1).max(64).default(8),
     })

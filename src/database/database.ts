@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import type { Guard } from './app-role.ts';
 import type { Schema } from './schema.ts';
 
 export type Listener = (payload: string) => void;
@@ -7,6 +8,7 @@ export type Listener = (payload: string) => void;
 /** What differs between the embedded and the served Postgres. */
 export interface Backend {
   readonly kind: 'embedded' | 'postgres';
+  readonly guard: Guard;
   /** Runs statements outside any transaction of ours, several at once where there are no values. */
   execute(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
   /** Calls back on every NOTIFY of a channel, and once after each (re)connection, since some may have been missed. */
@@ -20,6 +22,8 @@ export interface Backend {
  */
 export class Database {
   readonly kind: Backend['kind'];
+  /** What keeps this connection from changing the audit. */
+  readonly guard: Guard;
   readonly #root: Kysely<Schema>;
   readonly #backend: Backend;
   readonly #current = new AsyncLocalStorage<Transaction<Schema>>();
@@ -28,6 +32,7 @@ export class Database {
     this.#root = root;
     this.#backend = backend;
     this.kind = backend.kind;
+    this.guard = backend.guard;
   }
 
   /** The current transaction, or else the database itself. */

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { messageOf, NightshiftError } from '../errors.ts';
+import { type Guard, prepareAppRole, takeOn } from './app-role.ts';
 import { Database, type Listener } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
@@ -18,35 +19,54 @@ const types: pg.CustomTypesConfig = {
 };
 
 /**
- * Opens a served Postgres (15 or newer, with pgvector) and brings its schema up to date.
+ * Opens a served Postgres (15 or newer, with pgvector) and brings its schema up to date. Only that is done with the login's own
+ * rights: every later connection takes on the application's role, or is not used.
  * @throws NightshiftError `database_unavailable` when it cannot be reached or has no pgvector; never shows the password.
  */
-export async function openPostgres(url: string): Promise<Database> {
-  const config = { connectionString: url, types, connectionTimeoutMillis: 5000, application_name: 'nightshift' };
-  const pool = new pg.Pool({ ...config, max: POOL_MAX });
-  // An idle connection that the server closes is replaced on the next query.
-  pool.on('error', () => {});
-  const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
-  try {
-    await pool.query('select 1');
+export function openPostgres(url: string): Promise<Database> {
+  return open(url, async (pool) => {
+    const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
     await migrate(kysely);
+    return prepareAppRole(kysely);
+  });
+}
+
+/**
+ * Opens a served Postgres to look at it: no migration, and sessions that refuse to write.
+ * @throws NightshiftError `database_unavailable` when it cannot be reached; never shows the password.
+ */
+export function readPostgres(url: string): Promise<Database> {
+  return open(url, async () => ({ by: 'login' }), 'set default_transaction_read_only = on');
+}
+
+async function open(
+  url: string,
+  prepare: (pool: pg.Pool) => Promise<Guard>,
+  onConnect: string | null = null,
+): Promise<Database> {
+  const config = { connectionString: url, types, connectionTimeoutMillis: 5000, application_name: 'nightshift' };
+  const first = new pg.Pool({ ...config, max: 1 });
+  // An idle connection that the server closes is replaced on the next query.
+  first.on('error', () => {});
+  let guard: Guard;
+  try {
+    await first.query('select 1');
+    guard = await prepare(first);
   } catch (cause) {
-    await pool.end();
-    const { host } = new URL(url);
-    const fix = /vector/.test(messageOf(cause))
-      ? 'install pgvector on that server (package postgresql-NN-pgvector), or let a superuser run: create extension vector'
-      : 'check that it runs, and the host, port, user and password in DATABASE_URL';
-    throw new NightshiftError(
-      'database_unavailable',
-      `the database at ${host} does not answer as it should: ${messageOf(cause)}. Fix: ${fix}`,
-      {
-        cause,
-        problems: [{ field: 'DATABASE_URL', value: host, message: messageOf(cause), fix }],
-      },
-    );
+    throw unavailable(url, cause);
+  } finally {
+    await first.end();
   }
-  return new Database(kysely, {
+  const takeOnRole = takeOn(guard) ?? onConnect;
+  const pool = new pg.Pool({
+    ...config,
+    max: POOL_MAX,
+    ...(takeOnRole === null ? {} : { onConnect: (client) => client.query(takeOnRole) }),
+  });
+  pool.on('error', () => {});
+  return new Database(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }), {
     kind: 'postgres',
+    guard,
     execute: async (text, values) => {
       const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, values);
       return { rows: Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows };
@@ -55,6 +75,18 @@ export async function openPostgres(url: string): Promise<Database> {
     // Destroying kysely has ended the pool.
     close: async () => {},
   });
+}
+
+function unavailable(url: string, cause: unknown): NightshiftError {
+  const { host } = new URL(url);
+  const fix = /vector/.test(messageOf(cause))
+    ? 'install pgvector on that server (package postgresql-NN-pgvector), or let a superuser run: create extension vector'
+    : 'check that it runs, and the host, port, user and password in DATABASE_URL';
+  return new NightshiftError(
+    'database_unavailable',
+    `the database at ${host} does not answer as it should: ${messageOf(cause)}. Fix: ${fix}`,
+    { cause, problems: [{ field: 'DATABASE_URL', value: host, message: messageOf(cause), fix }] },
+  );
 }
 
 async function listen(config: pg.ClientConfig, channel: string, listener: Listener): Promise<() => Promise<void>> {

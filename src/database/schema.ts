@@ -51,6 +51,14 @@ export interface Schema {
     last_seen_at: Timestamp;
   };
   event: { id: Generated<number>; incident_id: number | null; at: Timestamp; type: string; actor: string; data: Json };
+  seal: {
+    id: number;
+    covered: string;
+    event_sha256: ColumnType<unknown, unknown, unknown>;
+    previous_sha256: string;
+    at: Timestamp;
+    sha256: string;
+  };
   signal: { id: Generated<number>; incident_id: number; kind: string; by: string; at: Timestamp };
   evidence: {
     incident_id: number;
@@ -85,6 +93,10 @@ export interface Schema {
     decision: Json | null;
     result: Json | null;
     created_at: Timestamp;
+    requested_by: string | null;
+    inspection: Json | null;
+    questions: Json | null;
+    effect: string | null;
   };
   intent: {
     action_id: string;
@@ -105,6 +117,7 @@ export interface Schema {
     expires_at: Date;
     created_at: Timestamp;
     decided_at: Date | null;
+    used_at: ColumnType<Date | null, never, Date>;
   };
   approval_vote: {
     approval_id: string;
@@ -117,10 +130,21 @@ export interface Schema {
   token: {
     id: Generated<number>;
     name: string;
+    person: string;
     role: string;
     sha256: string;
     created_at: Timestamp;
+    last_used_at: Date | null;
     revoked_at: Date | null;
+  };
+  kill_switch: {
+    id: Generated<boolean>;
+    engaged: boolean;
+    reason: string;
+    by: string;
+    via: string;
+    at: Timestamp;
+    release_votes: string[];
   };
   outbox: {
     id: Generated<number>;
@@ -155,6 +179,7 @@ export interface Schema {
     embedding: ColumnType<string, unknown, unknown>;
     search: ColumnType<string, unknown, unknown>;
   };
+  slack_request: { sha256: string; seen_at: ColumnType<Date, Date, never> };
   past_incident: {
     incident_id: number;
     cycle: number;
@@ -164,6 +189,40 @@ export interface Schema {
     remedies: Json;
     embedding: ColumnType<string, unknown, unknown>;
     search: ColumnType<string, unknown, unknown>;
+    rating: Generated<number>;
     closed_at: Timestamp;
+  };
+  slack_channel: {
+    channel: string;
+    installation: Generated<string>;
+    connected_at: Timestamp;
+    next_send_at: Timestamp;
+  };
+  slack_thread: {
+    incident_id: number;
+    channel: string;
+    shows: string | null;
+    closed: Generated<boolean>;
+    look_again_at: Date | null;
+  };
+  slack_message: {
+    id: Generated<number>;
+    incident_id: number;
+    purpose: string;
+    channel: string;
+    /** Slack's name of the message; null until it is known. */
+    ts: string | null;
+    wanted: Json;
+    wanted_sha256: string;
+    wanted_at: Timestamp;
+    /** Of what Slack last confirmed. */
+    content_sha256: string | null;
+    urgent: boolean;
+    attempts: Generated<number>;
+    due_at: Timestamp;
+    /** Set while it is not known whether Slack has the message. */
+    sending_since: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    last_error: string | null;
+    created_at: Timestamp;
   };
 }

@@ -9,12 +9,12 @@ export function critique(
   diagnosis: Diagnosis,
   evidence: readonly Evidence[],
 ): { problems: string[]; diagnosis: Diagnosis } {
-  const contents = new Map(evidence.map(({ ref, content }) => [ref, squeeze(content)]));
+  const contents = new Map(evidence.map(({ ref, content }) => [ref, content]));
   const problems: string[] = [];
   const citations = diagnosis.citations.filter(({ evidence: ref, quote }) => {
     const content = contents.get(ref);
     if (content === undefined) problems.push(`citation of ${ref}: there is no such evidence`);
-    else if (!content.includes(squeeze(quote)))
+    else if (!quoteOccurs(quote, content))
       problems.push(`citation of ${ref}: the quote ${JSON.stringify(quote.slice(0, 80))} does not occur in it`);
     else return true;
     return false;
@@ -22,6 +22,11 @@ export function critique(
   const grounded = citations.length > 0;
   if (!grounded && !diagnosis.inconclusive) problems.push('nothing that is cited supports the root cause');
   return { problems, diagnosis: { ...diagnosis, citations, inconclusive: diagnosis.inconclusive || !grounded } };
+}
+
+/** Tells whether a quote stands in a text, in one piece. */
+export function quoteOccurs(quote: string, content: string): boolean {
+  return squeeze(content).includes(squeeze(quote));
 }
 
 /** The model sees evidence with `<` replaced, and may fold white space; neither makes a quote a different one. */

@@ -110,7 +110,6 @@ function toDiagnosis(answer: z.infer<typeof answerSchema>, model: string): Diagn
 
 /** Writes the alerts and the evidence for a model, every untrusted text inside a fence that its own content cannot close. */
 export function describeCase(alerts: readonly Alert[], evidence: readonly Evidence[]): string {
-  const fence = (tag: string, content: string) => `<${tag}>\n${content.replaceAll('<', '‹')}\n</${tag.split(' ')[0]}>`;
   const shown = alerts.map(({ status, labels, annotations, startsAt }) =>
     JSON.stringify({ status, startsAt, labels, annotations }),
   );
@@ -118,6 +117,11 @@ export function describeCase(alerts: readonly Alert[], evidence: readonly Eviden
     fence(`evidence id="${ref}" kind="${kind}" title=${JSON.stringify(title.replace(/[<>]/g, ''))}`, content),
   );
   return [fence('alerts', shown.join('\n')), ...items].join('\n\n');
+}
+
+/** Puts text of others between tags that it cannot close. */
+export function fence(tag: string, content: string): string {
+  return `<${tag}>\n${content.replaceAll('<', '‹')}\n</${tag.split(' ')[0]}>`;
 }
 
 /** The diagnosis without a model: what the best-fitting runbook and the looks say, quoted; nothing is inferred. */

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts';
 import { incidentName, type Stage, type Work } from '../incident/index.ts';
 import type { Call, Catalogue, Look } from '../mcp-tools/index.ts';
 import { bindChecks, type Embedder, matchingRunbooks, retrievePastIncidents, retrieveRunbooks } from '../rag/index.ts';
+import { redact } from '../telemetry/index.ts';
 import { addEvidence, type Evidence, evidenceOf } from './store.ts';
 
 const RUNBOOKS_MAX = 3;
@@ -82,7 +83,7 @@ async function gatherersFor(
       return found.map(({ path, title, breadcrumb, startLine, endLine, content, score, why }) => ({
         kind: 'runbook',
         title: `${title} (${path}:${startLine}-${endLine})`,
-        content: content.slice(0, CONTENT_MAX),
+        content: redact(content, CONTENT_MAX),
         origin: { path, breadcrumb, startLine, endLine, score, why },
       }));
     },
@@ -98,7 +99,7 @@ async function gatherersFor(
       return found.map(({ incidentId, title, summary, remedies, closedAt, score }) => ({
         kind: 'past_incident',
         title: `${incidentName(incidentId)} ${title}`,
-        content: summary.slice(0, CONTENT_MAX),
+        content: redact(summary, CONTENT_MAX),
         origin: { incident: incidentName(incidentId), remedies, closedAt, score },
       }));
     },
@@ -142,7 +143,7 @@ async function lookAt(call: Call, look: Look, abort: AbortSignal): Promise<Found
   const result = await look(call, abort);
   const content = result.outcome === 'succeeded' ? JSON.stringify(result.result) : `This look failed: ${result.error}`;
   const origin = { instance: call.instance, tool: call.tool, arguments: call.arguments, outcome: result.outcome };
-  return [{ kind: 'tool', title: nameOf(call), content: content.slice(0, CONTENT_MAX), origin }];
+  return [{ kind: 'tool', title: nameOf(call), content: redact(content, CONTENT_MAX), origin }];
 }
 
 async function withDeadline<T>(

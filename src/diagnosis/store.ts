@@ -1,4 +1,5 @@
 import { type Database, json } from '../database/index.ts';
+import { redact, redactValue } from '../telemetry/index.ts';
 
 /** A retrieved passage or what a read-only tool said, with an id that a diagnosis can cite. */
 export interface Evidence {
@@ -12,7 +13,7 @@ export interface Evidence {
   readonly origin: Readonly<Record<string, unknown>>;
 }
 
-/** Stores evidence of one cycle of an incident. */
+/** Stores evidence of one cycle of an incident, without secrets. */
 export async function addEvidence(
   db: Database,
   incidentId: number,
@@ -28,9 +29,9 @@ export async function addEvidence(
         ref,
         cycle,
         kind,
-        title,
-        content,
-        origin: json(origin),
+        title: redact(title),
+        content: redact(content),
+        origin: json(redactValue(origin)),
       })),
     )
     .execute();

@@ -1,5 +1,6 @@
-import { approvalOf, digestOf, type JudgeDependencies, judgeAction } from '../approval/index.ts';
+import { type Approval, approvalOf, digestOf, useApproval } from '../approval/index.ts';
 import { json } from '../database/index.ts';
+import { type GateDependencies, judgeAction, judgeAgain } from '../gate/index.ts';
 import {
   beginVerification,
   escalate,
@@ -10,13 +11,12 @@ import {
   type Stage,
   type Work,
 } from '../incident/index.ts';
-import type { Call, CallResult, ToolClient } from '../mcp-tools/index.ts';
+import type { Call, CallResult, Inspection } from '../mcp-tools/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
-import type { Mint, Verdict } from '../policy/index.ts';
+import type { Mint, Question, Verdict } from '../policy/index.ts';
 import { addIntent, finishIntent, intentOf } from './intent.ts';
 
-export interface ExecuteDependencies extends JudgeDependencies {
-  readonly client: ToolClient;
+export interface ExecuteDependencies extends GateDependencies {
   readonly mint: Mint;
   /** A named point at which tests stop the process; does nothing otherwise. */
   readonly failpoint: (name: string) => void;
@@ -30,7 +30,7 @@ const AGAIN_MS = { woken: 0, busy: 2000 };
  * committed before it; an intent without an outcome means that nobody knows, so the world is looked at and nothing is sent again.
  */
 export function createExecute(dependencies: ExecuteDependencies): Stage {
-  const { db, client, mint, failpoint } = dependencies;
+  const { db, client, killSwitch, mint, failpoint } = dependencies;
   return async (work) => {
     const { incident, alerts } = work;
     const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
@@ -52,14 +52,21 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     failpoint('execute.before-intent');
     const begun = await db.transaction(async () => {
       if (!(await work.assertHeld())) return 'woken';
-      const limits = action.status === 'approved' ? null : dependencies.config.limits;
-      const added = await addIntent(db, { actionId: action.id, target: action.target, limits });
-      if (added === 'added') await setAction(db, action.id, { status: 'running' });
+      const added = await addIntent(db, { actionId: action.id, target: action.target }, () => stillCleared(cleared));
+      if (added === 'added') await setAction(db, action.id, { status: 'running', inspection: cleared.inspection });
       return added;
     });
-    if (begun === 'limit') return refuse(action, 'the limit for its target is reached, so it needs an approval now');
+    if (begun === 'refused')
+      return refuse(action, 'a limit was reached meanwhile, or its approval was used, so it must be asked again');
     if (begun !== 'added') return { state: 'acting', wait: { until: new Date(Date.now() + AGAIN_MS[begun]) } };
     failpoint('execute.before-send');
+    // The last thing before the send: what was sent cannot be called back.
+    const stop = await killSwitch.state();
+    if (stop.engaged)
+      return land(action, plan, {
+        outcome: 'failed',
+        error: `it was not sent, because everything is stopped: ${stop.why}`,
+      });
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
     const result = await client.call(cleared.call, { clearance, signal: new AbortController().signal });
     failpoint('execute.after-send');
@@ -67,12 +74,9 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   };
 
   /** Checks again, as things stand now: policy, target, tool, and for an asked action the very approval. */
-  async function recheck(
-    action: Action,
-    { alerts }: Work,
-  ): Promise<{ call: Call; grantor: string } | { refusal: Outcome }> {
+  async function recheck(action: Action, { alerts }: Work): Promise<Cleared | { refusal: Outcome }> {
     const judged = await judgeAction(action, alerts, dependencies);
-    const { call, verdict } = judged;
+    const { verdict } = judged;
     const changed = (why: string) => ({ refusal: refuse(action, why, verdict) });
     if (judged.obsolete) {
       const event: NewEvent = {
@@ -84,11 +88,16 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
         refusal: { state: 'planned', events: [event], write: () => setAction(db, action.id, { status: 'cancelled' }) },
       };
     }
-    if (!call || verdict.decision === 'deny')
+    if (judged.call === null || verdict.decision === 'deny')
       return changed(verdict.spoke.find(({ decision }) => decision === 'deny')?.why ?? 'the policy denies it now');
+    const { call, questions, inspection } = judged;
     if (verdict.decision === 'allow')
       return {
         call,
+        questions,
+        inspection,
+        approval: null,
+        yes: 0,
         grantor: `policy ${verdict.spoke
           .filter(({ decision }) => decision === 'allow')
           .map(({ rule }) => rule)
@@ -103,11 +112,24 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     const { subject } = approval;
     const same =
       digestOf(subject) === approval.digest &&
-      digestOf({ ...subject, ...boundTo(call, dependencies.policy.sha256), action: action.id }) === approval.digest;
+      digestOf({ ...subject, ...boundTo(action, judged, dependencies.policy.sha256) }) === approval.digest;
     if (!same) return changed('something that the approval is bound to has changed');
     const ageSeconds = (Date.now() - approval.decidedAt.getTime()) / 1000;
-    if (ageSeconds > dependencies.config.approval.ttlSeconds) return changed('its approval is too old');
-    return { call, grantor: [...yes].join(', ') };
+    const goodForSeconds = (approval.expiresAt.getTime() - approval.createdAt.getTime()) / 1000;
+    if (ageSeconds > goodForSeconds) return changed('its approval is too old');
+    return { call, questions, inspection, approval, yes: yes.size, grantor: [...yes].join(', ') };
+  }
+
+  /** Right before the intent is committed, while nothing else can commit one: the limits hold still, and the yes is used up. */
+  async function stillCleared({ questions, approval, yes }: Cleared): Promise<boolean> {
+    const verdict = await judgeAgain(questions, dependencies);
+    if (verdict.decision === 'allow') return true;
+    return (
+      verdict.decision === 'ask' &&
+      approval !== null &&
+      yes >= verdict.approvals &&
+      (await useApproval(db, approval.id))
+    );
   }
 
   /** What was cleared may not run any more: a person must look at it. */
@@ -157,7 +179,38 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   }
 }
 
-function boundTo(call: Call, policySha256: string) {
-  const { instance, tool, definitionSha256, target, risk } = call;
-  return { instance, tool, definitionSha256, arguments: call.arguments, target, risk, policySha256 };
+interface Cleared {
+  readonly call: Call;
+  readonly questions: readonly Question[];
+  readonly inspection: Inspection;
+  /** Null where the policy allows it unasked. */
+  readonly approval: Approval | null;
+  readonly yes: number;
+  readonly grantor: string;
+}
+
+/** What of the subject of an approval can be other than it was; all of it read anew. */
+function boundTo(
+  action: Action,
+  { call, inspection, verdict }: { call: Call; inspection: Inspection; verdict: Verdict },
+  policySha256: string,
+) {
+  const { instance, tool, definitionSha256, target } = call;
+  const step = `${action.cycle}.${action.attempt}.${action.ordinal}`;
+  const { id, requestedBy, undo } = action;
+  return {
+    incident: incidentName(action.incidentId),
+    action: id,
+    step,
+    requestedBy,
+    undo,
+    instance,
+    tool,
+    definitionSha256,
+    arguments: call.arguments,
+    target,
+    uid: inspection.uid,
+    risk: verdict.risk,
+    policySha256,
+  };
 }

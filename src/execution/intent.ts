@@ -1,6 +1,4 @@
 import { type RawBuilder, sql } from 'kysely';
-import { countRuns } from '../approval/index.ts';
-import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 
 /** Tells whether an action was ever about to be sent. */
@@ -9,23 +7,18 @@ export async function intentOf(db: Database, actionId: string): Promise<boolean>
   return row !== undefined;
 }
 
-interface NewIntent {
-  readonly actionId: string;
-  readonly target: string;
-  /** How many runs on the target may go unasked; null when people have approved this one. */
-  readonly limits: Config['limits'] | null;
-}
-
 /**
- * Commits to sending an action, in the current transaction, unless another one on the same target is under way or the target's
- * limit is reached. One transaction at a time decides about a target; the primary key lets an action be sent once only.
+ * Commits to sending an action, in the current transaction, unless another one on the same target is under way or `stillCleared`
+ * says no. One transaction at a time commits an intent, so that what `stillCleared` counts cannot change before the commit; the
+ * primary key lets an action be sent once only.
  * @throws the driver's unique violation when the action was begun before.
  */
 export async function addIntent(
   db: Database,
-  { actionId, target, limits }: NewIntent,
-): Promise<'added' | 'busy' | 'limit'> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`target ${target}`}, 0))`.execute(db.q);
+  { actionId, target }: { actionId: string; target: string },
+  stillCleared: () => Promise<boolean>,
+): Promise<'added' | 'busy' | 'refused'> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('nightshift intent', 0))`.execute(db.q);
   const underWay = await db.q
     .selectFrom('intent')
     .select('action_id')
@@ -33,8 +26,7 @@ export async function addIntent(
     .where('outcome', 'is', null)
     .executeTakeFirst();
   if (underWay) return 'busy';
-  const runs = await countRuns(db, target);
-  if (limits && (runs.tenMinutes >= limits.perTargetTenMinutes || runs.day >= limits.perTargetDay)) return 'limit';
+  if (!(await stillCleared())) return 'refused';
   await db.q.insertInto('intent').values({ action_id: actionId, target }).execute();
   return 'added';
 }

@@ -32,6 +32,9 @@ export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
   stopped: [],
 };
 
+/** The source of the alert that stands for what a person asked for by hand. */
+export const BY_HAND = 'manual';
+
 /** In these states nothing more happens unless the alert fires again. */
 export const CLOSED_STATES = ['resolved', 'stopped'] as const satisfies readonly State[];
 
@@ -83,6 +86,8 @@ export const contextSchema = z.object({
   lateEvidence: z.array(z.string()).default([]),
   diagnosis: diagnosisSchema.nullable().default(null),
   checks: z.array(checkSchema).default([]),
+  /** How many of the checks failed before anything was done; null where they were not made. */
+  failingBefore: z.number().int().nullable().default(null),
   verification: verificationSchema.nullable().default(null),
   /** Who is next, as the matching runbook says. */
   escalateTo: z.string().nullable().default(null),

@@ -1,6 +1,7 @@
 /** What an incident is: its states, its timeline, its durable working state, and which alerts belong to it. Decides nothing and calls nobody. */
 export { correlationKey, describeKey, keySha256 } from './correlate.ts';
 export {
+  BY_HAND,
   type Check,
   CLOSED_STATES,
   type Context,
@@ -26,6 +27,7 @@ export {
   type Outcome,
   type Signal,
   type Stage,
+  type StoredAlert,
   type Work,
 } from './stage.ts';
 export {
@@ -39,6 +41,7 @@ export {
   listIncidents,
   loadIncident,
   moveIncident,
+  openIncident,
   type StoredEvent,
   signalsOf,
 } from './store.ts';

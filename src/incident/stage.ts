@@ -1,6 +1,11 @@
 import type { Alert } from '../alert/index.ts';
 import type { Context, Incident, State } from './incident.ts';
 
+/** An alert as kept, with when its sender last said so. */
+export interface StoredAlert extends Alert {
+  readonly receivedAt: Date;
+}
+
 /** One line of the timeline before it is written. */
 export interface NewEvent {
   readonly type: string;
@@ -22,7 +27,7 @@ export type Journal = <T>(key: string, run: () => Promise<T>) => Promise<T>;
 /** All that a stage is given: the committed incident, its alerts, what was said to it, and when to give up. */
 export interface Work {
   readonly incident: Incident;
-  readonly alerts: readonly Alert[];
+  readonly alerts: readonly StoredAlert[];
   readonly signals: readonly Signal[];
   readonly journal: Journal;
   readonly abort: AbortSignal;
@@ -35,7 +40,7 @@ export interface Work {
 
 /** A message for people, sent from the outbox once the stage has landed. */
 export interface Message {
-  readonly kind: 'escalated' | 'approval_requested' | 'resolved';
+  readonly kind: 'escalated' | 'approval_requested' | 'resolved' | 'worse';
   readonly text: string;
 }
 

@@ -1,9 +1,11 @@
 import { type Selectable, sql } from 'kysely';
-import { type Alert, labelsSchema } from '../alert/index.ts';
+import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
+import { newTraceId, redactValue } from '../telemetry/index.ts';
 import { type Context, contextSchema, type Incident, incidentName, isClosed, STATES, type State } from './incident.ts';
-import type { Message, NewEvent, Signal } from './stage.ts';
+import { plain } from './plain.ts';
+import type { Message, NewEvent, Signal, StoredAlert } from './stage.ts';
 
 export interface StoredEvent extends NewEvent {
   readonly id: number;
@@ -20,6 +22,43 @@ export async function loadIncident(db: Database, id: number): Promise<Incident> 
       `there is no incident ${incidentName(id)}. Fix: list them with: nightshift incidents`,
     );
   return toIncident(row);
+}
+
+/**
+ * Opens an incident in the current transaction, with the first line of its timeline; gives its number.
+ * `because` says why it is one of its own.
+ */
+export async function openIncident(
+  db: Database,
+  opening: {
+    state: State;
+    correlationKey: string;
+    title: string;
+    severity: string;
+    labels: Labels;
+    context: { v: 1 } & Partial<Context>;
+    because: string;
+    actor: string;
+  },
+): Promise<number> {
+  const { state, correlationKey, labels, context, because, actor } = opening;
+  const title = plain(opening.title);
+  const traceId = newTraceId();
+  const { id } = await db.q
+    .insertInto('incident')
+    .values({
+      state,
+      correlation_key: correlationKey,
+      title,
+      severity: plain(opening.severity).slice(0, 32),
+      labels: json(labels),
+      trace_id: traceId,
+      context: json(context),
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  await addEvents(db, id, [{ type: 'incident.opened', actor, data: { title, because, traceId } }]);
+  return id;
 }
 
 /** Lists incidents, the newest first, at most `limit`, optionally only those in the given states. */
@@ -65,7 +104,7 @@ function toIncident(row: Selectable<Schema['incident']>): Incident {
 }
 
 /** Gives the alerts of an incident's present cycle, oldest first, and of each fingerprint only the latest. */
-export async function alertsOf(db: Database, { id, cycle }: Pick<Incident, 'id' | 'cycle'>): Promise<Alert[]> {
+export async function alertsOf(db: Database, { id, cycle }: Pick<Incident, 'id' | 'cycle'>): Promise<StoredAlert[]> {
   const rows = await db.q
     .selectFrom('alert')
     .selectAll()
@@ -87,6 +126,7 @@ export async function alertsOf(db: Database, { id, cycle }: Pick<Incident, 'id' 
       startsAt: row.starts_at,
       endsAt: row.ends_at,
       generatorUrl: row.generator_url,
+      receivedAt: row.last_seen_at,
     }));
 }
 
@@ -119,21 +159,23 @@ export async function dropSignals(db: Database, signals: readonly Signal[]): Pro
     .execute();
 }
 
-/** Appends to the timeline, which is also the audit; nothing in it is ever changed. */
+/** Appends to the timeline, which is also the audit; nothing in it is ever changed, so no secret may get in. */
 export async function addEvents(db: Database, incidentId: number | null, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   await db.q
     .insertInto('event')
-    .values(events.map(({ type, actor, data }) => ({ incident_id: incidentId, type, actor, data: json(data) })))
+    .values(
+      events.map(({ type, actor, data }) => ({ incident_id: incidentId, type, actor, data: json(redactValue(data)) })),
+    )
     .execute();
 }
 
-/** Puts messages for people into the outbox. */
+/** Puts messages for people into the outbox, without secrets. */
 export async function addMessages(db: Database, incidentId: number, messages: readonly Message[]): Promise<void> {
   if (messages.length === 0) return;
   await db.q
     .insertInto('outbox')
-    .values(messages.map((message) => ({ incident_id: incidentId, kind: message.kind, message: json(message) })))
+    .values(messages.map((message) => ({ incident_id: incidentId, kind: message.kind, message: json(redactValue(message)) })))
     .execute();
 }
 

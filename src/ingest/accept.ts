@@ -11,11 +11,9 @@ import {
   describeKey,
   isClosed,
   keySha256,
-  type NewEvent,
-  plain,
+  openIncident,
   type State,
 } from '../incident/index.ts';
-import { newTraceId } from '../telemetry/index.ts';
 
 /** A firing sent again within this time of closing was under way already. */
 const STALE_FIRING_MS = 60_000;
@@ -239,25 +237,15 @@ async function findOrOpen(
     const recent = latest.closed_at !== null && Date.now() - latest.closed_at.getTime() <= reopenWithinSeconds * 1000;
     if (told || recent) return { incidentId: latest.id, cycle: latest.cycle + 1, opened: false, reopens: true };
   }
-  const traceId = newTraceId();
-  const { id } = await db.q
-    .insertInto('incident')
-    .values({
-      state: 'received',
-      correlation_key: keySha256(key),
-      title: plain(titleOf(alert)),
-      severity: plain(alert.labels.severity ?? 'unknown').slice(0, 32),
-      labels: json(alert.labels),
-      trace_id: traceId,
-      context: json({ v: 1 }),
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  const event: NewEvent = {
-    type: 'incident.opened',
+  const id = await openIncident(db, {
+    state: 'received',
+    correlationKey: keySha256(key),
+    title: titleOf(alert),
+    severity: alert.labels.severity ?? 'unknown',
+    labels: alert.labels,
+    context: { v: 1 },
+    because: describeKey(key),
     actor: 'nightshift',
-    data: { title: plain(titleOf(alert)), because: describeKey(key), traceId },
-  };
-  await addEvents(db, id, [event]);
+  });
   return { incidentId: id, cycle: 1, opened: true, reopens: false };
 }

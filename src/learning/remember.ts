@@ -15,11 +15,7 @@ export function createRemember({
   return async (incident) => {
     const alerts = await alertsOf(db, incident);
     const actions = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => RAN.has(status));
-    const helped = incident.context.verification?.after === 'action';
-    const healedBy =
-      actions.findLast(
-        ({ status, attempt }) => helped && status === 'succeeded' && attempt === incident.context.attempt,
-      ) ?? null;
+    const healedBy = actions.findLast(({ status, effect }) => status === 'succeeded' && effect === 'healed') ?? null;
     const remedies = actions.map(({ tool, target, status, attempt, id }) => ({
       tool,
       target,

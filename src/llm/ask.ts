@@ -9,6 +9,7 @@ import { openaiProvider } from './openai.ts';
 import { portableSchema } from './output-schema.ts';
 import { nameOf, type Provider, type ProviderFactory, type Question, type Reply } from './provider.ts';
 import { toolNames } from './tool-names.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 const PROVIDERS: Record<ModelConfig['provider'], ProviderFactory> = {
   anthropic: anthropicProvider,
@@ -81,7 +82,7 @@ function questionOf(request: ModelRequest): Question {
   const output = request.output
     ? { name: names.toWire(request.output.name), schema: portableSchema(request.output.schema) }
     : null;
-  return { request, toolNames: names, output };
+  return { request: withoutSecrets(request), toolNames: names, output };
 }
 
 /** Asks one model. @throws ModelFailure for everything that goes wrong on the way or with the answer. */

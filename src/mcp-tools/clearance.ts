@@ -15,13 +15,14 @@ const clearanceSchema = z.strictObject({
   argumentsSha256: z.string(),
   /** The policy rule or the people that allowed it. */
   grantor: z.string(),
+  issuedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   nonce: z.string(),
 });
 export type Clearance = z.infer<typeof clearanceSchema>;
 
 /** A clearance with its Ed25519 signature in base64: plain JSON, so that it can be stored and sent. */
-export const signedClearanceSchema = z.strictObject({ clearance: clearanceSchema, signature: z.string() });
+export const signedClearanceSchema = z.strictObject({ clearance: clearanceSchema, signature: z.base64() });
 export type SignedClearance = z.infer<typeof signedClearanceSchema>;
 
 /**
@@ -37,14 +38,22 @@ export function canonicalSha256(domain: string, value: unknown): string {
   return createHash('sha256').update(canonicalBytes(domain, value)).digest('hex');
 }
 
+interface Verifier {
+  readonly publicKey: KeyObject;
+  readonly now: Date;
+  /** When whoever verifies began to remember which clearances were used: what was issued before may have been used before. */
+  readonly since: Date;
+}
+
 /**
  * Verifies a clearance for exactly this call and gives it back.
- * @throws NightshiftError `tool_refused` when it is missing, forged, expired, or for any other instance, tool or arguments.
+ * @throws NightshiftError `tool_refused` when it is missing, forged, issued before `since` or after `now`, expired, or for any
+ *   other instance, tool or arguments.
  */
 export function verifyClearance(
   signed: unknown,
   call: { instance: string; tool: string; arguments: unknown },
-  { publicKey, now }: { publicKey: KeyObject; now: Date },
+  { publicKey, now, since }: Verifier,
 ): Clearance {
   const parsed = signedClearanceSchema.safeParse(signed);
   if (!parsed.success) throw refused(call.tool, 'it came without a clearance');
@@ -55,7 +64,10 @@ export function verifyClearance(
     throw refused(call.tool, 'its clearance is for another tool');
   if (clearance.argumentsSha256 !== canonicalSha256('arguments', call.arguments))
     throw refused(call.tool, 'its clearance is for other arguments');
-  if (new Date(clearance.expiresAt) <= now) throw refused(call.tool, 'its clearance has expired');
+  const [issuedAt, expiresAt] = [new Date(clearance.issuedAt), new Date(clearance.expiresAt)];
+  if (expiresAt <= now) throw refused(call.tool, 'its clearance has expired');
+  if (issuedAt > now) throw refused(call.tool, 'its clearance is from the future');
+  if (issuedAt < since) throw refused(call.tool, 'its clearance is older than its toolset process');
   return clearance;
 }
 

@@ -1,127 +1,193 @@
 import { join } from 'node:path';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { McpError, ErrorCode as McpErrorCode } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../errors.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
+import { boundResult } from './bound-result.ts';
 import type { Call, Instance } from './catalogue.ts';
 import { CLEARANCE_META, type SignedClearance } from './clearance.ts';
+import { type Connection, connectToolset } from './connect.ts';
+import { INSPECT_META, INSPECT_SECONDS_MAX } from './inspection.ts';
+import { readInspection } from './read-inspection.ts';
+import type { Inspection } from './tool.ts';
 
 const SERVE = join(import.meta.dirname, 'serve.ts');
 /** What a toolset may take beyond its tool's own limit before it counts as hung. */
 const GRACE_SECONDS = 5;
-const STDERR_KEPT = 2000;
+const ERROR_CHARACTERS_MAX = 2000;
 
 /**
- * How a call ended. `failed`: the tool itself says that it did not do it. `unknown`: nobody can say, because the answer never came.
+ * How a call ended. `failed`: the tool itself says that it did not do it. `unknown`: nobody can say, because no answer came that
+ * can be used.
  */
 export type CallResult =
   | { readonly outcome: 'succeeded'; readonly result: Record<string, unknown> }
   | { readonly outcome: 'failed' | 'unknown'; readonly error: string };
+
+export type InspectResult =
+  | { readonly ok: true; readonly inspection: Inspection }
+  | { readonly ok: false; readonly error: string };
 
 export interface ToolClient {
   /** Starts the process of an instance where it does not run yet; gives null, or why it does not start. */
   start(instance: string): Promise<string | null>;
   /** Calls a tool over MCP; starts its toolset's process on first use. Never throws: every way to end is a result. */
   call(call: Call, options: { clearance?: SignedClearance; signal: AbortSignal }): Promise<CallResult>;
+  /** Looks at what a call would meet, in at most 10 s and without running it; needs no clearance. Never throws. */
+  inspect(call: Call, options: { signal: AbortSignal }): Promise<InspectResult>;
   close(): Promise<void>;
 }
 
-/** Makes the MCP client of all toolset processes; each gets the public key that clearances are verified with. */
+interface Request {
+  readonly meta: Record<string, unknown>;
+  readonly timeoutSeconds: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes the MCP client of all toolset processes; each gets the public key that clearances are verified with. `processFile` is
+ * what a process runs, `serve.ts` where it is left out; it must serve the toolsets of `instances`.
+ */
 export function createToolClient(dependencies: {
   instances: readonly Instance[];
   publicKey: string;
   metrics: Metrics;
   log: Logger;
+  processFile?: string | undefined;
 }): ToolClient {
-  const { metrics, log, publicKey } = dependencies;
+  const { metrics, log, publicKey, processFile = SERVE } = dependencies;
   const instances = new Map(dependencies.instances.map((instance) => [instance.name, instance]));
-  const running = new Map<string, Promise<Client>>();
+  const running = new Map<string, Promise<Connection>>();
 
-  const connect = async (name: string): Promise<Client> => {
-    const instance = instances.get(name);
-    if (!instance) throw new Error(`there is no toolset instance ${name}`);
-    const start = { instance: name, uses: instance.toolset.name, settings: instance.settings, publicKey };
-    const transport = new StdioClientTransport({
-      command: process.execPath,
-      args: [SERVE],
-      // Only what follows and a few harmless variables of the system (PATH, HOME, …), never the environment of Nightshift.
-      env: { NIGHTSHIFT_TOOLSET: JSON.stringify(start) },
-      stderr: 'pipe',
-    });
-    let stderr = '';
-    transport.stderr?.on('data', (data: Buffer) => {
-      stderr = `${stderr}${data.toString('utf8')}`.slice(-STDERR_KEPT);
-    });
-    const client = new Client({ name: 'nightshift', version: '1' });
-    client.onclose = () => {
-      running.delete(name);
-      log.info({ toolset: name, stderr: stderr.trim() || undefined }, 'toolset process ended');
-    };
-    await client.connect(transport);
-    log.info({ toolset: name, uses: instance.toolset.name }, 'toolset process started');
-    return client;
-  };
-
-  const clientOf = (name: string): Promise<Client> => {
+  const connectionOf = (name: string): Promise<Connection> => {
     const existing = running.get(name);
     if (existing) return existing;
-    const starting = connect(name);
+    const instance = instances.get(name);
+    if (!instance) return Promise.reject(new Error(`there is no toolset instance ${name}`));
+    // One that ends late must not take its successor's place away.
+    const onEnd = () => {
+      if (running.get(name) === starting) running.delete(name);
+    };
+    const starting: Promise<Connection> = connectToolset({ instance, publicKey, processFile, log, onEnd });
     running.set(name, starting);
-    starting.catch(() => running.delete(name));
+    starting.catch(onEnd);
     return starting;
   };
 
-  const send = async (call: Call, clearance: SignedClearance | undefined, signal: AbortSignal): Promise<CallResult> => {
-    let client: Client;
+  const send = async (call: Call, { meta, timeoutSeconds, signal }: Request): Promise<CallResult> => {
+    // A signal of its own, because the SDK never lets go of the one it is given.
+    const own = new AbortController();
+    const abort = () => own.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    let connection: Connection | null = null;
     try {
       signal.throwIfAborted();
-      client = await clientOf(call.instance);
+      connection = await unlessAborted(connectionOf(call.instance), own.signal);
+      const request = { name: call.tool, arguments: call.arguments, _meta: meta };
+      const options = { signal: own.signal, timeout: timeoutSeconds * 1000 };
+      return resultOf(call, await connection.client.callTool(request, undefined, options));
     } catch (error) {
       // Nothing was sent yet, so nothing can have happened.
-      return { outcome: 'failed', error: `toolset ${call.instance} does not start: ${messageOf(error)}` };
-    }
-    try {
-      const meta = clearance ? { _meta: { [CLEARANCE_META]: clearance } } : {};
-      const timeout = (call.timeoutSeconds + GRACE_SECONDS) * 1000;
-      const answer = await client.callTool({ name: call.tool, arguments: call.arguments, ...meta }, undefined, {
-        signal,
-        timeout,
-      });
-      const content =
-        (answer.content as { type: string; text?: string }[] | undefined)?.map(({ text }) => text ?? '').join('\n') ??
-        '';
-      if (answer.isError) return { outcome: 'failed', error: content };
-      return {
-        outcome: 'succeeded',
-        result: (answer.structuredContent as Record<string, unknown> | undefined) ?? { text: content },
-      };
-    } catch (error) {
-      const refusedByProtocol =
-        error instanceof McpError &&
-        (error.code === McpErrorCode.InvalidParams || error.code === McpErrorCode.MethodNotFound);
-      return { outcome: refusedByProtocol ? 'failed' : 'unknown', error: messageOf(error) };
+      if (connection === null) return { outcome: 'failed', error: notStarted(call.instance, error) };
+      if (own.signal.aborted)
+        return { outcome: 'unknown', error: `${call.tool} did not answer before its caller gave up` };
+      return failureOf(call, error, timeoutSeconds, connection);
+    } finally {
+      signal.removeEventListener('abort', abort);
     }
   };
 
   return {
     async start(instance) {
       try {
-        await clientOf(instance);
+        await connectionOf(instance);
         return null;
       } catch (error) {
-        return `toolset ${instance} does not start: ${messageOf(error)}`;
+        return notStarted(instance, error);
       }
     },
     async call(call, { clearance, signal }) {
       const started = performance.now();
-      const result = await send(call, clearance, signal);
+      const meta = clearance ? { [CLEARANCE_META]: clearance } : {};
+      const result = await send(call, { meta, timeoutSeconds: call.timeoutSeconds + GRACE_SECONDS, signal });
       metrics.toolCalls.observe({ tool: call.tool, outcome: result.outcome }, (performance.now() - started) / 1000);
       return result;
     },
+    async inspect(call, { signal }) {
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(), INSPECT_SECONDS_MAX * 1000);
+      const answer = await send(call, {
+        meta: { [INSPECT_META]: true },
+        timeoutSeconds: INSPECT_SECONDS_MAX + GRACE_SECONDS,
+        signal: AbortSignal.any([signal, deadline.signal]),
+      });
+      clearTimeout(timer);
+      if (answer.outcome !== 'succeeded') {
+        const late = `${call.tool} did not say what it would do within ${INSPECT_SECONDS_MAX} s`;
+        return { ok: false, error: deadline.signal.aborted ? late : answer.error };
+      }
+      const inspection = readInspection(answer.result);
+      if (inspection) return { ok: true, inspection };
+      return { ok: false, error: `${call.tool} said what it would do in an unknown form, or at too great a length` };
+    },
     async close() {
-      const close = async (starting: Promise<Client>) => (await starting).close();
+      const close = async (starting: Promise<Connection>) => (await starting).client.close();
       await Promise.allSettled([...running.values()].map(close));
     },
   };
+}
+
+function notStarted(instance: string, error: unknown): string {
+  return `toolset ${instance} does not start: ${bounded(messageOf(error))}`;
+}
+
+type ToolAnswer = Awaited<ReturnType<Connection['client']['callTool']>>;
+
+function resultOf({ tool }: Call, answer: ToolAnswer): CallResult {
+  const content = (answer.content as { text?: string }[]).map(({ text }) => text ?? '').join('\n');
+  if (answer.isError) return { outcome: 'failed', error: bounded(content) };
+  const bound = boundResult((answer.structuredContent as Record<string, unknown> | undefined) ?? { text: content });
+  if (bound.ok) return { outcome: 'succeeded', result: bound.result };
+  return {
+    outcome: 'unknown',
+    error: `${tool} answered, but its result ${bound.problem}, so it is not known what it did`,
+  };
+}
+
+function failureOf(
+  { tool, instance }: Call,
+  error: unknown,
+  timeoutSeconds: number,
+  { endedBecause }: Connection,
+): CallResult {
+  // What is not the protocol's own is a failure to parse the answer; it would repeat all of it.
+  if (!(error instanceof McpError)) return { outcome: 'unknown', error: `${tool} gave no answer that can be read` };
+  switch (error.code) {
+    case McpErrorCode.ConnectionClosed: {
+      const why = endedBecause();
+      return {
+        outcome: 'unknown',
+        error: `the process of toolset ${instance} ended before ${tool} answered${why ? `: ${why}` : ''}`,
+      };
+    }
+    case McpErrorCode.RequestTimeout:
+      return { outcome: 'unknown', error: `${tool} did not answer within ${timeoutSeconds} s` };
+    case McpErrorCode.InvalidParams:
+    case McpErrorCode.MethodNotFound:
+      return { outcome: 'failed', error: bounded(error.message) };
+    default:
+      return { outcome: 'unknown', error: bounded(error.message) };
+  }
+}
+
+function bounded(text: string): string {
+  return text.slice(0, ERROR_CHARACTERS_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+/** Waits no longer than the signal lets it; the work itself goes on for others who wait for it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
+  const done = await Promise.race([work, aborted.promise]);
+  signal.throwIfAborted();
+  return done;
 }

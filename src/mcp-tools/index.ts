@@ -8,8 +8,8 @@ export {
   type SignedClearance,
   verifyClearance,
 } from './clearance.ts';
-export { type CallResult, createToolClient, type ToolClient } from './client.ts';
+export { type CallResult, createToolClient, type InspectResult, type ToolClient } from './client.ts';
 export { meetsExpectation, parseExpectation } from './expectation.ts';
 export { createLook, type Look } from './look.ts';
-export { RISK_CLASSES, type RiskClass, type Tool, type Toolset } from './tool.ts';
+export { type Inspection, type Population, RISK_CLASSES, type RiskClass, type Tool, type Toolset } from './tool.ts';
 export { TOOLSETS } from './toolsets.ts';

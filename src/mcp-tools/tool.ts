@@ -15,6 +15,23 @@ export interface ToolContext<Settings> {
   readonly signal: AbortSignal;
 }
 
+/** How much of a group of replicas one call affects; counted from a look of our own, never from what the tool says it did. */
+export interface Population {
+  /** Names the group within its instance, for example `group web`. */
+  readonly group: string;
+  readonly members: number;
+  readonly affects: number;
+}
+
+/** What a remedy would meet if it ran now; found by reading only. */
+export interface Inspection {
+  /** Changes when the target is replaced by another one of the same name; null where targets have no such identity. */
+  readonly uid: string | null;
+  readonly population: Population | null;
+  /** What exactly it would do, in lines that a person reads before answering; null where the tool cannot say. */
+  readonly preview: readonly string[] | null;
+}
+
 /** One look or one remedy, declared in full: what it takes, what it touches, what it risks and how it is undone. */
 export interface Tool<Settings = unknown, Input extends z.ZodObject = z.ZodObject> {
   /** Toolset and verb, for example `supervisor.restart`. */
@@ -29,6 +46,8 @@ export interface Tool<Settings = unknown, Input extends z.ZodObject = z.ZodObjec
   /** How a person would take it back; `nothing to undo` for a read. */
   readonly undo: string;
   readonly timeoutSeconds: number;
+  /** Looks, without changing anything, at what the call would meet. Approvals are bound to the uid that it gives. */
+  readonly inspect?: (input: z.infer<Input>, context: ToolContext<Settings>) => Promise<Inspection>;
   /** Does the work and returns a JSON object. @throws NightshiftError `tool_failed` in words of our own. */
   readonly run: (input: z.infer<Input>, context: ToolContext<Settings>) => Promise<Record<string, unknown>>;
 }

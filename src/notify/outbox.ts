@@ -3,7 +3,7 @@ import { fetch } from 'undici';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import { incidentName } from '../incident/index.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import { type Logger, type Metrics, redact, redactValue } from '../telemetry/index.ts';
 
 const LOOK_MS = 1000;
 const BATCH = 20;
@@ -69,7 +69,7 @@ export function createOutbox({
         await db.q
           .updateTable('outbox')
           .set({
-            last_error: messageOf(error),
+            last_error: redact(messageOf(error)),
             due_at: new Date(Date.now() + Math.min(2 ** (row.attempts - 1) * 5, RETRY_SECONDS_MAX) * 1000),
           })
           .where('id', '=', row.id)
@@ -99,7 +99,7 @@ async function post(url: string, body: unknown): Promise<void> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body: JSON.stringify(redactValue(body)),
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
-import type { Call, RiskClass } from '../mcp-tools/index.ts';
-import type { Verdict } from '../policy/index.ts';
+import type { Incident } from '../incident/index.ts';
+import type { Call, Inspection, RiskClass } from '../mcp-tools/index.ts';
+import type { Question, RunEffect, Verdict } from '../policy/index.ts';
 
 export type ActionStatus =
   | 'proposed'
@@ -34,13 +35,20 @@ export interface Action {
   /** Labels of the alert that it is for; they bound what it may touch. */
   readonly labels: Labels;
   readonly fingerprint: string;
-  /** `runbook:PATH` or `model:NAME`. */
+  /** `runbook:PATH`, `model:NAME` or `person:NAME`. */
   readonly origin: string;
   readonly reason: string;
   readonly expectedEffect: string;
   readonly status: ActionStatus;
   readonly decision: Verdict | null;
   readonly result: unknown;
+  /** Who asked for it by hand; null where Nightshift planned it. */
+  readonly requestedBy: string | null;
+  /** What a look at its target found when it was last judged. */
+  readonly inspection: Inspection | null;
+  /** How the world was afterwards, as the checks say. */
+  readonly effect: RunEffect | null;
+  readonly createdAt: Date;
 }
 
 export interface DraftAction {
@@ -64,7 +72,7 @@ export function shortId(prefix: string): string {
 /** Stores the actions of one attempt in their order, as proposed. */
 export async function addActions(
   db: Database,
-  place: { incidentId: number; cycle: number; attempt: number },
+  place: { incidentId: number; cycle: number; attempt: number; requestedBy?: string },
   drafts: readonly DraftAction[],
 ): Promise<void> {
   await db.q
@@ -89,6 +97,7 @@ export async function addActions(
         expected_effect: draft.expectedEffect,
         undo: draft.undo,
         status: 'proposed',
+        requested_by: place.requestedBy ?? null,
       })),
     )
     .execute();
@@ -111,16 +120,40 @@ export async function actionsOf(db: Database, incidentId: number, cycle?: number
 export async function setAction(
   db: Database,
   id: string,
-  change: { status: ActionStatus; decision?: Verdict; result?: unknown },
+  change: {
+    status: ActionStatus;
+    decision?: Verdict;
+    questions?: readonly Question[];
+    inspection?: Inspection;
+    result?: unknown;
+  },
 ): Promise<void> {
   await db.q
     .updateTable('action')
     .set({
       status: change.status,
       ...(change.decision === undefined ? {} : { decision: json(change.decision) }),
+      ...(change.questions === undefined ? {} : { questions: json(change.questions) }),
+      ...(change.inspection === undefined ? {} : { inspection: json(change.inspection) }),
       ...(change.result === undefined ? {} : { result: json(change.result) }),
     })
     .where('id', '=', id)
+    .execute();
+}
+
+/** Records how the world was after the actions of an attempt that were sent; a tool's own word counts for nothing. */
+export async function setEffect(
+  db: Database,
+  { id, cycle, context }: Pick<Incident, 'id' | 'cycle' | 'context'>,
+  effect: RunEffect,
+): Promise<void> {
+  await db.q
+    .updateTable('action')
+    .set({ effect })
+    .where('incident_id', '=', id)
+    .where('cycle', '=', cycle)
+    .where('attempt', '=', context.attempt)
+    .where('status', 'in', ['succeeded', 'failed', 'unknown'])
     .execute();
 }
 
@@ -146,5 +179,9 @@ function toAction(row: Selectable<Schema['action']>): Action {
     status: row.status as ActionStatus,
     decision: row.decision as Verdict | null,
     result: row.result,
+    requestedBy: row.requested_by,
+    inspection: row.inspection as Inspection | null,
+    effect: row.effect as RunEffect | null,
+    createdAt: row.created_at,
   };
 }

@@ -1,4 +1,13 @@
 /** Turns a diagnosis into the next remedy: ordered actions bound to one system each. Judges nothing and runs nothing. */
-export { type Action, type ActionStatus, actionsOf, setAction, shortId } from './action.ts';
+export {
+  type Action,
+  type ActionStatus,
+  actionsOf,
+  addActions,
+  type DraftAction,
+  setAction,
+  setEffect,
+  shortId,
+} from './action.ts';
 export { currentChecks } from './checks.ts';
 export { createPlan } from './plan.ts';

@@ -4,6 +4,7 @@ import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
 import {
   beginVerification,
+  type Context,
   escalate,
   isFiring,
   type NewEvent,
@@ -38,7 +39,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     const labelSets = alerts.map((alert) => alert.labels);
     const runbooks = await matchingRunbooks(db, labelSets);
     const { checks, unbound, unchecked } = decidingChecks(runbooks, alerts, catalogue);
-    const context = {
+    const context: { -readonly [Key in keyof Context]?: Context[Key] } = {
       checks: [...checks],
       escalateTo: runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ?? null,
     };
@@ -64,6 +65,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
         const data = { reason: 'the checks of the runbook pass already', checks: results };
         return verify([{ type: 'plan.unneeded', actor: 'nightshift', data }]);
       }
+      context.failingBefore = results.filter(({ passed }) => !passed).length;
     }
     if (attempt >= config.limits.attempts) return handOver(`${attempt} remedies were tried and none helped`);
     if (diagnosis?.mode === 'model' && diagnosis.inconclusive) {

@@ -1,4 +1,20 @@
-/** Judges one call by operator-declared facts, and mints the clearance without which no change runs. Never sends anything. */
-export { type Decision, judge, modeFor, type Question, strictest, type Verdict } from './judge.ts';
+/** Judges one call by operator-declared facts, explains the verdict, and mints the clearance without which no change runs. Never sends anything. */
+export { type Explanation, explain } from './explain.ts';
+export { judge, strictest } from './judge.ts';
+export { lintPolicy } from './lint.ts';
 export { createMint, type Mint } from './mint.ts';
-export { loadPolicy, type Policy, type PolicyRule, parsePolicy } from './rules.ts';
+export { loadPolicyTests, type PolicyTest, parsePolicyTests } from './policy-tests.ts';
+export {
+  DECISIONS,
+  type Decision,
+  type Policy,
+  type PolicyRule,
+  type Question,
+  type Run,
+  type RunEffect,
+  type Verdict,
+} from './question.ts';
+export { wilsonLowerBound } from './record.ts';
+export { combinePolicy, loadPolicy, parsePolicy } from './rules.ts';
+export { type PolicyTestResult, type ResolveCall, runPolicyTests } from './run-policy-tests.ts';
+export { modeFor } from './scope.ts';

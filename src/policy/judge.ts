@@ -1,107 +1,84 @@
-import { type Labels, matchesLabels } from '../alert/index.ts';
-import type { AutonomyMode } from '../config/index.ts';
-import type { Call } from '../mcp-tools/index.ts';
-import type { PolicyRule } from './rules.ts';
+import { whySilent } from './applies.ts';
+import { builtInRules, NOTHING_ALLOWS, nobodyCanApprove, type Spoken } from './built-in-rules.ts';
+import { measure, whyNotLimited } from './limits.ts';
+import { DECISIONS, type Decision, type Policy, type Question, type Verdict } from './question.ts';
+import { effectiveRisk, mostHarmful } from './risk-overrides.ts';
+import { speaks } from './scope.ts';
+import { openWindows } from './windows.ts';
 
-export const DECISIONS = ['allow', 'ask', 'deny'] as const;
-export type Decision = (typeof DECISIONS)[number];
-
-/** Everything a decision depends on; nothing in it comes from a model except which call is asked about. */
-export interface Question {
-  readonly call: Pick<Call, 'tool' | 'risk' | 'target'>;
-  /** Labels of the alert that the call is for. */
-  readonly labels: Labels;
-  readonly mode: AutonomyMode;
-  /** Whether a matching runbook declares exactly this call as a step. */
-  readonly declaredByRunbook: boolean;
-  /** Runs on this target so far, read from our own intents, and how many may go unasked. */
-  readonly runs: { readonly tenMinutes: number; readonly day: number };
-  readonly limits: { readonly perTargetTenMinutes: number; readonly perTargetDay: number };
+/**
+ * Decides about one call by every rule that speaks; the most restrictive one wins, and silence means `ask`. Pure: it reads no clock,
+ * no database and no model. docs/policy.md is its specification.
+ */
+export function judge(question: Question, policy: Policy): Verdict {
+  const risk = effectiveRisk(question, policy.overrides);
+  const open = openWindows(policy.windows, question.at);
+  const rules = policy.rules.filter((rule) => speaks(rule, question, whySilent(rule, question, { risk, open })));
+  const limits = policy.limits.filter((limit) => speaks(limit, question, whyNotLimited(limit, question, risk)));
+  const spoke: Spoken[] = [
+    ...builtInRules(question, risk),
+    ...rules.map(({ name, decision, reason }) => ({ rule: name, decision, why: reason })),
+    ...limits.map((limit) => ({
+      rule: limit.name,
+      decision: limit.decision,
+      why: `${limit.reason} (${measure(limit, question).says})`,
+    })),
+  ];
+  if (!spoke.some(({ decision }) => decision === 'allow')) spoke.push(NOTHING_ALLOWS);
+  const asking = rules.filter(({ decision }) => decision === 'ask');
+  const quorums = asking.map(({ quorum }) => quorum ?? 1);
+  const verdict = settle({
+    risk,
+    spoke,
+    approvals: Math.max(risk === 'critical' ? 2 : 1, ...quorums),
+    approvers: commonTo(asking.map(({ approvers }) => approvers)),
+    expirySeconds: shortest(asking.map(({ expirySeconds }) => expirySeconds)),
+  });
+  // About a read, none of the rules that are always there speaks but the one that allows it.
+  return risk === 'read' ? verdict : answerable(verdict);
 }
 
-export interface Verdict {
-  readonly decision: Decision;
-  /** How many people must approve: 0 unless the decision is `ask`. */
-  readonly approvals: 0 | 1 | 2;
-  /** Every rule that spoke, with what it said. */
-  readonly spoke: readonly { readonly rule: string; readonly decision: Decision; readonly why: string }[];
-}
-
-/** Decides about one call by every rule that speaks; the most restrictive one wins, and silence means `ask`. Pure. */
-export function judge(question: Question, rules: readonly PolicyRule[]): Verdict {
-  const { risk } = question.call;
-  const fromFiles = rules
-    .filter((rule) => applies(rule, question))
-    .map(({ name, decision, reason }) => ({ rule: name, decision, why: reason }));
-  const spoke = [...builtIn(question), ...fromFiles];
-  if (!spoke.some(({ decision }) => decision === 'allow')) {
-    spoke.push({ rule: 'nothing-allows', decision: 'ask', why: 'no rule allows this call, so a person is asked' });
-  }
-  const decision = spoke.reduce<Decision>(
-    (worst, one) => (DECISIONS.indexOf(one.decision) > DECISIONS.indexOf(worst) ? one.decision : worst),
-    'allow',
-  );
-  const approvals = decision !== 'ask' ? 0 : risk === 'critical' ? 2 : 1;
-  return { decision, approvals, spoke };
-}
-
-/** Gives the most restrictive of several verdicts about one call, with every rule that spoke in any of them. */
+/**
+ * Gives the most restrictive of the verdicts about one call for several alerts, with all that each of them demands and every rule that
+ * spoke in any.
+ * @throws TypeError when there is no verdict at all.
+ */
 export function strictest(verdicts: readonly Verdict[]): Verdict {
-  const spoke = new Map(
-    verdicts.flatMap((verdict) => verdict.spoke.map((one) => [`${one.rule} ${one.decision}`, one])),
-  );
-  const worst = verdicts.reduce((a, b) => (DECISIONS.indexOf(b.decision) > DECISIONS.indexOf(a.decision) ? b : a));
-  const approvals =
-    worst.decision === 'ask' ? (Math.max(...verdicts.map((verdict) => verdict.approvals)) as Verdict['approvals']) : 0;
-  return { decision: worst.decision, approvals, spoke: [...spoke.values()] };
+  if (verdicts.length === 0) throw new TypeError('no verdict was given');
+  const spoke = new Map<string, Spoken>();
+  for (const one of verdicts.flatMap((verdict) => verdict.spoke)) spoke.set(`${one.rule} ${one.decision}`, one);
+  const verdict = settle({
+    risk: mostHarmful(verdicts.map(({ risk }) => risk)),
+    spoke: [...spoke.values()],
+    approvals: Math.max(...verdicts.map(({ approvals }) => approvals)),
+    approvers: commonTo(verdicts.map(({ approvers }) => approvers)),
+    expirySeconds: shortest(verdicts.map(({ expirySeconds }) => expirySeconds)),
+  });
+  return answerable(verdict);
 }
 
-function applies(rule: PolicyRule, { call, labels }: Question): boolean {
-  const toolFits =
-    rule.tools.length === 0 ||
-    rule.tools.some((tool) => tool === call.tool || (tool.endsWith('.*') && call.tool.startsWith(tool.slice(0, -1))));
-  const riskFits = rule.risks.length === 0 || rule.risks.includes(call.risk);
-  return toolFits && riskFits && matchesLabels(rule.matchers, labels);
+/** Takes the most restrictive decision; whoever must approve is part of the answer only where it is `ask`. */
+function settle({ risk, spoke, approvals, approvers, expirySeconds }: Omit<Verdict, 'decision'>): Verdict {
+  const decision = DECISIONS.findLast((one) => spoke.some((rule) => rule.decision === one)) as Decision;
+  if (decision !== 'ask') return { decision, risk, spoke, approvals: 0, approvers: null, expirySeconds: null };
+  return { decision, risk, spoke, approvals, approvers, expirySeconds };
 }
 
-type Spoken = Verdict['spoke'][number];
-
-function builtIn({ call, mode, declaredByRunbook, runs, limits }: Question): Spoken[] {
-  if (call.risk === 'read') return [{ rule: 'reads-are-free', decision: 'allow', why: 'it changes nothing' }];
-  const spoke: Spoken[] = [];
-  if (call.risk === 'forbidden')
-    spoke.push({ rule: 'risk-forbidden', decision: 'deny', why: 'this tool never runs with these arguments' });
-  if (call.risk === 'destructive')
-    spoke.push({ rule: 'risk-destructive', decision: 'ask', why: 'it changes or deletes what cannot be brought back' });
-  if (call.risk === 'critical') spoke.push({ rule: 'risk-critical', decision: 'ask', why: 'two people must agree' });
-  if (mode === 'observe') spoke.push({ rule: 'mode-observe', decision: 'deny', why: 'Nightshift only observes here' });
-  if (mode === 'ask') spoke.push({ rule: 'mode-ask', decision: 'ask', why: 'every change needs a person here' });
-  if (!declaredByRunbook)
-    spoke.push({ rule: 'not-in-a-runbook', decision: 'ask', why: 'no matching runbook declares this step' });
-  if (runs.tenMinutes >= limits.perTargetTenMinutes) {
-    spoke.push({
-      rule: 'limit-ten-minutes',
-      decision: 'ask',
-      why: `${runs.tenMinutes} run(s) on ${call.target} in ten minutes (limit ${limits.perTargetTenMinutes})`,
-    });
-  }
-  if (runs.day >= limits.perTargetDay) {
-    spoke.push({
-      rule: 'limit-day',
-      decision: 'ask',
-      why: `${runs.day} run(s) on ${call.target} in a day (limit ${limits.perTargetDay})`,
-    });
-  }
-  return spoke;
+/** Denies what is asked of fewer people than must approve. */
+function answerable(verdict: Verdict): Verdict {
+  const { approvers, approvals } = verdict;
+  if (approvers === null || approvers.length >= approvals) return verdict;
+  return settle({ ...verdict, spoke: [...verdict.spoke, nobodyCanApprove(approvals, approvers)] });
 }
 
-/** Gives the autonomy mode for these labels: the most cautious of the global one and of all that match. */
-export function modeFor(
-  labels: Labels,
-  base: AutonomyMode,
-  overrides: readonly { readonly matchers: PolicyRule['matchers']; readonly mode: AutonomyMode }[],
-): AutonomyMode {
-  const order: readonly AutonomyMode[] = ['auto', 'ask', 'observe'];
-  const fitting = overrides.filter(({ matchers }) => matchesLabels(matchers, labels)).map(({ mode }) => mode);
-  return [base, ...fitting].reduce((worst, one) => (order.indexOf(one) > order.indexOf(worst) ? one : worst));
+/** Gives who stands in every list, sorted and once each; null is no list, and no list at all is null. */
+function commonTo(lists: readonly (readonly string[] | null)[]): string[] | null {
+  const [first, ...others] = lists.filter((list) => list !== null);
+  if (first === undefined) return null;
+  return [...new Set(first)].filter((name) => others.every((list) => list.includes(name))).sort();
+}
+
+function shortest(seconds: readonly (number | null)[]): number | null {
+  const given = seconds.filter((one) => one !== null);
+  return given.length === 0 ? null : Math.min(...given);
 }

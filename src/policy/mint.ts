@@ -13,7 +13,7 @@ const CLEARANCE_SECONDS = 8;
 export interface Mint {
   /** PEM of the public half, which every toolset process gets. */
   readonly publicKey: string;
-  /** Signs a clearance for exactly one call. */
+  /** Signs a clearance for exactly one call; start the toolset's process before, since it takes none older than itself. */
   clear(call: Call, of: { incident: string; action: string; grantor: string }, now: Date): SignedClearance;
 }
 
@@ -31,6 +31,7 @@ export function createMint(): Mint {
         tool: call.tool,
         argumentsSha256: canonicalSha256('arguments', call.arguments),
         grantor,
+        issuedAt: now.toISOString(),
         expiresAt: new Date(now.getTime() + CLEARANCE_SECONDS * 1000).toISOString(),
         nonce: randomBytes(16).toString('hex'),
       };

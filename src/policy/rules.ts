@@ -1,86 +1,126 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parseDocument } from 'yaml';
-import { z } from 'zod';
-import { type Matcher, parseMatcherList } from '../alert/index.ts';
-import { matchSchema, problemsOf } from '../config/index.ts';
-import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
-import { canonicalSha256, RISK_CLASSES } from '../mcp-tools/index.ts';
+import { parseMatcherList } from '../alert/index.ts';
+import type { Problem } from '../errors.ts';
+import { canonicalSha256 } from '../mcp-tools/index.ts';
+import { type Outline, outlineSchema, POLICY_FIXES, type PolicyFile, policyFileSchema } from './policy-file.ts';
+import type { Policy, PolicyLimit, PolicyRule, RiskOverride, TimeWindow } from './question.ts';
+import { invalidPolicy, readFolders, readYaml } from './read-file.ts';
+import { WEEKDAYS } from './windows.ts';
 
-const ruleSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]{1,64}$/, 'use lower-case letters, digits and hyphens'),
-  tools: z.array(z.string().regex(/^[a-z]+\.([a-z_]+|\*)$/, 'write toolset.verb or toolset.*')).default([]),
-  risks: z.array(z.enum(RISK_CLASSES)).default([]),
-  match: matchSchema.default([]),
-  decision: z.enum(['allow', 'ask', 'deny']),
-  reason: z.string().min(1),
-});
-
-const policySchema = z.strictObject({ rules: z.array(ruleSchema) });
-
-export interface PolicyRule extends Omit<z.infer<typeof ruleSchema>, 'match'> {
-  readonly matchers: readonly Matcher[];
+/** One policy file as it was read; with problems, nothing of it holds but its names. */
+export interface ParsedPolicy {
+  readonly path: string;
+  readonly file: PolicyFile;
+  readonly outline: Outline;
+  readonly problems: readonly Problem[];
 }
 
-export interface Policy {
-  readonly rules: readonly PolicyRule[];
-  /** Changes whenever any rule changes; approvals are bound to it. */
-  readonly sha256: string;
+/** Reads one policy file, and finds every mistake that shows in it alone. */
+export function parsePolicy(path: string, text: string): ParsedPolicy {
+  const { data, raw, problems } = readYaml(path, text, policyFileSchema, POLICY_FIXES);
+  const file = data ?? { windows: [], rules: [], risks: [], limits: [] };
+  return { path, file, outline: outlineSchema.parse(raw), problems };
 }
 
-/** Reads one policy file. Returns its rules, or every problem found. */
-export function parsePolicy(path: string, text: string): { rules: z.infer<typeof ruleSchema>[]; problems: Problem[] } {
-  const document = parseDocument(text, { uniqueKeys: true });
-  if (document.errors.length > 0) {
-    return {
-      rules: [],
-      problems: document.errors.map((error) => ({ field: path, message: error.message.split('\n')[0] ?? '' })),
-    };
-  }
-  let raw: unknown;
-  try {
-    raw = document.toJS({ maxAliasCount: 0 });
-  } catch {
-    return { rules: [], problems: [{ field: path, message: 'uses a YAML alias (*name)', fix: 'write the value out' }] };
-  }
-  const parsed = policySchema.safeParse(raw);
-  return parsed.success
-    ? { rules: parsed.data.rules, problems: [] }
-    : { rules: [], problems: problemsOf(parsed.error, raw, [path]) };
+/** Makes one policy of some files, with every mistake of each and between them: names that stand twice, windows that do not exist. */
+export function combinePolicy(files: readonly ParsedPolicy[]): { policy: Policy; problems: Problem[] } {
+  const problems = [...files.flatMap((one) => one.problems), ...repeatedNames(files), ...unknownWindows(files)];
+  const windows = files.flatMap(({ file }) => file.windows);
+  const rules = files.flatMap(({ file }) => file.rules);
+  const risks = files.flatMap(({ file }) => file.risks);
+  const limits = files.flatMap(({ file }) => file.limits);
+  const policy = {
+    windows: windows.map(toWindow),
+    rules: rules.map(toRule),
+    overrides: risks.map(toOverride),
+    limits: limits.map(toLimit),
+    sha256: canonicalSha256('policy', { windows, rules, risks, limits }),
+  };
+  return { policy, problems };
 }
 
 /**
- * Loads every `*.yaml` of the policy folders.
+ * Loads every `*.yaml` of the policy folders but `*.test.yaml`.
  * @throws NightshiftError `invalid_policy` listing every mistake in every file; a policy that cannot be read allows nothing.
  */
 export async function loadPolicy(folders: readonly string[]): Promise<Policy> {
-  const files = (await Promise.all(folders.map(filesIn))).flat();
-  const parsed = await Promise.all(files.map(async (path) => parsePolicy(path, await readFile(path, 'utf8'))));
-  const problems = parsed.flatMap((one) => one.problems);
-  if (problems.length > 0)
-    throw new NightshiftError(
-      'invalid_policy',
-      `${problems.length} mistake(s) in the policy:\n${describeProblems(problems)}`,
-      { problems },
-    );
-  const rules = parsed.flatMap((one) => one.rules);
+  const files = await readFolders(folders, 'policy');
+  const { policy, problems } = combinePolicy(files.map(({ path, text }) => parsePolicy(path, text)));
+  if (problems.length > 0) throw invalidPolicy(problems, 'the policy');
+  return policy;
+}
+
+function named(files: readonly ParsedPolicy[]) {
+  return files.flatMap(({ path, outline }) =>
+    Object.entries(outline).flatMap(([list, lines]) =>
+      lines.map((line, index) => ({ ...line, field: `${path}.${list}.${index}` })),
+    ),
+  );
+}
+
+function repeatedNames(files: readonly ParsedPolicy[]): Problem[] {
+  const first = new Map<string, string>();
+  return named(files).flatMap(({ name, field }): Problem[] => {
+    if (name === null) return [];
+    const before = first.get(name);
+    if (before === undefined) {
+      first.set(name, field);
+      return [];
+    }
+    const fix = 'give it a name of its own';
+    return [{ field: `${field}.name`, value: JSON.stringify(name), message: `is the name of ${before} already`, fix }];
+  });
+}
+
+function unknownWindows(files: readonly ParsedPolicy[]): Problem[] {
+  const known = new Set<unknown>(files.flatMap(({ outline }) => outline.windows.map(({ name }) => name)));
+  return files.flatMap(({ path, outline }) =>
+    outline.rules.flatMap((rule, index) =>
+      (['during', 'outside'] as const).flatMap((key) =>
+        rule[key].flatMap((name, at): Problem[] => {
+          if (typeof name !== 'string' || known.has(name)) return [];
+          const field = `${path}.rules.${index}.${key}.${at}`;
+          const fix = 'correct the name, or add the window to windows:';
+          return [{ field, value: JSON.stringify(name), message: 'there is no such window', fix }];
+        }),
+      ),
+    ),
+  );
+}
+
+function toWindow({ name, days, from, to, timezone }: PolicyFile['windows'][number]): TimeWindow {
+  if (from.length > 'HH:MM'.length) return { name, kind: 'dates', from: new Date(from), to: new Date(to) };
+  const [fromMinute, toMinute] = [minuteOf(from), minuteOf(to)];
+  return { name, kind: 'weekly', days: days ?? WEEKDAYS, fromMinute, toMinute, timezone: timezone ?? 'UTC' };
+}
+
+function minuteOf(clock: string): number {
+  return Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
+}
+
+function toRule({ match, call, record, approvers, quorum, ...rule }: PolicyFile['rules'][number]): PolicyRule {
   return {
-    rules: rules.map(({ match, ...rule }) => ({ ...rule, matchers: parseMatcherList(match) })),
-    sha256: canonicalSha256('policy', rules),
+    ...rule,
+    matchers: parseMatcherList(match),
+    callMatchers: parseMatcherList(call),
+    record: record ?? null,
+    approvers: approvers ?? null,
+    quorum: quorum ?? null,
+    expirySeconds: rule.expirySeconds ?? null,
   };
 }
 
-async function filesIn(folder: string): Promise<string[]> {
-  try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => /\.ya?ml$/.test(name))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch (cause) {
-    const fix = 'create the folder, or correct policies: in nightshift.yaml';
-    throw new NightshiftError('invalid_policy', `policies: cannot read ${folder}: ${messageOf(cause)}. Fix: ${fix}`, {
-      cause,
-    });
-  }
+function toOverride({ limit, ...line }: PolicyFile['risks'][number]): RiskOverride {
+  return { ...line, limit: limit ?? null };
+}
+
+function toLimit({ match, call, per, runs, share, ...line }: PolicyFile['limits'][number]): PolicyLimit {
+  return {
+    ...line,
+    matchers: parseMatcherList(match),
+    callMatchers: parseMatcherList(call),
+    // Means nothing with a share.
+    per: per ?? 'all',
+    runs: runs ?? null,
+    share: share ?? null,
+  };
 }

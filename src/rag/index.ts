@@ -7,10 +7,12 @@ export { type Sync, syncRunbooks } from './index-runbooks.ts';
 export { lintAgainstTools } from './lint.ts';
 export {
   type PastIncident,
+  ratePastIncident,
   type RememberedIncident,
   rememberIncident,
   retrievePastIncidents,
 } from './past-incidents.ts';
+export { createPinOf, type Pin, type PinOf, pinRunbooks } from './pin.ts';
 export type { Query } from './query.ts';
 export { type Found, retrieveRunbooks } from './retrieve.ts';
 export { type Check, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';

@@ -40,9 +40,12 @@ interface Row {
   same_alert: boolean;
   words: number | null;
   near: number | null;
+  rating: number;
 }
 
 const CANDIDATES = 50;
+/** What remains of the score of one that people found unhelpful. */
+const DISLIKED = 0.5;
 
 /** Remembers a closed incident, or what is now known better of it; joins the transaction it is called in. */
 export async function rememberIncident(db: Database, incident: RememberedIncident, embedder: Embedder): Promise<void> {
@@ -96,14 +99,14 @@ export async function retrievePastIncidents(
     ), near as (
       select incident_id, cycle, row_number() over (order by distance, incident_id desc, cycle desc) as place from nearest
     )
-    select p.incident_id, p.title, p.summary, p.labels, p.remedies, p.closed_at, 1 - (p.embedding <=> ${asked}) as similarity,
+    select p.incident_id, p.title, p.summary, p.labels, p.remedies, p.closed_at, p.rating, 1 - (p.embedding <=> ${asked}) as similarity,
       ${sameAlert} as same_alert, words.place::integer as words, near.place::integer as near
     from words full join near using (incident_id, cycle)
     join past_incident as p using (incident_id, cycle)`.execute(db.q);
   const found = rows
     // A query without words has no similarity: NaN, which no comparison lets through.
     .filter((row) => row.same_alert || (row.similarity !== null && row.similarity >= query.embedder.relatedFrom))
-    .map((row) => ({ row, score: fuse(row.words, row.near) }))
+    .map((row) => ({ row, score: fuse(row.words, row.near) * (row.rating < 0 ? DISLIKED : 1) }))
     .sort((a, b) => b.score - a.score || b.row.incident_id - a.row.incident_id);
   const best = new Map(found.toReversed().map((candidate) => [candidate.row.incident_id, candidate]));
   return [...best.values()]
@@ -112,12 +115,25 @@ export async function retrievePastIncidents(
     .map(({ row, score }) => ({
       incidentId: row.incident_id,
       title: row.title,
-      summary: row.summary,
+      summary: row.rating < 0 ? `${row.summary}\nPeople said afterwards that this did not help.` : row.summary,
       labels: labelsSchema.parse(row.labels),
       remedies: row.remedies,
       closedAt: row.closed_at,
       score,
     }));
+}
+
+/** Keeps what people said of an incident afterwards: helpful less unhelpful. */
+export async function ratePastIncident(
+  db: Database,
+  { incidentId, cycle, rating }: { incidentId: number; cycle: number; rating: number },
+): Promise<void> {
+  await db.q
+    .updateTable('past_incident')
+    .set({ rating })
+    .where('incident_id', '=', incidentId)
+    .where('cycle', '=', cycle)
+    .execute();
 }
 
 /** Postgres holds neither NUL characters nor lone surrogates. */

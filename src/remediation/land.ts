@@ -62,6 +62,7 @@ function nextContext(incident: Incident, outcome: Outcome): Context {
       lateEvidence: [],
       diagnosis: null,
       checks: [],
+      failingBefore: null,
       escalateTo: null,
       verification: null,
       escalation: null,

@@ -10,15 +10,34 @@ import {
   type Signal,
   type State,
 } from '../incident/index.ts';
+import { rate } from '../learning/index.ts';
+import type { Catalogue } from '../mcp-tools/index.ts';
 import type { Driver } from './driver.ts';
+import { type ByHand, openByHand } from './run-by-hand.ts';
 import { unrunActions } from './waiting.ts';
 
 /** What people can say to a running Nightshift; each is committed with its wake-up before it is answered. */
 export interface People {
   decide(decision: Decision): Promise<{ incidentId: number; status: string }>;
-  /** @throws NightshiftError `not_found`, or `conflict` when the incident is in no state to hear it. */
-  say(incidentId: number, kind: Exclude<Signal['kind'], 'fired' | 'resolved'>, by: string): Promise<void>;
+  /**
+   * `did` tells what the person who closes it did about it, which `nightshift report shadow` counts.
+   * @throws NightshiftError `not_found`, or `conflict` when the incident is in no state to hear it.
+   */
+  say(
+    incidentId: number,
+    kind: Exclude<Signal['kind'], 'fired' | 'resolved'>,
+    by: string,
+    did?: PersonDid,
+  ): Promise<void>;
+  /** Runs what a person asks for, through the gate; gives the incident that stands for it. */
+  run(byHand: ByHand): Promise<{ incidentId: number }>;
+  /** Keeps whether a person found the handling of an incident helpful. */
+  rate(incidentId: number, helpful: boolean, by: string): Promise<void>;
 }
+
+/** What a person did about an incident that Nightshift only observed: what it proposed, something else, or nothing. */
+export const PERSON_DID = ['same', 'other', 'nothing'] as const;
+export type PersonDid = (typeof PERSON_DID)[number];
 
 const HEARD_IN: Readonly<Record<'close' | 'ask_again' | 'stop', (state: State) => boolean>> = {
   close: (state) => state === 'escalated' || state === 'verifying',
@@ -27,7 +46,15 @@ const HEARD_IN: Readonly<Record<'close' | 'ask_again' | 'stop', (state: State) =
 };
 
 /** Makes the door through which every surface (API, CLI, Slack) passes a person's word on. */
-export function createPeople({ db, driver }: { db: Database; driver: Driver }): People {
+export function createPeople({
+  db,
+  driver,
+  catalogue,
+}: {
+  db: Database;
+  driver: Driver;
+  catalogue: Catalogue;
+}): People {
   return {
     async decide(decision) {
       const approval = await db.transaction(async () => {
@@ -43,7 +70,7 @@ export function createPeople({ db, driver }: { db: Database; driver: Driver }): 
       driver.kick();
       return { incidentId: approval.incidentId, status: approval.status };
     },
-    async say(incidentId, kind, by) {
+    async say(incidentId, kind, by, did) {
       await db.transaction(async () => {
         const incident = await loadIncident(db, incidentId);
         if (!HEARD_IN[kind](incident.state)) {
@@ -59,10 +86,22 @@ export function createPeople({ db, driver }: { db: Database; driver: Driver }): 
           );
         }
         await addSignal(db, incidentId, kind, by);
-        await addEvents(db, incidentId, [{ type: `person.${kind}`, actor: by, data: {} }]);
+        await addEvents(db, incidentId, [
+          { type: `person.${kind}`, actor: by, data: did === undefined ? {} : { did } },
+        ]);
         await driver.wake(incidentId);
       });
       driver.kick();
     },
+    async run(byHand) {
+      const incidentId = await db.transaction(async () => {
+        const opened = await openByHand(db, byHand, catalogue);
+        await driver.wake(opened);
+        return opened;
+      });
+      driver.kick();
+      return { incidentId };
+    },
+    rate: (incidentId, helpful, by) => db.transaction(() => rate(db, { incidentId, helpful, by })),
   };
 }

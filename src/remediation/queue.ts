@@ -36,6 +36,8 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
   const boss = new PgBoss({
     db: { executeSql: (text, values) => db.executeSql(text, values) },
     schema: SCHEMA,
+    // A migration has made it, because the application's role may not.
+    createSchema: false,
     backend: db.kind === 'embedded' ? 'pglite' : 'postgres',
     schedule: false,
     superviseIntervalSeconds: 2,

@@ -1,11 +1,12 @@
-import { createAwaitDecision, createJudgePlan, type JudgeDependencies } from '../approval/index.ts';
+import { createAwaitDecision, createJudgePlan } from '../approval/index.ts';
 import type { Config } from '../config/index.ts';
 import { createDiagnose, createGather, createTriage } from '../diagnosis/index.ts';
 import { createExecute } from '../execution/index.ts';
+import type { GateDependencies } from '../gate/index.ts';
 import type { Stage, State } from '../incident/index.ts';
 import { createRemember } from '../learning/index.ts';
 import type { Models } from '../llm/index.ts';
-import type { Look, ToolClient } from '../mcp-tools/index.ts';
+import type { Look } from '../mcp-tools/index.ts';
 import { createPlan } from '../planning/index.ts';
 import type { Mint } from '../policy/index.ts';
 import type { Embedder } from '../rag/index.ts';
@@ -15,12 +16,11 @@ import { createAwaitPerson, createReopen, withStop } from './waiting.ts';
 
 export type Stages = Readonly<Record<State, Stage>>;
 
-export interface StageDependencies extends JudgeDependencies {
+export interface StageDependencies extends GateDependencies {
   readonly config: Config;
   readonly models: Models;
   readonly embedder: Embedder;
   readonly look: Look;
-  readonly client: ToolClient;
   readonly mint: Mint;
   readonly metrics: Metrics;
   readonly failpoint: (name: string) => void;

@@ -30,6 +30,11 @@ export function createMetrics() {
       labelNames: ['state'] as const,
       registers,
     }),
+    killSwitch: new Gauge({
+      name: 'nightshift_kill_switch_engaged',
+      help: '1 while everything is stopped, otherwise 0.',
+      registers,
+    }),
     decisions: new Counter({
       name: 'nightshift_policy_decisions_total',
       help: 'Policy decisions by tool and decision.',
@@ -61,6 +66,12 @@ export function createMetrics() {
       help: 'Work on one stage of an incident.',
       labelNames: ['state'] as const,
       buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+      registers,
+    }),
+    slackRequests: new Counter({
+      name: 'nightshift_slack_requests_total',
+      help: 'What came from Slack, by how it ended.',
+      labelNames: ['outcome'] as const,
       registers,
     }),
     notifications: new Counter({

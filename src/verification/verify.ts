@@ -1,22 +1,26 @@
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import {
+  BY_HAND,
   type Context,
   escalate,
   type Incident,
+  incidentName,
   isFiring,
   type NewEvent,
   type Outcome,
   type Stage,
 } from '../incident/index.ts';
 import { askSource, type Catalogue, type CheckResult, type Look, runChecks } from '../mcp-tools/index.ts';
-import { currentChecks } from '../planning/index.ts';
+import { type Action, actionsOf, currentChecks, setEffect } from '../planning/index.ts';
+import type { Policy, RunEffect } from '../policy/index.ts';
 
 export interface VerifyDependencies {
   readonly db: Database;
   readonly config: Pick<Config, 'verification'>;
   readonly catalogue: Catalogue;
   readonly look: Look;
+  readonly policy: Policy;
   /** Called in the transaction that resolves an incident, so that the next one like it finds it. */
   readonly remember: (incident: Incident) => Promise<void>;
 }
@@ -28,7 +32,7 @@ type Verification = NonNullable<Context['verification']>;
  * `resolved` alone never causes another attempt, and a `resolved` with a failing check never closes.
  */
 export function createVerify(dependencies: VerifyDependencies): Stage {
-  const { db, config, catalogue, look, remember } = dependencies;
+  const { db, config, catalogue, look, policy, remember } = dependencies;
   return async ({ incident, alerts, signals, abort }) => {
     const { checks, unbound, unchecked } = await currentChecks(db, alerts, catalogue);
     const heard = signals.filter(({ kind }) => kind === 'close' || kind === 'resolved');
@@ -36,8 +40,10 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     const verification = withCloser(incident.context.verification ?? freshVerification(), closing?.by);
     const now = new Date();
 
+    const byHand = alerts.every(({ source }) => source === BY_HAND);
     if (checks.length + unbound.length === 0) {
-      if (verification.closedBy !== null) return resolve(verification, []);
+      const isDone = byHand && verification.after === 'action' && verification.patient && !verification.outcomeUnknown;
+      if (verification.closedBy !== null || isDone) return resolve(verification, []);
       return handOver('no check is declared for this alert, so only a person can say that it is over');
     }
     const notMade = unbound.map((check) => ({ check, passed: false, saw: 'it cannot be made for this alert' }));
@@ -50,7 +56,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       return notRecovered(verification, results);
     }
 
-    if (unchecked.length > 0 && verification.closedBy === null) {
+    if (unchecked.length > 0 && verification.closedBy === null && !byHand) {
       return handOver(
         `no check is declared for ${unchecked.join(', ')}, so only a person can say that it is over`,
         results,
@@ -59,7 +65,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     const passed = { ...verification, checksPassedAt: verification.checksPassedAt ?? now.toISOString() };
     const source = await askSource(alerts, { catalogue, look, abort });
     // A person who says that it is over outweighs an alert that has not resolved yet, never a check that fails.
-    if (source === 'quiet' || passed.closedBy !== null) return resolve(passed, results);
+    if (source === 'quiet' || passed.closedBy !== null || byHand) return resolve(passed, results);
     const waitedSeconds = (now.getTime() - new Date(passed.checksPassedAt).getTime()) / 1000;
     if (waitedSeconds < config.verification.confirmWithinSeconds) {
       const first = verification.checksPassedAt === null;
@@ -92,18 +98,34 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         state: 'resolved',
         context: { verification: verified, escalation: null },
         events,
-        write: () => remember(incident),
+        write: async () => {
+          if (verified.after === 'action') await setEffect(db, incident, seen.length > 0 ? 'healed' : 'unknown');
+          await remember(incident);
+        },
       };
     }
 
-    function notRecovered(failed: Verification, seen: readonly CheckResult[]): Outcome {
+    async function notRecovered(failed: Verification, seen: readonly CheckResult[]): Promise<Outcome> {
+      const effect = failed.after === 'action' ? effectOf(failed, seen) : null;
       const event: NewEvent = {
-        type: 'verification.unchanged',
+        type: effect === 'worse' ? 'verification.worse' : 'verification.unchanged',
         actor: 'nightshift',
         data: { checks: seen, after: failed.after },
       };
+      const write = async () => {
+        if (effect !== null) await setEffect(db, incident, effect);
+      };
+      if (effect === 'worse') {
+        const text = worseText(incident, await actionsOf(db, incident.id, incident.cycle), policy);
+        return {
+          ...handOver('the last remedy made it worse', seen),
+          events: [event],
+          messages: [{ kind: 'worse', text }],
+          write,
+        };
+      }
       if (failed.after === 'action' && !failed.outcomeUnknown)
-        return { state: 'diagnosed', context: { verification: null }, events: [event], heard };
+        return { state: 'diagnosed', context: { verification: null }, events: [event], heard, write };
       // It fires still or again, so it is not over: it is healed, and not looked at once more beforehand.
       if (failed.after === 'alert' && isFiring(alerts))
         return { state: 'diagnosed', context: { verification: failed }, events: [event], heard };
@@ -113,7 +135,17 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
           : failed.outcomeUnknown
             ? 'nobody knows whether the last action ran, and the checks fail'
             : 'the alert resolved, but the checks fail';
-      return { ...handOver(reason, seen), events: [event] };
+      return { ...handOver(reason, seen), events: [event], write };
+    }
+
+    /** Worse: more checks fail than before, or alerts joined that began to fire after the remedy. */
+    function effectOf(failed: Verification, seen: readonly CheckResult[]): RunEffect {
+      const { failingBefore } = incident.context;
+      const failing = seen.filter(({ passed }) => !passed).length;
+      const startedAt = new Date(failed.startedAt);
+      const joined = alerts.some((alert) => alert.status === 'firing' && alert.startsAt > startedAt);
+      if (joined || (failingBefore !== null && failing > failingBefore)) return 'worse';
+      return failed.outcomeUnknown ? 'unknown' : 'unchanged';
     }
 
     function handOver(reason: string, seen: readonly CheckResult[] = []): Outcome {
@@ -122,10 +154,30 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         seen.length > 0
           ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }]
           : [];
-      return { state, context: { ...context, verification: null }, events, heard };
+      const write = async () => {
+        if (verification.after === 'action') await setEffect(db, incident, 'unknown');
+      };
+      return { state, context: { ...context, verification: null }, events, heard, write };
     }
   };
 }
+
+/** Says what made things worse, and which rules stop allowing it on that account. */
+function worseText(incident: Incident, actions: readonly Action[], policy: Policy): string {
+  const sent = actions.filter(({ attempt, status }) => attempt === incident.context.attempt && SENT.has(status));
+  const earned = new Set(policy.rules.filter(({ record }) => record !== null).map(({ name }) => name));
+  const withdrawn = sent.flatMap(({ decision }) =>
+    (decision?.spoke ?? []).filter(({ rule }) => earned.has(rule)).map(({ rule }) => rule),
+  );
+  const what = sent.map(({ tool, target }) => `${tool} on ${target}`).join(', ');
+  const then =
+    withdrawn.length > 0
+      ? ` It is asked from now on: the record that ${[...new Set(withdrawn)].join(', ')} demands is lost.`
+      : '';
+  return `${incidentName(incident.id)} ${incident.title}: ${what} made it worse.${then}`;
+}
+
+const SENT: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed', 'unknown']);
 
 function freshVerification(): Verification {
   return {

@@ -16,6 +16,8 @@ export interface Directory {
   readonly rule: DirectoryRule;
   /** Path of the directory that was checked, even if its name comes to mean another one meanwhile. */
   readonly base: string;
+  /** Device, inode and birth: another for a directory that was made anew, where a file system gives a freed inode out again. */
+  readonly uid: string;
 }
 
 export interface FoundFile {
@@ -27,9 +29,11 @@ export interface FoundFile {
 export interface Survey {
   /** Files that match pattern and age, oldest first. */
   readonly files: readonly FoundFile[];
+  /** Those of them that one purge deletes. */
+  readonly chosen: readonly FoundFile[];
   /** Entries left alone: other names, too young, or not regular files. */
   readonly kept: number;
-  /** False where the directory has more entries than one call looks at. */
+  /** False where the directory has more entries than one call looks at, or than there was time for. */
   readonly complete: boolean;
 }
 
@@ -53,12 +57,14 @@ export async function inDirectory<T>(
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
   const handle = await open(rule.path, flags).catch((cause) => Promise.reject(unusable(name, rule.path, cause)));
   try {
-    if (process.platform !== 'linux') return await work({ name, rule, base: rule.path });
+    const { dev, ino, birthtimeNs } = await handle.stat({ bigint: true });
+    const uid = `${dev}:${ino}:${birthtimeNs}`;
+    if (process.platform !== 'linux') return await work({ name, rule, base: rule.path, uid });
     // Between check and use somebody could put a link in the directory's place; the open one cannot be swapped.
     const base = `/proc/self/fd/${handle.fd}`;
     const opened = await readlink(base);
     if (opened !== rule.path) throw leadsElsewhere(name, rule.path, opened);
-    return await work({ name, rule, base });
+    return await work({ name, rule, base, uid });
   } finally {
     await handle.close();
   }
@@ -74,8 +80,17 @@ function leadsElsewhere(name: string, path: string, actual: string) {
   return toolFailed(`directory ${name} (${path}) is reached through a symbolic link`, { fix });
 }
 
-/** Finds the files directly inside the directory that match its rule; never follows a link, never looks further down. */
-export async function survey(directory: Directory, signal: AbortSignal): Promise<Survey> {
+/**
+ * Finds the files directly inside the directory that match its rule; never follows a link, never looks further down. After
+ * `withinMs` it makes do with what it has seen.
+ * @throws NightshiftError `tool_failed` when `signal` aborts.
+ */
+export async function survey(
+  directory: Directory,
+  signal: AbortSignal,
+  { withinMs = Number.POSITIVE_INFINITY }: { withinMs?: number } = {},
+): Promise<Survey> {
+  const startedAt = performance.now();
   const files: FoundFile[] = [];
   const now = Date.now();
   let kept = 0;
@@ -94,7 +109,7 @@ export async function survey(directory: Directory, signal: AbortSignal): Promise
     if (signal.aborted)
       throw toolFailed(`looking through ${directory.rule.path} took too long: ${seen} entries so far`);
     seen += 1;
-    if (seen > ENTRIES_MAX) {
+    if (seen > ENTRIES_MAX || performance.now() - startedAt > withinMs) {
       complete = false;
       break;
     }
@@ -103,7 +118,7 @@ export async function survey(directory: Directory, signal: AbortSignal): Promise
   }
   await look();
   files.sort((a, b) => a.modifiedAtMs - b.modifiedAtMs || (a.name < b.name ? -1 : 1));
-  return { files, kept, complete };
+  return { files, chosen: files.slice(0, directory.rule.filesMax), kept, complete };
 }
 
 /** Looks at one file as it is now: the file itself if it is regular and old enough, `kept` if not, `gone` if it vanished. */
@@ -121,4 +136,9 @@ export async function eligibleFile(
   const old = rule.olderThanSeconds === 0 || now - stats.mtimeMs >= rule.olderThanSeconds * 1000;
   if (!stats.isFile() || !old) return 'kept';
   return { name, bytes: stats.size, modifiedAtMs: stats.mtimeMs };
+}
+
+/** Adds up how many bytes files hold. */
+export function totalBytes(files: readonly FoundFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineTool } from '../tool.ts';
-import { type FoundFile, inDirectory, survey } from './directory.ts';
+import { inDirectory, survey, totalBytes } from './directory.ts';
 import { directoryNameSchema, type HostSettings } from './settings.ts';
 
 const SAMPLE_MAX = 10;
@@ -21,8 +21,7 @@ export const files = defineTool<HostSettings, typeof input>({
   timeoutSeconds: 30,
   run: ({ directory: name }, { settings, signal }) =>
     inDirectory(name, settings, async (directory) => {
-      const { files, complete } = await survey(directory, signal);
-      const chosen = files.slice(0, directory.rule.filesMax);
+      const { files, chosen, complete } = await survey(directory, signal);
       const [oldest] = files;
       return {
         directory: name,
@@ -36,7 +35,3 @@ export const files = defineTool<HostSettings, typeof input>({
       };
     }),
 });
-
-function totalBytes(files: readonly FoundFile[]): number {
-  return files.reduce((sum, { bytes }) => sum + bytes, 0);
-}

@@ -2,10 +2,22 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
+import { previewLine } from '../inspection.ts';
 import { defineTool, toolFailed } from '../tool.ts';
-import { type Directory, eligibleFile, type FoundFile, inDirectory, survey } from './directory.ts';
-import { directoryNameSchema, type HostSettings } from './settings.ts';
+import {
+  type Directory,
+  eligibleFile,
+  type FoundFile,
+  inDirectory,
+  type Survey,
+  survey,
+  totalBytes,
+} from './directory.ts';
+import { type DirectoryRule, directoryNameSchema, type HostSettings } from './settings.ts';
 
+const NAMES_SHOWN_MAX = 20;
+/** Half of what an inspection may take: a directory that is too full to be looked through in time is the one to purge. */
+const PREVIEW_WITHIN_MS = 5000;
 const FAILED_SHOWN_MAX = 10;
 const DELETE_AT_ONCE = 16;
 
@@ -23,11 +35,19 @@ export const purge = defineTool<HostSettings, typeof input>({
   target: ({ directory }) => `directory ${directory}`,
   undo: 'nothing brings the files back',
   timeoutSeconds: 120,
+  inspect: ({ directory: name }, { settings, signal }) =>
+    inDirectory(name, settings, async (directory) => ({
+      uid: directory.uid,
+      population: null,
+      preview: previewOf(directory.rule, await survey(directory, signal, { withinMs: PREVIEW_WITHIN_MS })).map(
+        previewLine,
+      ),
+    })),
   run: ({ directory: name }, { settings, signal }) =>
     inDirectory(name, settings, async (directory) => {
-      const { path, filesMax } = directory.rule;
-      const { files, kept, complete } = await survey(directory, signal);
-      const done = await deleteFiles(directory, files.slice(0, filesMax), signal);
+      const { path } = directory.rule;
+      const { files, chosen, kept, complete } = await survey(directory, signal);
+      const done = await deleteFiles(directory, chosen, signal);
       const [failure] = done.failed;
       if (failure && done.deleted === 0) {
         const fix = `let the user Nightshift runs as write to ${path}`;
@@ -39,13 +59,42 @@ export const purge = defineTool<HostSettings, typeof input>({
         deleted: done.deleted,
         bytes: done.bytes,
         kept: kept + done.kept,
-        left: Math.max(0, files.length - filesMax),
+        left: files.length - chosen.length,
         failed: done.failed.slice(0, FAILED_SHOWN_MAX),
         failedCount: done.failed.length,
         complete,
       };
     }),
 });
+
+/** Says what one purge would do after this survey; which files, only where all of them were seen. */
+export function previewOf(rule: DirectoryRule, { files, chosen, kept, complete }: Survey): string[] {
+  const { path, pattern, olderThanSeconds, filesMax } = rule;
+  const where = [
+    `in ${path}`,
+    `that match ${pattern}${olderThanSeconds > 0 ? ` and were last written at least ${olderThanSeconds} s ago` : ''}`,
+  ];
+  if (!complete)
+    return [
+      `deletes up to ${filesMax} file(s), the oldest first`,
+      ...where,
+      `there are too many entries to say which: of ${files.length + kept} that were looked at, ${files.length} match`,
+    ];
+  const left = files.length - chosen.length;
+  const unnamed = chosen.length - NAMES_SHOWN_MAX;
+  return [
+    `deletes ${chosen.length} file(s), ${totalBytes(chosen)} bytes, the oldest first`,
+    ...where,
+    `keeps ${kept} other entries${left > 0 ? `, and ${left} more matching file(s) for another run` : ''}`,
+    // Quoted, so that no name can pass for words of ours.
+    ...chosen.slice(0, NAMES_SHOWN_MAX).map(describeFile),
+    ...(unnamed > 0 ? [`and ${unnamed} more`] : []),
+  ];
+}
+
+function describeFile({ name, bytes, modifiedAtMs }: FoundFile): string {
+  return `${JSON.stringify(name)}, ${bytes} bytes, last written ${new Date(modifiedAtMs).toISOString()}`;
+}
 
 interface Deletion {
   deleted: number;

@@ -1,6 +1,6 @@
 /**
- * Asks HTTP endpoints from a list of allowed origins whether they answer.
- * It never connects to any other origin, follows a redirect or sends a credential.
+ * Asks HTTP endpoints from a list of allowed origins, and public ones over https where the operator wants it, whether they answer.
+ * It never connects to any other address, follows a redirect or sends a credential.
  */
 import { defineToolset } from '../tool.ts';
 import { probe } from './probe.ts';

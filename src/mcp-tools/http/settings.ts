@@ -13,6 +13,10 @@ export const httpSettingsSchema = z.strictObject({
     .describe(
       'Origins that may be probed: scheme and host as they are, or "*." for exactly one label in front; a port, "*" for any, or none for the default.',
     ),
+  publicHttps: z
+    .boolean()
+    .optional()
+    .describe('Also lets https URLs be probed whose host has public addresses only; false unless you say so.'),
 });
 
 export type HttpSettings = z.infer<typeof httpSettingsSchema>;

@@ -34,6 +34,7 @@ const processInfoSchema = z.looseObject({
   statename: z.string(),
   pid: z.number().int(),
   start: z.number(),
+  stop: z.number().default(0),
   exitstatus: z.number().int(),
   description: z.string(),
   /** Why the last start failed; empty where it did not, or where it is being tried again. */

@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { defineTool, toolFailed } from '../tool.ts';
-import { callSupervisor, FAULTS, faultError, type ProcessInfo, processInfo, type SupervisorCall } from './client.ts';
+import { previewLine } from '../inspection.ts';
+import { defineTool, type Inspection, toolFailed } from '../tool.ts';
+import {
+  allProcessInfo,
+  callSupervisor,
+  FAULTS,
+  faultError,
+  type ProcessInfo,
+  processInfo,
+  type SupervisorCall,
+} from './client.ts';
 import { canonicalProcess, processNameSchema, requireListedProcess, type SupervisorSettings } from './settings.ts';
 
 const TIMEOUT_SECONDS = 60;
@@ -23,6 +32,10 @@ export const restart = defineTool<SupervisorSettings, typeof input>({
   target: ({ process }) => `process ${canonicalProcess(process)}`,
   undo: 'nothing to undo; the process runs again as configured',
   timeoutSeconds: TIMEOUT_SECONDS,
+  inspect: async ({ process }, call) => {
+    requireListedProcess(process, call.settings);
+    return inspectionOf(await processInfo(call, process), await allProcessInfo(call));
+  },
   run: async ({ process }, { settings, signal }) => {
     requireListedProcess(process, settings);
     const before = await processInfo({ settings, signal }, process);
@@ -35,12 +48,38 @@ export const restart = defineTool<SupervisorSettings, typeof input>({
   },
 });
 
+/** No uid: a process that keeps crashing has another pid every few seconds, and is the same target all the same. */
+function inspectionOf(info: ProcessInfo, all: readonly ProcessInfo[]): Inspection {
+  const { name, group, statename, pid, start, stop, description } = info;
+  const others = all.filter((one) => one.group === group && one.name !== name).length;
+  const since = isUp(info) ? start : stop;
+  const state = [
+    `now ${statename}`,
+    ...(pid === 0 ? [] : [`pid ${pid}`]),
+    ...(since === 0 ? [] : [`since ${new Date(since * 1000).toISOString()}`]),
+  ];
+  return {
+    uid: null,
+    population: { group: `group ${group}`, members: others + 1, affects: 1 },
+    preview: [
+      `${isUp(info) ? 'stops and starts' : 'starts'} ${canonicalProcess(`${group}:${name}`)}`,
+      state.join(', '),
+      ...(description === '' ? [] : [`supervisord says: ${description}`]),
+      `1 of ${others + 1} process(es) in group ${group}`,
+    ].map(previewLine),
+  };
+}
+
+function isUp({ statename }: ProcessInfo): boolean {
+  return ['RUNNING', 'STARTING', 'BACKOFF'].includes(statename);
+}
+
 function brief({ statename, pid }: ProcessInfo) {
   return { state: statename, pid: pid === 0 ? null : pid };
 }
 
 async function stopAndStart(call: SupervisorCall, process: string, before: ProcessInfo): Promise<ProcessInfo> {
-  if (['RUNNING', 'STARTING', 'BACKOFF'].includes(before.statename)) {
+  if (isUp(before)) {
     const stopped = await callSupervisor(call, 'stopProcess', [process, true]);
     // It may have ended by itself since we looked.
     if (stopped.kind === 'fault' && stopped.fault.code !== FAULTS.NOT_RUNNING) throw faultError(stopped.fault, process);

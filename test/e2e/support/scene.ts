@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pinRunbooks } from '../../../src/rag/index.ts';
 import { startAlertmanager } from '../../real-parts/alertmanager.ts';
 import { copyEmbedded, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { type Nightshift, startNightshift } from '../../real-parts/nightshift.ts';
@@ -60,7 +61,7 @@ groups:
 function impatientRunbooks(dataDir: string): string {
   const folder = join(dataDir, 'runbooks');
   mkdirSync(folder);
-  for (const name of readdirSync(BUNDLED)) {
+  for (const name of readdirSync(BUNDLED).filter((one) => one.endsWith('.md'))) {
     writeFileSync(
       join(folder, name),
       readFileSync(join(BUNDLED, name), 'utf8').replaceAll('within: 30s', 'within: 4s'),
@@ -101,6 +102,7 @@ export async function setScene(database: 'embedded' | 'postgres', options: Scene
   writeFileSync(join(dataDir, 'webhook.token'), webhookToken, { mode: 0o600 });
   const prometheus = options.monitored ? await monitor(options.monitored.repeatInterval) : null;
   const runbooks = [impatientRunbooks(dataDir)];
+  await pinRunbooks(runbooks);
   const config = () => ({
     mode: 'auto',
     runbooks,

@@ -79,6 +79,7 @@ describe('a toolset in a process of its own', () => {
     });
     purge = resolve('host.purge', { directory: 'shop' });
     restart = resolve('supervisor.restart', { process: 'web' });
+    await client.start(purge.instance);
   });
   beforeEach(() => writeFileSync(join(spool, 'a.job'), 'x'));
   afterAll(async () => {
@@ -108,6 +109,7 @@ describe('a toolset in a process of its own', () => {
       /other arguments/,
     ],
     ['with one that has expired', () => [purge, clear(purge, new Date(Date.now() - 120_000))], /expired/],
+    ['with one from the future', () => [purge, clear(purge, new Date(Date.now() + 60_000))], /from the future/],
     [
       'with one that somebody else signed',
       () => [purge, createMint().clear(purge, { incident: 'INC-1', action: 'a', grantor: 'x' }, new Date())],
@@ -137,10 +139,30 @@ describe('a toolset in a process of its own', () => {
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(spool);
   });
 
+  it('that was restarted takes no clearance from before, since it cannot know which were used', async () => {
+    await client.start('spools');
+    const [used, unused] = [clear(purge), clear(purge)];
+    expect(await send(purge, used)).toMatchObject({ outcome: 'succeeded', result: { deleted: 1 } });
+    writeFileSync(join(spool, 'a.job'), 'x');
+    const before = new Set(children());
+    for (const pid of before) process.kill(pid, 'SIGKILL');
+    const started = async () => {
+      await client.start('spools');
+      return children().filter((pid) => !before.has(pid)).length;
+    };
+    await expect.poll(started, { timeout: 10_000 }).toBe(1);
+    for (const clearance of [used, unused]) {
+      const error = expect.stringMatching(/older than its toolset process/);
+      expect(await send(purge, clearance)).toMatchObject({ outcome: 'failed', error });
+    }
+    expect(readdirSync(spool)).toContain('a.job');
+    expect(await send(purge, clear(purge))).toMatchObject({ outcome: 'succeeded', result: { deleted: 1 } });
+  });
+
   it('that is killed while it works leaves an unknown outcome, and the next call starts it anew', async () => {
     const before = new Set(children());
+    await client.start(restart.instance);
     const running = send(restart, clear(restart));
-    await expect.poll(() => children().filter((pid) => !before.has(pid)).length, { timeout: 10_000 }).toBe(1);
     await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(0);
     for (const pid of children().filter((one) => !before.has(one))) process.kill(pid, 'SIGKILL');
     expect(await running).toMatchObject({ outcome: 'unknown' });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type App, startApp } from '../../../src/app.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
+import { pinRunbooks } from '../../../src/rag/index.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
 import { copyEmbedded, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 
@@ -97,6 +98,8 @@ export interface Setup {
   readonly runbooks?: Readonly<Record<string, string>>;
   readonly policy?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether an operator vouches for the runbooks; true where it is left out. */
+  readonly pinned?: boolean;
   /** Starts again in the data directory of an earlier one. */
   readonly dataDir?: string;
   /** Called at named points of the work, as in src/app.ts. */
@@ -114,10 +117,12 @@ export async function startNightshift({
   env = {},
   dataDir,
   failpoint = () => {},
+  pinned = true,
 }: Setup): Promise<TestNightshift> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'nightshift-test-')));
   for (const folder of ['runbooks', 'policies']) await mkdir(join(directory, folder), { recursive: true });
   for (const [name, text] of Object.entries(runbooks)) await writeFile(join(directory, 'runbooks', name), text);
+  if (pinned) await pinRunbooks([join(directory, 'runbooks')]);
   await writeFile(join(directory, 'policies', 'test.yaml'), policy);
   const served = database === 'postgres' ? await throwawayDatabaseUrl() : null;
   if (!served && dataDir === undefined) await copyEmbedded(directory);

@@ -6,16 +6,19 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inDirectory } from '../../../src/mcp-tools/host/directory.ts';
+import { inDirectory, survey } from '../../../src/mcp-tools/host/directory.ts';
 import { hostToolset } from '../../../src/mcp-tools/host/index.ts';
+import { previewOf } from '../../../src/mcp-tools/host/purge.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
-import { callTool } from './call-tool.ts';
+import { callTool, inspectTool } from './call-tool.ts';
 
 /** User id of `nobody`. */
 const SOMEBODY = 65_534;
@@ -53,6 +56,8 @@ describe('host.files and host.purge', () => {
     (await callTool(hostToolset, 'host.files', { directory }, settings(rule))) as unknown as Files;
   const purge = async (rule?: object, directory = 'spool', signal?: AbortSignal) =>
     (await callTool(hostToolset, 'host.purge', { directory }, settings(rule), signal)) as unknown as Purged;
+  const inspect = (rule?: object, directory = 'spool', signal?: AbortSignal) =>
+    inspectTool(hostToolset, 'host.purge', { directory }, settings(rule), signal);
   function write(name: string, { bytes = 10, ageSeconds = 0, in: directory = spool } = {}): string {
     const path = join(directory, name);
     writeFileSync(path, Buffer.alloc(bytes));
@@ -112,6 +117,106 @@ describe('host.files and host.purge', () => {
     expect(remaining()).toHaveLength(100);
     expect(remaining()).not.toContain('199.job');
     expect(await purge({ filesMax: 200 })).toMatchObject({ deleted: 100, left: 0 });
+  });
+
+  it('says before a purge exactly what it would delete, without touching it', async () => {
+    const at = (seconds: number) => new Date(Math.floor(Date.now() / 1000 - seconds) * 1000);
+    const aged = (name: string, ageSeconds: number, bytes = 10) => {
+      utimesSync(write(name, { bytes }), at(ageSeconds), at(ageSeconds));
+      return `${JSON.stringify(name)}, ${bytes} bytes, last written ${at(ageSeconds).toISOString()}`;
+    };
+    const lines = [aged('a.job', 90_000, 7), aged('b "c", 0 bytes\n.job', 7200, 5)];
+    aged('young.job', 60);
+    write('other.txt', { ageSeconds: 7200 });
+    symlinkSync(spool, join(spool, 'link.job'));
+    expect(await inspect({ olderThanSeconds: 3600 })).toEqual({
+      uid: expect.stringMatching(/^\d+:\d+:\d+$/),
+      population: null,
+      preview: [
+        'deletes 2 file(s), 12 bytes, the oldest first',
+        `in ${spool}`,
+        'that match *.job and were last written at least 3600 s ago',
+        'keeps 3 other entries',
+        ...lines,
+      ],
+    });
+    expect(remaining()).toHaveLength(5);
+    expect(await purge({ olderThanSeconds: 3600 })).toMatchObject({ deleted: 2, bytes: 12, kept: 3 });
+    expect((await inspect({ olderThanSeconds: 3600 })).preview?.[0]).toBe(
+      'deletes 0 file(s), 0 bytes, the oldest first',
+    );
+  });
+
+  it('names twenty files before a purge, and counts the others', async () => {
+    for (let index = 0; index < 30; index += 1) write(`${index}.job`, { bytes: 1, ageSeconds: 1000 - index });
+    const { preview } = await inspect({ filesMax: 25 });
+    expect(preview).toHaveLength(25);
+    expect(preview?.slice(0, 4)).toEqual([
+      'deletes 25 file(s), 25 bytes, the oldest first',
+      `in ${spool}`,
+      'that match *.job',
+      'keeps 0 other entries, and 5 more matching file(s) for another run',
+    ]);
+    expect(preview?.slice(4, -1).map((line) => line.split(',')[0])).toEqual(
+      Array.from({ length: 20 }, (_, index) => `"${index}.job"`),
+    );
+    expect(preview?.at(-1)).toBe('and 5 more');
+    write(`${'n'.repeat(250)}.job`, { ageSeconds: 5000 });
+    const long = (await inspect()).preview?.[4];
+    expect([long?.length, long?.at(-1)]).toEqual([200, '…']);
+  });
+
+  it('does not say which files where it had no time to look at all of them', async () => {
+    for (let index = 0; index < 200; index += 1) write(`${index}.job`);
+    write('other.txt');
+    const declared = hostToolset.settings.parse(settings({ filesMax: 50 })) as Parameters<typeof inDirectory>[1];
+    const [hurried, whole] = await inDirectory('spool', declared, async (directory) => {
+      const looks = [
+        survey(directory, AbortSignal.timeout(5000), { withinMs: -1 }),
+        survey(directory, AbortSignal.timeout(5000)),
+      ];
+      return (await Promise.all(looks)).map((found) => ({ ...found, lines: previewOf(directory.rule, found) }));
+    });
+    expect(whole).toMatchObject({ complete: true, kept: 1 });
+    expect(whole?.lines).toHaveLength(4 + 20 + 1);
+    expect(hurried).toMatchObject({ complete: false, files: [], kept: 0 });
+    expect(hurried?.lines).toEqual([
+      'deletes up to 50 file(s), the oldest first',
+      `in ${spool}`,
+      'that match *.job',
+      'there are too many entries to say which: of 0 that were looked at, 0 match',
+    ]);
+  });
+
+  it('tells a directory from another of its name, and knows it again however its files change', async () => {
+    const uid = async () => (await inspect()).uid;
+    const first = await uid();
+    write('a.job');
+    expect(await uid()).toBe(first);
+    await purge();
+    expect(await uid()).toBe(first);
+    // A file system may give the inode that was freed to the next directory at once; only its birth is another then.
+    const seen = new Set([first]);
+    for (let times = 0; times < 3; times += 1) {
+      // Longer than the ticks in which some file systems tell the time.
+      await sleep(20);
+      rmdirSync(spool);
+      mkdirSync(spool);
+      seen.add(await uid());
+    }
+    renameSync(spool, join(scratch.path, 'moved'));
+    mkdirSync(spool);
+    seen.add(await uid());
+    expect(seen.size).toBe(5);
+  });
+
+  it('refuses to look where it would refuse to purge', async () => {
+    write('a.job');
+    symlinkSync(spool, join(scratch.path, 'link'));
+    await expect(inspect({ path: join(scratch.path, 'link') })).rejects.toThrow(/reached through a symbolic link/);
+    await expect(inspect({}, 'other')).rejects.toThrow(/is not declared/);
+    await expect(inspect({ path: join(scratch.path, 'absent') })).rejects.toThrow(/cannot be opened: ENOENT/);
+    await expect(inspect({}, 'spool', AbortSignal.abort())).rejects.toThrow(/took too long/);
   });
 
   it('leaves links, what they point to, directories and what is in them alone', async () => {

@@ -8,7 +8,7 @@ import { supervisorSettingsSchema } from '../../../src/mcp-tools/supervisor/sett
 import { onPath } from '../../real-parts/on-path.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { type Supervisord, startSupervisord } from '../../real-parts/supervisord.ts';
-import { callTool } from './call-tool.ts';
+import { callTool, inspectTool } from './call-tool.ts';
 
 const PROGRAMS = `
 [program:checkout]
@@ -104,6 +104,8 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
     callTool(supervisorToolset, tool, input, { ...settings, ...overrides }, signal);
   const restart = async (process: string, signal?: AbortSignal) =>
     (await call('supervisor.restart', { process }, {}, signal)) as unknown as Restarted;
+  const inspect = (process: string, overrides: object = {}) =>
+    inspectTool(supervisorToolset, 'supervisor.restart', { process }, { ...settings, ...overrides });
   async function stateOf(process: string): Promise<ProcessState> {
     const { processes } = (await call('supervisor.status', { process })) as { processes: ProcessState[] };
     const [only] = processes;
@@ -133,6 +135,56 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
       exitStatus: null,
       description: expect.stringContaining('Exited too quickly'),
     });
+  });
+
+  it('says before a restart what runs now, of how many, and touches none of them', async () => {
+    const [web, queue] = [await stateOf('shop:web'), await stateOf('shop:queue')];
+    expect(await inspect('shop:web')).toEqual({
+      uid: null,
+      population: { group: 'group shop', members: 2, affects: 1 },
+      preview: [
+        'stops and starts shop:web',
+        `now RUNNING, pid ${web.pid}, since ${web.startedAt}`,
+        expect.stringMatching(new RegExp(`^supervisord says: pid ${web.pid}, uptime `)),
+        '1 of 2 process(es) in group shop',
+      ],
+    });
+    // Whoever may work on one process only still learns how many share its group.
+    const listed = await inspect('shop:web', { processes: ['shop:web'] });
+    expect(listed.population).toEqual({ group: 'group shop', members: 2, affects: 1 });
+    expect([await stateOf('shop:web'), await stateOf('shop:queue')]).toMatchObject([
+      { pid: web.pid },
+      { pid: queue.pid },
+    ]);
+    for (const process of ['checkout', 'checkout:checkout'])
+      expect(await inspect(process)).toMatchObject({
+        population: { group: 'group checkout', members: 1, affects: 1 },
+        preview: expect.arrayContaining(['stops and starts checkout']),
+      });
+  });
+
+  it('says before a restart that a process is down, and since when', async () => {
+    expect((await inspect('broken')).preview).toEqual([
+      'starts broken',
+      'now STOPPED',
+      'supervisord says: Not started',
+      '1 of 1 process(es) in group broken',
+    ]);
+    const fails = await eventually('fails has ended', async () => {
+      const { preview } = await inspect('fails');
+      return preview?.[1]?.startsWith('now EXITED') ? preview : undefined;
+    });
+    expect(fails[0]).toBe('starts fails');
+    expect(fails[1]).toMatch(/^now EXITED, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/);
+    expect(Math.abs(Date.now() - Date.parse(fails[1]?.split('since ')[1] ?? ''))).toBeLessThan(60_000);
+  });
+
+  it('looks at exactly one process that exists, and one that the settings list', async () => {
+    await expect(inspect('nobody')).rejects.toThrow(/has no process nobody .*BAD_NAME/);
+    for (const process of ['web', 'shop', 'checkout:web', 'shop:checkout', 'Checkout'])
+      await expect(inspect(process)).rejects.toThrow(/has no process .*BAD_NAME/);
+    await expect(inspect('checkout', { processes: ['shop:web'] })).rejects.toThrow(/not among those/);
+    await expect(inspect('shop:*')).rejects.toThrow(/one process/);
   });
 
   it('restarts a running process under a new pid', async () => {

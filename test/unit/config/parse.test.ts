@@ -36,6 +36,24 @@ describe('parseConfig', () => {
     expect(Object.isFrozen(config.limits)).toBe(true);
   });
 
+  it('looks for the file of the kill switch in the data directory, or where it is told', () => {
+    expect(parse('dataDir: data').killSwitch).toEqual({ file: '/srv/data/kill-switch' });
+    expect(parse(null, { NIGHTSHIFT_DATA_DIR: '/var/n' }).killSwitch).toEqual({ file: '/var/n/kill-switch' });
+    expect(parse('killSwitch: {file: stop}').killSwitch).toEqual({ file: '/srv/stop' });
+    expect(problemsIn('killSwitch: {file: ""}').map(({ field }) => field)).toEqual(['killSwitch.file']);
+  });
+
+  it('takes no person twice, in whatever spelling, and none who would be taken for Nightshift', () => {
+    const problems = problemsIn(`
+people:
+  - {name: ada, slack: T01/U01, email: ada@example.com}
+  - {name: Ada}
+  - {name: ben, slack: T01/U01, email: ADA@example.com}
+`);
+    expect(problems.map(({ field }) => field)).toEqual(['people.1.name', 'people.2.slack', 'people.2.email']);
+    expect(problemsIn('people: [{name: NightShift}]').map(({ field }) => field)).toEqual(['people.0.name']);
+  });
+
   it('reports three mistakes at once, each with its field', () => {
     const problems = problemsIn(`
 mode: automatic

@@ -7,6 +7,8 @@ const part = fc
   .tuple(fc.constantFrom(...ALPHABET), fc.string({ unit: fc.constantFrom(...ALPHABET, '_', '.', '-'), maxLength: 62 }))
   .map(([first, rest]) => first + rest)
   .filter((name) => name !== 'all');
+/** As `unit: 'binary'` of fast-check, which takes seconds to set up. */
+const anyText = fc.array(fc.nat({ max: 0x10_ffff }), { maxLength: 8 }).map((codes) => String.fromCodePoint(...codes));
 const url = 'http://127.0.0.1:9001';
 
 describe('process names', () => {
@@ -21,7 +23,7 @@ describe('process names', () => {
   it('takes nothing that supervisord could read as more than one process', () => {
     const unit = fc.constantFrom('a', 'l', '*', ':', ' ', '.', '-', '/', '\n', '\0', '?', '[', 'é', '１');
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit, maxLength: 8 }), fc.string({ unit: 'binary', maxLength: 8 })), (text) => {
+      fc.property(fc.oneof(fc.string({ unit, maxLength: 8 }), anyText), (text) => {
         if (!processNameSchema.safeParse(text).success) return;
         // How supervisord splits a name: at the first colon; an empty or starred second part means the whole group.
         const [group = '', process = group, ...more] = text.split(':');

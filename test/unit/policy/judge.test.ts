@@ -1,149 +1,430 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseMatchers } from '../../../src/alert/index.ts';
-import { judge, modeFor, type PolicyRule, parsePolicy, type Question } from '../../../src/policy/index.ts';
+import { BUILT_IN_NAMES } from '../../../src/policy/built-in-rules.ts';
+import { judge, type Question, strictest, type Verdict } from '../../../src/policy/index.ts';
+import { AT, limit, matchers, override, policy, question, rule, run, secondsAgo } from './make-question.ts';
 
-const allowSafe: PolicyRule = {
-  name: 'allow-safe',
-  tools: [],
-  risks: ['safe'],
-  matchers: [],
-  decision: 'allow',
-  reason: 'safe',
-};
-const allowAll: PolicyRule = { ...allowSafe, name: 'allow-all', risks: [] };
-
-function question(change: Partial<Question> = {}): Question {
-  return {
-    call: { tool: 'supervisor.restart', risk: 'safe', target: 'shop:process web' },
-    labels: { env: 'staging' },
-    mode: 'auto',
-    declaredByRunbook: true,
-    runs: { tenMinutes: 0, day: 0 },
-    limits: { perTargetTenMinutes: 1, perTargetDay: 3 },
-    ...change,
-  };
-}
+const ALLOWED = { rule: 'allow-safe', decision: 'allow', why: 'it is safe' } as const;
+const NOTHING_ALLOWS = {
+  rule: 'nothing-allows',
+  decision: 'ask',
+  why: 'no rule allows this call, so a person is asked',
+} as const;
+const onTarget = (seconds: number) => run({ target: 'shop:process web', at: secondsAgo(seconds) });
+const inNamespace = (seconds: number) => run({ namespace: 'shop', at: secondsAgo(seconds) });
 
 describe('judge', () => {
-  it('allows a safe remedy that a runbook declares and a rule allows, in auto mode', () => {
-    expect(judge(question(), [allowSafe])).toMatchObject({ decision: 'allow', approvals: 0 });
+  it('allows a safe step of a pinned runbook in auto mode that a rule allows, and says nothing else', () => {
+    expect(judge(question(), policy())).toEqual({
+      decision: 'allow',
+      risk: 'safe',
+      approvals: 0,
+      approvers: null,
+      expirySeconds: null,
+      spoke: [ALLOWED],
+    });
   });
 
-  it.each<[string, Partial<Question>, string, number]>([
-    ['asks where no rule allows', {}, 'ask', 1],
-    ['asks in ask mode', { mode: 'ask' }, 'ask', 1],
-    ['denies in observe mode', { mode: 'observe' }, 'deny', 0],
-    ['asks where no runbook declares it', { declaredByRunbook: false }, 'ask', 1],
-    ['asks when the ten-minute limit is reached', { runs: { tenMinutes: 1, day: 1 } }, 'ask', 1],
-    ['asks when the day limit is reached', { runs: { tenMinutes: 0, day: 3 } }, 'ask', 1],
+  it('asks one of all approvers where no rule allows', () => {
+    expect(judge(question(), policy({ rules: [] }))).toEqual({
+      decision: 'ask',
+      risk: 'safe',
+      approvals: 1,
+      approvers: null,
+      expirySeconds: null,
+      spoke: [NOTHING_ALLOWS],
+    });
+  });
+
+  it.each<
+    [string, Parameters<typeof question>[0], { rule: string; decision: string; why: string; approvals?: number }]
+  >([
     [
-      'asks one person about a destructive call',
-      { call: { tool: 'host.purge', risk: 'destructive', target: 't' } },
-      'ask',
-      1,
+      'a forbidden call',
+      { call: { risk: 'forbidden' } },
+      { rule: 'risk-forbidden', decision: 'deny', why: 'this tool never runs with these arguments' },
     ],
     [
-      'asks two people about a critical call',
-      { call: { tool: 'db.failover', risk: 'critical', target: 't' } },
-      'ask',
-      2,
+      'a destructive call',
+      { call: { risk: 'destructive' } },
+      { rule: 'risk-destructive', decision: 'ask', why: 'it changes or deletes what cannot be brought back' },
     ],
-    ['denies a forbidden call', { call: { tool: 'sh.run', risk: 'forbidden', target: 't' } }, 'deny', 0],
-  ])('%s, whatever the rules allow', (name, change, decision, approvals) => {
-    const rules = name.includes('no rule') ? [] : [allowAll];
-    expect(judge(question(change), rules)).toMatchObject({ decision, approvals });
+    [
+      'a critical call',
+      { call: { risk: 'critical' } },
+      { rule: 'risk-critical', decision: 'ask', why: 'two people must agree', approvals: 2 },
+    ],
+    [
+      'observe mode',
+      { mode: 'observe' },
+      { rule: 'mode-observe', decision: 'deny', why: 'Nightshift only observes here' },
+    ],
+    ['ask mode', { mode: 'ask' }, { rule: 'mode-ask', decision: 'ask', why: 'every change needs a person here' }],
+    [
+      'a step that no runbook declares',
+      { origin: 'undeclared' },
+      { rule: 'not-in-a-runbook', decision: 'ask', why: 'no matching runbook declares this step' },
+    ],
+    [
+      'a runbook that is not pinned',
+      { origin: 'unpinned' },
+      { rule: 'runbook-not-pinned', decision: 'ask', why: 'the runbook file is not the committed or pinned one' },
+    ],
+    [
+      'a wish of a person',
+      { requestedBy: 'ana' },
+      { rule: 'asked-by-hand', decision: 'ask', why: 'ana asked for it by hand' },
+    ],
+    [
+      'an alert that is exactly as old as the limit',
+      { receivedAt: secondsAgo(900) },
+      { rule: 'alert-too-old', decision: 'ask', why: 'the alert was last reported 900 s ago (limit 900)' },
+    ],
+    [
+      'an alert that is a moment older',
+      { receivedAt: new Date(secondsAgo(901).getTime() + 1) },
+      { rule: 'alert-too-old', decision: 'ask', why: 'the alert was last reported 900 s ago (limit 900)' },
+    ],
+    [
+      'a run on the target in ten minutes',
+      { recent: [onTarget(599.999), onTarget(600)] },
+      {
+        rule: 'limit-ten-minutes',
+        decision: 'ask',
+        why: '1 run(s) of target shop:process web in 600 s (limit 1)',
+      },
+    ],
+    [
+      'three runs on the target in a day',
+      { recent: [onTarget(600), onTarget(7000), onTarget(86_399.999), onTarget(86_400)] },
+      { rule: 'limit-day', decision: 'ask', why: '3 run(s) of target shop:process web in 86400 s (limit 3)' },
+    ],
+    [
+      'five runs in the namespace in an hour',
+      { recent: [0, 1, 2, 3, 3599.999, 3600].map(inNamespace) },
+      { rule: 'limit-namespace-hour', decision: 'ask', why: '5 run(s) of namespace shop in 3600 s (limit 5)' },
+    ],
+    [
+      'more than a quarter of the replicas in ten minutes',
+      {
+        population: { group: 'group web', members: 9, affects: 2 },
+        recent: [run({ instance: 'shop', group: 'group web', at: secondsAgo(599.999) })],
+      },
+      { rule: 'limit-share', decision: 'ask', why: '3 of 9 member(s) of group web in 600 s (at most 2)' },
+    ],
+  ])('%s speaks whatever the rules allow', (_, change, { approvals, ...said }) => {
+    const verdict = judge(question(change), policy());
+    expect(verdict).toEqual({
+      decision: said.decision,
+      risk: change?.call?.risk ?? 'safe',
+      approvals: approvals ?? (said.decision === 'ask' ? 1 : 0),
+      approvers: null,
+      expirySeconds: null,
+      spoke: [said, ALLOWED],
+    });
+  });
+
+  it.each<[string, Parameters<typeof question>[0]]>([
+    ['an alert a moment younger than the limit', { receivedAt: secondsAgo(899.999) }],
+    ['an alert that comes from a clock ahead of ours', { receivedAt: secondsAgo(-5) }],
+    ['a run on the target exactly ten minutes ago', { recent: [onTarget(600)] }],
+    ['two runs in a day', { recent: [onTarget(600), onTarget(601), onTarget(86_400)] }],
+    ['runs on other targets', { recent: [run(), run({ tool: 'supervisor.restart', instance: 'shop' })] }],
+    ['four runs in the namespace in an hour', { recent: [0, 1, 2, 3, 3600].map(inNamespace) }],
+    [
+      'runs without a namespace where the alert has none',
+      { labels: {}, recent: Array(9).fill(run({ namespace: '' })) },
+    ],
+    [
+      'runs without a namespace where that of the alert is empty',
+      { labels: { namespace: '' }, recent: Array(9).fill(run({ namespace: '' })) },
+    ],
+    ['exactly a quarter of the replicas', { population: { group: 'group web', members: 8, affects: 2 } }],
+    ['one replica of any number', { population: { group: 'group web', members: 2, affects: 1 } }],
+    [
+      'replicas that were affected ten minutes ago',
+      {
+        population: { group: 'group web', members: 4, affects: 1 },
+        recent: [run({ instance: 'shop', group: 'group web', at: secondsAgo(600) })],
+      },
+    ],
+    ['an hour of observation elsewhere', { mode: 'auto' }],
+  ])('%s is no reason to ask', (_, change) => {
+    expect(judge(question(change), policy())).toMatchObject({ decision: 'allow', spoke: [ALLOWED] });
+  });
+
+  it.each<[keyof Question['limits'], number, Partial<Question>]>([
+    ['perTargetTenMinutes', 2, { recent: [onTarget(1), onTarget(2)] }],
+    ['perTargetDay', 2, { recent: [onTarget(601), onTarget(602)] }],
+    ['perNamespaceHour', 2, { recent: [inNamespace(1), inNamespace(2)] }],
+    ['replicaShare', 0.5, { population: { group: 'g', members: 4, affects: 3 } }],
+    ['alertAgeSeconds', 60, { receivedAt: secondsAgo(60) }],
+  ])('takes %s from the settings', (name, value, change) => {
+    const { limits } = question();
+    const wide = {
+      perTargetTenMinutes: 100,
+      perTargetDay: 100,
+      perNamespaceHour: 100,
+      replicaShare: 1,
+      alertAgeSeconds: 86_400,
+    };
+    expect(judge(question({ ...change, limits: wide }), policy()).decision).toBe('allow');
+    expect(judge(question({ ...change, limits: { ...wide, [name]: value } }), policy()).decision).toBe('ask');
+    expect(limits[name]).toBeDefined();
+  });
+
+  it('says everything that there is to say, in the order of the documents', () => {
+    const verdict = judge(
+      question({
+        call: { risk: 'critical' },
+        mode: 'observe',
+        origin: 'unpinned',
+        requestedBy: 'ben',
+        receivedAt: secondsAgo(1000),
+        population: { group: 'g', members: 1, affects: 2 },
+        recent: Array(5).fill(run({ target: 'shop:process web', namespace: 'shop' })),
+      }),
+      policy({ rules: [rule({ decision: 'ask' })], limits: [limit()] }),
+    );
+    expect(verdict).toMatchObject({ decision: 'deny', approvals: 0 });
+    expect(verdict.spoke.map((one) => one.rule)).toEqual([
+      'risk-critical',
+      'mode-observe',
+      'runbook-not-pinned',
+      'asked-by-hand',
+      'alert-too-old',
+      'limit-ten-minutes',
+      'limit-day',
+      'limit-namespace-hour',
+      'limit-share',
+      'allow-safe',
+      'a-limit',
+      'nothing-allows',
+    ]);
+    for (const { rule: name } of verdict.spoke.filter((one) => one.rule !== 'allow-safe' && one.rule !== 'a-limit'))
+      expect(BUILT_IN_NAMES).toContain(name);
+  });
+
+  it('lets reads run whatever the mode, the origin and the limits say', () => {
+    const verdict = judge(
+      question({
+        call: { risk: 'read' },
+        mode: 'observe',
+        origin: 'undeclared',
+        requestedBy: 'ana',
+        receivedAt: secondsAgo(9000),
+        population: { group: 'g', members: 1, affects: 5 },
+        recent: Array(9).fill(run({ target: 'shop:process web', namespace: 'shop' })),
+      }),
+      policy({ rules: [rule({ decision: 'deny' })], limits: [limit()] }),
+    );
+    expect(verdict).toEqual({
+      decision: 'allow',
+      risk: 'read',
+      approvals: 0,
+      approvers: null,
+      expirySeconds: null,
+      spoke: [{ rule: 'reads-are-free', decision: 'allow', why: 'it changes nothing' }],
+    });
+  });
+
+  it('hears a rule that names reads, and asks without wondering who could answer', () => {
+    const asked = rule({ name: 'look', risks: ['read'], decision: 'ask', approvers: ['ana'], quorum: 2 });
+    expect(judge(question({ call: { risk: 'read' } }), policy({ rules: [asked] }))).toMatchObject({
+      decision: 'ask',
+      approvals: 2,
+      approvers: ['ana'],
+      spoke: [{ rule: 'reads-are-free' }, { rule: 'look' }],
+    });
   });
 
   it('lets the most restrictive rule win, in any order, and names every one that spoke', () => {
-    const deny: PolicyRule = {
-      ...allowSafe,
+    const deny = rule({
       name: 'freeze',
-      risks: [],
       tools: ['supervisor.*'],
-      matchers: parseMatchers('env="staging"'),
+      matchers: matchers('env="staging"'),
       decision: 'deny',
-      reason: 'freeze',
-    };
-    for (const rules of [
-      [deny, allowSafe],
-      [allowSafe, deny],
-    ]) {
-      const verdict = judge(question(), rules);
-      expect(verdict.decision).toBe('deny');
-      expect(verdict.spoke.map(({ rule }) => rule).sort()).toEqual(['allow-safe', 'freeze']);
-    }
-    expect(judge(question({ labels: { env: 'prod' } }), [deny, allowSafe]).decision).toBe('allow');
+    });
+    const ask = rule({ name: 'look', decision: 'ask' });
+    const verdict = (...rules: (typeof deny)[]) => judge(question(), policy({ rules }));
+    expect(verdict(deny, rule(), ask).decision).toBe('deny');
+    expect(verdict(rule(), ask, deny).decision).toBe('deny');
+    expect(verdict(ask, rule()).decision).toBe('ask');
+    expect(verdict(rule(), ask, deny).spoke.map((one) => one.rule)).toEqual(['allow-safe', 'look', 'freeze']);
+    expect(judge(question({ labels: { env: 'prod' } }), policy({ rules: [deny, rule()] })).decision).toBe('allow');
   });
 
-  it('never lets anything that is not read run unasked unless it is safe, declared, within limits and in auto mode', () => {
-    const rule = fc.record({
-      name: fc.constant('r'),
-      tools: fc.constantFrom<PolicyRule['tools'][]>([], ['supervisor.restart'], ['supervisor.*'], ['other.x']),
-      risks: fc.constantFrom<PolicyRule['risks'][]>([], ['safe'], ['destructive', 'critical']),
-      matchers: fc.constantFrom([], parseMatchers('env="prod"')),
-      decision: fc.constantFrom('allow' as const, 'ask' as const, 'deny' as const),
-      reason: fc.constant('x'),
+  it('says what a limit of the files counted', () => {
+    const reached = limit({ per: 'tool', runs: 2, withinSeconds: 60, decision: 'deny', reason: 'It does not help.' });
+    const recent = [0, 59, 60].map((seconds) => run({ tool: 'supervisor.restart', at: secondsAgo(seconds) }));
+    expect(judge(question({ recent }), policy({ limits: [reached] }))).toMatchObject({
+      decision: 'deny',
+      spoke: [
+        ALLOWED,
+        {
+          rule: 'a-limit',
+          decision: 'deny',
+          why: 'It does not help. (2 run(s) of tool supervisor.restart in 60 s (limit 2))',
+        },
+      ],
     });
-    const asked = fc.record({
-      call: fc.record({
-        tool: fc.constantFrom('supervisor.restart', 'host.purge'),
-        risk: fc.constantFrom(
-          'read' as const,
-          'safe' as const,
-          'destructive' as const,
-          'critical' as const,
-          'forbidden' as const,
-        ),
-        target: fc.constant('t'),
-      }),
-      labels: fc.constantFrom({ env: 'prod' }, { env: 'dev' }),
-      mode: fc.constantFrom('auto' as const, 'ask' as const, 'observe' as const),
-      declaredByRunbook: fc.boolean(),
-      runs: fc.record({ tenMinutes: fc.nat(3), day: fc.nat(5) }),
-      limits: fc.constant({ perTargetTenMinutes: 1, perTargetDay: 3 }),
+    expect(judge(question({ recent }), policy({ limits: [{ ...reached, runs: 3 }] })).decision).toBe('allow');
+    expect(judge(question({ recent }), policy({ limits: [{ ...reached, tools: ['host.*'] }] })).decision).toBe('allow');
+  });
+
+  it('judges by the class that the operator gave', () => {
+    const lowered = policy({ overrides: [override()] });
+    expect(judge(question({ call: { risk: 'destructive' } }), lowered)).toMatchObject({
+      decision: 'allow',
+      risk: 'safe',
     });
-    fc.assert(
-      fc.property(asked, fc.array(rule, { maxLength: 5 }), (q, rules) => {
-        const { decision, approvals } = judge(q, rules);
-        if (decision === 'allow' && q.call.risk !== 'read') {
-          expect(q).toMatchObject({ mode: 'auto', declaredByRunbook: true, call: { risk: 'safe' } });
-          expect(q.runs.tenMinutes).toBeLessThan(1);
-          expect(q.runs.day).toBeLessThan(3);
-          expect(rules.some((one) => one.decision === 'allow')).toBe(true);
-        }
-        if (q.call.risk === 'forbidden') expect(decision).toBe('deny');
-        expect(approvals > 0).toBe(decision === 'ask');
-      }),
-      { numRuns: 2000 },
-    );
+    const safeOnly = policy({ rules: [rule({ risks: ['safe'] })], overrides: [override({ risk: 'critical' })] });
+    expect(judge(question(), safeOnly)).toMatchObject({
+      decision: 'ask',
+      risk: 'critical',
+      approvals: 2,
+      spoke: [{ rule: 'risk-critical' }, NOTHING_ALLOWS],
+    });
+    const never = policy({ overrides: [override({ risk: 'forbidden' })] });
+    expect(judge(question(), never)).toMatchObject({
+      decision: 'deny',
+      risk: 'forbidden',
+      spoke: [{ rule: 'risk-forbidden' }, ALLOWED],
+    });
+  });
+
+  it('opens windows at the time of the question', () => {
+    const windows = [{ name: 'now', kind: 'dates', from: AT, to: secondsAgo(-1) }] as const;
+    const during = policy({ windows, rules: [rule({ during: ['now'] })] });
+    expect(judge(question(), during).decision).toBe('allow');
+    expect(judge(question({ at: secondsAgo(-1) }), during).decision).toBe('ask');
   });
 });
 
-describe('modeFor', () => {
-  it('takes the most cautious of all that fit', () => {
-    const overrides = [
-      { matchers: parseMatchers('env="prod"'), mode: 'ask' as const },
-      { matchers: parseMatchers('service="pay"'), mode: 'observe' as const },
-      { matchers: parseMatchers('env="dev"'), mode: 'auto' as const },
-    ];
-    expect(modeFor({ env: 'dev' }, 'auto', overrides)).toBe('auto');
-    expect(modeFor({ env: 'prod' }, 'auto', overrides)).toBe('ask');
-    expect(modeFor({ env: 'prod', service: 'pay' }, 'auto', overrides)).toBe('observe');
-    expect(modeFor({ env: 'dev' }, 'ask', overrides)).toBe('ask');
-  });
-});
+describe('who must approve', () => {
+  const verdict = (rules: Parameters<typeof rule>[0][], change: Parameters<typeof question>[0] = {}) =>
+    judge(question(change), policy({ rules: rules.map((one) => rule({ decision: 'ask', ...one })) }));
 
-describe('parsePolicy', () => {
-  it('reports every mistake with its place', () => {
-    const { problems } = parsePolicy(
-      'p.yaml',
-      'rules:\n  - {name: A B, decision: maybe, reason: x}\n  - {name: ok, tools: [restart], decision: ask, reason: x}\n',
-    );
-    expect(problems.map(({ field }) => field)).toEqual([
-      'p.yaml.rules.0.name',
-      'p.yaml.rules.0.decision',
-      'p.yaml.rules.1.tools.0',
+  it('is the largest quorum of the rules that asked', () => {
+    expect(verdict([{}, { quorum: 1 }]).approvals).toBe(1);
+    expect(verdict([{ quorum: 3 }, { quorum: 2 }]).approvals).toBe(3);
+    expect(verdict([{ quorum: 1 }], { call: { risk: 'critical' } }).approvals).toBe(2);
+    expect(verdict([{ quorum: 5 }], { call: { risk: 'critical' } }).approvals).toBe(5);
+    expect(verdict([{ quorum: 5, risks: ['critical'] }]).approvals).toBe(1);
+  });
+
+  it('is who is named by all rules that asked and name somebody, sorted and once each', () => {
+    expect(verdict([{}, {}]).approvers).toBe(null);
+    expect(verdict([{ approvers: ['cleo', 'ana', 'cleo'] }, {}]).approvers).toEqual(['ana', 'cleo']);
+    expect(verdict([{ approvers: ['cleo', 'ana', 'ben'] }, { approvers: ['dora', 'cleo', 'ben'] }]).approvers).toEqual([
+      'ben',
+      'cleo',
     ]);
+  });
+
+  it('has the shortest time that a rule gave', () => {
+    expect(verdict([{}]).expirySeconds).toBe(null);
+    expect(verdict([{ expirySeconds: 600 }, {}, { expirySeconds: 120 }]).expirySeconds).toBe(120);
+  });
+
+  it('is nobody where the decision is deny, or allow', () => {
+    const asking = { approvers: ['ana'], quorum: 1, expirySeconds: 60 };
+    expect(verdict([asking], { mode: 'observe' })).toMatchObject({
+      approvals: 0,
+      approvers: null,
+      expirySeconds: null,
+    });
+    expect(verdict([{ ...asking, decision: 'allow' }])).toMatchObject({
+      decision: 'allow',
+      approvals: 0,
+      approvers: null,
+      expirySeconds: null,
+    });
+    expect(verdict([{ ...asking, decision: 'allow' }, {}])).toMatchObject({
+      decision: 'ask',
+      approvals: 1,
+      approvers: null,
+      expirySeconds: null,
+    });
+  });
+
+  it('denies what nobody can approve', () => {
+    const denied = { decision: 'deny', approvals: 0, approvers: null, expirySeconds: null };
+    const only = verdict([{ approvers: ['ana', 'ana', 'ben'], expirySeconds: 60 }, { quorum: 3 }]);
+    expect(only).toMatchObject(denied);
+    expect(only.spoke.at(-1)).toEqual({
+      rule: 'nobody-can-approve',
+      decision: 'deny',
+      why: '3 must approve, and only ana, ben may',
+    });
+    const nobody = verdict([{ approvers: ['ana'] }, { approvers: ['ben'] }]);
+    expect(nobody).toMatchObject(denied);
+    expect(nobody.spoke.at(-1)?.why).toBe('1 must approve, and nobody is named by every rule that asks');
+    expect(verdict([{ approvers: ['ana', 'ben'], quorum: 2 }])).toMatchObject({ decision: 'ask', approvals: 2 });
+    expect(verdict([{ approvers: ['ana'] }], { call: { risk: 'critical' } }).decision).toBe('deny');
+  });
+});
+
+describe('strictest', () => {
+  const asked: Verdict = {
+    decision: 'ask',
+    risk: 'safe',
+    approvals: 1,
+    approvers: null,
+    expirySeconds: null,
+    spoke: [NOTHING_ALLOWS],
+  };
+  const allowed: Verdict = { ...asked, decision: 'allow', approvals: 0, spoke: [ALLOWED] };
+  const denied: Verdict = {
+    ...allowed,
+    decision: 'deny',
+    spoke: [{ rule: 'freeze', decision: 'deny', why: 'no' }, ALLOWED],
+  };
+
+  it('is the verdict itself where there is one', () => {
+    for (const one of [asked, allowed, denied]) expect(strictest([one])).toEqual(one);
+  });
+
+  it('takes the most restrictive decision and everything that was said, once', () => {
+    expect(strictest([allowed, asked])).toEqual({ ...asked, spoke: [ALLOWED, NOTHING_ALLOWS] });
+    expect(strictest([asked, denied, allowed])).toEqual({
+      ...denied,
+      spoke: [NOTHING_ALLOWS, denied.spoke[0], ALLOWED],
+    });
+  });
+
+  it('takes the most approvals, the common approvers, the shortest time and the most harmful class', () => {
+    expect(
+      strictest([
+        { ...asked, approvals: 2, approvers: ['ana', 'ben', 'cleo'], expirySeconds: 600 },
+        { ...asked, risk: 'destructive', approvers: ['ben', 'cleo', 'dora'], expirySeconds: 300 },
+        asked,
+        { ...allowed, risk: 'read' },
+      ]),
+    ).toEqual({
+      decision: 'ask',
+      risk: 'destructive',
+      approvals: 2,
+      approvers: ['ben', 'cleo'],
+      expirySeconds: 300,
+      spoke: [NOTHING_ALLOWS, ALLOWED],
+    });
+  });
+
+  it('denies what nobody can approve for all of the alerts', () => {
+    const verdict = strictest([
+      { ...asked, approvers: ['ana'] },
+      { ...asked, approvers: ['ben'] },
+    ]);
+    expect(verdict).toMatchObject({ decision: 'deny', approvals: 0, approvers: null });
+    expect(verdict.spoke.map((one) => one.rule)).toEqual(['nothing-allows', 'nobody-can-approve']);
+  });
+
+  it('keeps what two rules of one name said differently', () => {
+    const both = strictest([asked, { ...denied, spoke: [{ ...NOTHING_ALLOWS, decision: 'deny' }] }]);
+    expect(both.spoke.map(({ decision }) => decision)).toEqual(['ask', 'deny']);
+  });
+
+  it('gives no verdict of nothing', () => {
+    expect(() => strictest([])).toThrowError('no verdict was given');
   });
 });

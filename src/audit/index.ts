@@ -1,0 +1,16 @@
+/** Seals the events into a hash chain, batch after batch, and proves afterwards whether any was changed. Never stands in the way of an insert. */
+export {
+  type AuditPage,
+  auditPageSchema,
+  type EventRow,
+  GENESIS,
+  type Link,
+  makeSeal,
+  type Problem,
+  type SealRow,
+  verifyPage,
+} from './chain.ts';
+export { readHeads } from './head-file.ts';
+export { readPage } from './read-page.ts';
+export { createSealer, type Sealer } from './sealer.ts';
+export { type AuditReport, verifyAudit } from './verify-audit.ts';

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import {
+  type AuditPage,
+  type AuditReport,
+  auditPageSchema,
+  type Problem,
+  readHeads,
+  readPage,
+  verifyAudit,
+} from '../audit/index.ts';
+import { readEmbedded, readPostgres } from '../database/index.ts';
+import { NightshiftError } from '../errors.ts';
+import { plain } from '../incident/index.ts';
+import { findServer, type NightshiftClient } from './client.ts';
+import { dataDirOf } from './load-config.ts';
+import type { Terminal } from './terminal.ts';
+
+const SHOWN_MAX = 50;
+
+/** Where the audit is read: the running server hands out the rows, and every hash is computed here. */
+interface Source {
+  readonly pageAfter: (seal: string | null) => Promise<AuditPage>;
+  /** The data directory whose file of heads is to be believed; null where the server is elsewhere. */
+  readonly dataDir: string | null;
+  readonly close: () => Promise<void>;
+}
+
+/** Adds the commands about the audit. */
+export function addAuditCommands(program: Command, terminal: Terminal): void {
+  const { out } = terminal;
+  program
+    .command('audit')
+    .description('the sealed record of everything that happened')
+    .command('verify')
+    .description('recompute every hash of the record; exit code 1 when something in it was changed')
+    .option('--head <sha256>', 'a head that was kept elsewhere: it must be in the chain')
+    .option('--direct', 'read the database itself, not through the running Nightshift')
+    .action(async ({ head, direct }: { head?: string; direct?: boolean }) => {
+      if (head !== undefined && !/^[0-9a-f]{64}$/i.test(head))
+        throw new NightshiftError(
+          'invalid_payload',
+          `--head ${head} is no SHA-256. Fix: give its 64 hexadecimal digits`,
+        );
+      const source = await openSource(terminal, direct === true);
+      try {
+        const file = source.dataDir === null ? null : join(source.dataDir, 'audit.head');
+        const kept = file === null ? [] : readHeads(file);
+        const heads = [...kept, ...(head === undefined ? [] : [head.toLowerCase()])];
+        const report = await verifyAudit(source.pageAfter, heads);
+        for (const line of render(report, heads, kept.length > 0 ? file : null)) out(line);
+        if (report.problems.length > 0)
+          throw new NightshiftError(
+            'audit_broken',
+            `the audit was changed: ${report.problems.length} problem(s). Fix: keep this database as evidence, and see docs/audit.md`,
+          );
+      } finally {
+        await source.close();
+      }
+    });
+}
+
+async function openSource(terminal: Terminal, direct: boolean): Promise<Source> {
+  const client = direct ? null : findIfRunning(terminal);
+  if (client) {
+    return {
+      pageAfter: async (seal) =>
+        auditPageSchema.parse(await client.request('GET', `/audit${seal === null ? '' : `?after=${seal}`}`)),
+      dataDir: client.dataDir,
+      close: async () => {},
+    };
+  }
+  const dataDir = dataDirOf(terminal);
+  const { DATABASE_URL: url } = terminal.env;
+  const db = url ? await readPostgres(url) : await readEmbedded(dataDir);
+  const { rows } = await db.executeSql(`select to_regclass('seal') is not null as there`);
+  if (!(rows[0] as { there: boolean }).there) {
+    await db.close();
+    throw new NightshiftError(
+      'not_found',
+      'this database holds no audit. Fix: start this version of Nightshift on it once',
+    );
+  }
+  return { pageAfter: (seal) => readPage(db, seal), dataDir, close: () => db.close() };
+}
+
+function findIfRunning(terminal: Terminal): NightshiftClient | null {
+  try {
+    return findServer(terminal);
+  } catch (error) {
+    if (error instanceof NightshiftError && error.code === 'server_unreachable') return null;
+    throw error;
+  }
+}
+
+function render(report: AuditReport, heads: readonly string[], file: string | null): string[] {
+  const { problems, late, events, seals, head, unsealed } = report;
+  const anchored =
+    heads.length === 0
+      ? 'no head to compare with: that its newest seals are all there is not proven (give one with --head)'
+      : `compared with ${heads.length} head(s)${file === null ? '' : `, also from ${file}`}`;
+  return [
+    `${events} event(s) in ${seals} seal(s); head ${head ?? 'none, nothing is sealed yet'}`,
+    `  ${anchored}`,
+    ...(unsealed > 0 ? [`  not sealed yet: ${unsealed} event(s)${unsealed >= 1000 ? ' or more' : ''}`] : []),
+    ...(late.length > 0
+      ? [
+          `  sealed long after the time that they bear: ${late.length} event(s): ${late.slice(0, SHOWN_MAX).map(plain).join(', ')} (added later, or a clock was set)`,
+        ]
+      : []),
+    ...problems.slice(0, SHOWN_MAX).map(describe),
+    ...(problems.length > SHOWN_MAX ? [`  … and ${problems.length - SHOWN_MAX} more`] : []),
+    ...(problems.length === 0 ? ['the audit is whole'] : []),
+  ];
+}
+
+function describe({ kind, seal, event, message }: Problem): string {
+  const where = [event === undefined ? [] : `event ${event}`, seal === undefined ? [] : `seal ${seal}`]
+    .flat()
+    .join(' of ');
+  return `  ${kind}: ${where}${where ? ': ' : ''}${plain(message)}`;
+}

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import { plain } from '../incident/index.ts';
+import { findServer } from './client.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The kill switch as the API shows it. */
+export interface ShownKillSwitch {
+  readonly engaged: boolean;
+  readonly why: string;
+  readonly releaseVotes: readonly string[];
+}
+
+interface ShownToken {
+  readonly name: string;
+  readonly person: string;
+  readonly role: string;
+  readonly effectiveRole: string;
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+  readonly revokedAt: string | null;
+}
+
+/** Adds the commands for whoever runs Nightshift: stop everything and let it go on, and personal tokens. */
+export function addOperatorCommands(program: Command, terminal: Terminal): void {
+  const { out } = terminal;
+  const server = () => findServer(terminal);
+
+  program
+    .command('pause [reason]')
+    .description('stop everything: from now on no change is sent, whoever allowed it')
+    .action(async (reason = '') => {
+      await server().request('POST', '/kill-switch', { engaged: true, reason });
+      out('everything is stopped; let it go on with: nightshift resume');
+    });
+  program
+    .command('resume')
+    .description('ask for the end of a pause; where two people may decide, it takes two of them')
+    .action(async () => {
+      const answer = await server().request<ShownKillSwitch & { released: boolean; needs: string }>(
+        'POST',
+        '/kill-switch',
+        { engaged: false },
+      );
+      if (answer.engaged)
+        out(answer.released ? `still stopped: ${plain(answer.why)}` : `noted; it needs ${answer.needs}`);
+      else out('nothing is stopped any more');
+    });
+
+  const tokens = program.command('tokens').description('personal tokens');
+  tokens
+    .command('create <name>')
+    .description('make a personal token; it is shown once')
+    .option('--person <person>', 'whose it is, by whose name their decisions count (default: the name of the token)')
+    .option('--role <role>', 'viewer, approver or admin', 'approver')
+    .action(async (name: string, { person, role }: { person?: string; role: string }) => {
+      const made = await server().request<ShownToken & { secret: string }>('POST', '/tokens', { name, person, role });
+      if (made.effectiveRole !== role)
+        terminal.err(`${made.person} is ${made.effectiveRole} in people:, so this token is worth no more`);
+      out(made.secret);
+    });
+  tokens
+    .command('list')
+    .description('show every token that there ever was; times are UTC')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { tokens: all } = await server().request<{ tokens: ShownToken[] }>('GET', '/tokens');
+      if (json) return out(JSON.stringify(all, null, 2));
+      for (const token of all) {
+        const role = token.effectiveRole === token.role ? token.role : `${token.effectiveRole} (token: ${token.role})`;
+        const used = token.lastUsedAt ? `used ${minute(token.lastUsedAt)}` : 'never used';
+        const ended = token.revokedAt ? `  REVOKED ${minute(token.revokedAt)}` : '';
+        out(
+          `${token.name.padEnd(20)} ${token.person.padEnd(16)} ${role.padEnd(9)} created ${minute(token.createdAt)}  ${used}${ended}`,
+        );
+      }
+    });
+  tokens
+    .command('revoke <name>')
+    .description('end a token for good; its name stays taken')
+    .action(async (name: string) => {
+      await server().request('POST', `/tokens/${encodeURIComponent(name)}/revoke`);
+      out(`${name} is revoked`);
+    });
+}
+
+/** Says in the status whether everything is stopped. */
+export function renderKillSwitch({ engaged, why, releaseVotes }: ShownKillSwitch): string {
+  if (!engaged) return 'kill switch: off';
+  const asked = releaseVotes.length > 0 ? `; asked for its release: ${releaseVotes.join(', ')}` : '';
+  return `kill switch: EVERYTHING IS STOPPED (${plain(why)})${asked}`;
+}
+
+function minute(time: string): string {
+  return time.slice(0, 16).replace('T', ' ');
+}

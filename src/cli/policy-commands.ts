@@ -1,0 +1,185 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { describeProblems, NightshiftError } from '../errors.ts';
+import { questionSchema, type ShadowReport, type TrackRecord } from '../gate/index.ts';
+import { plain } from '../incident/index.ts';
+import { createCatalogue, TOOLSETS } from '../mcp-tools/index.ts';
+import {
+  explain,
+  judge,
+  lintPolicy,
+  loadPolicy,
+  loadPolicyTests,
+  runPolicyTests,
+  strictest,
+  type Verdict,
+} from '../policy/index.ts';
+import { findServer, type NightshiftClient } from './client.ts';
+import { loadConfig } from './load-config.ts';
+import type { Terminal } from './terminal.ts';
+
+const PAGE = 100;
+
+const judgementSchema = z.object({
+  action: z.string(),
+  incident: z.string(),
+  tool: z.string(),
+  target: z.string(),
+  questions: z.array(questionSchema),
+  verdict: z.custom<Verdict>((value) => typeof value === 'object' && value !== null),
+});
+type Judgement = z.infer<typeof judgementSchema>;
+
+/** Adds the commands about the policy: is it sound, does it do what its tests say, why was something decided, what would change. */
+export function addPolicyCommands(program: Command, terminal: Terminal): void {
+  const { out } = terminal;
+  const policy = program.command('policy').description('what runs, what is asked, what never runs');
+
+  policy
+    .command('lint')
+    .description('report every mistake in the policy; exit code 1 when there is one')
+    .action(async () => {
+      const config = loadConfig(terminal);
+      const loaded = await loadPolicy(config.policies);
+      const problems = lintPolicy(loaded, {
+        toolNames: Object.values(TOOLSETS).flatMap(({ tools }) => tools.map(({ name }) => name)),
+        people: config.people,
+      });
+      if (problems.length > 0)
+        throw new NightshiftError(
+          'invalid_policy',
+          `${problems.length} mistake(s) in the policy:\n${describeProblems(problems)}`,
+        );
+      const { rules, overrides, limits, windows } = loaded;
+      out(
+        `the policy is in order: ${rules.length} rule(s), ${overrides.length} risk override(s), ${limits.length} limit(s), ${windows.length} window(s)`,
+      );
+    });
+
+  policy
+    .command('test')
+    .description('run the tests beside the policy (*.test.yaml); exit code 1 when one fails')
+    .action(async () => {
+      const config = loadConfig(terminal);
+      const loaded = await loadPolicy(config.policies);
+      const tests = await loadPolicyTests(config.policies);
+      const catalogue = createCatalogue(TOOLSETS, config.toolsets);
+      const results = runPolicyTests(tests, loaded, (tool, args, labels) => catalogue.resolve(tool, args, labels));
+      for (const { path, name, passed, differences } of results) {
+        out(`${passed ? 'ok    ' : 'FAILED'} ${path}: ${name}`);
+        for (const difference of differences) out(`         ${difference}`);
+      }
+      const failed = results.filter(({ passed }) => !passed).length;
+      if (failed > 0)
+        throw new NightshiftError('invalid_policy', `${failed} of ${results.length} policy test(s) failed`);
+      out(`${results.length} policy test(s) passed`);
+    });
+
+  policy
+    .command('explain <id>')
+    .description(
+      "say why an action, or each action of an incident, was allowed, asked or denied, and what today's policy says",
+    )
+    .action(async (id: string) => {
+      const loaded = await loadPolicy(loadConfig(terminal).policies);
+      for (const judgement of await judgementsOf(findServer(terminal), `/judgements/${encodeURIComponent(id)}`)) {
+        const { action, incident, tool, target, verdict, questions } = judgement;
+        out(`${incident} ${action}: ${tool} on ${plain(target)}: ${verdict.decision}`);
+        for (const { rule, decision, why } of verdict.spoke) out(`  ${decision.padEnd(5)} ${rule}: ${plain(why)}`);
+        for (const question of questions)
+          for (const { rule, why } of explain(question, loaded).silent)
+            out(`  -     ${rule} did not speak: ${plain(why.join('; '))}`);
+        const now = strictest(questions.map((question) => judge(question, loaded)));
+        if (now.decision !== verdict.decision)
+          out(`  the policy here would say now: ${now.decision} (${speakers(now)})`);
+      }
+    });
+
+  policy
+    .command('replay')
+    .description('show what a changed policy would have decided over the incidents in the database')
+    .option('--policies <folder...>', 'folders of the changed policy; those of nightshift.yaml otherwise')
+    .option('--json', 'print one JSON object a line')
+    .action(async ({ policies, json }: { policies?: string[]; json?: boolean }) => {
+      const changed = await loadPolicy(policies ?? loadConfig(terminal).policies);
+      const client = findServer(terminal);
+      let judged = 0;
+      let different = 0;
+      for (let after = ''; ; ) {
+        const page = await judgementsOf(client, `/judgements?after=${encodeURIComponent(after)}&limit=${PAGE}`);
+        for (const { action, incident, tool, target, verdict, questions } of page) {
+          const now = strictest(questions.map((question) => judge(question, changed)));
+          judged += 1;
+          if (now.decision === verdict.decision && now.approvals === verdict.approvals) continue;
+          different += 1;
+          const line = {
+            incident,
+            action,
+            tool,
+            target,
+            was: verdict.decision,
+            would: now.decision,
+            because: speakers(now),
+          };
+          out(
+            json
+              ? JSON.stringify(line)
+              : `${incident.padEnd(8)} ${tool} on ${plain(target)}: ${verdict.decision} → ${now.decision} (${line.because})`,
+          );
+        }
+        const last = page.at(-1);
+        if (!last || page.length < PAGE) break;
+        after = last.action;
+      }
+      if (!json) out(`${different} of ${judged} decision(s) would be different`);
+    });
+
+  policy
+    .command('record')
+    .description('show what came of each tool for each alert and service, and which promotions that has earned')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { records } = await findServer(terminal).request<{ records: TrackRecord[] }>('GET', '/track-records');
+      if (json) return out(JSON.stringify(records, null, 2));
+      if (records.length === 0) out('nothing was proposed yet');
+      for (const { alertname, service, tool, proposed, approved, denied, ran, healed, worse, lowerBound } of records)
+        out(
+          `${plain(alertname)} / ${plain(service) || '-'} / ${tool}: proposed ${proposed}, approved ${approved}, denied ${denied}, ran ${ran}, healed ${healed}, made worse ${worse}; at least ${(100 * lowerBound).toFixed(0)} % healed`,
+        );
+      const earned = records.flatMap(({ suggestion }) => suggestion ?? []);
+      if (earned.length > 0)
+        out(
+          `\nThese have earned a rule of their own; add it to your policy if you agree:\n\nrules:\n${earned.join('\n')}`,
+        );
+    });
+
+  program
+    .command('report')
+    .description('reports')
+    .command('shadow')
+    .description('how often people did what Nightshift would have done where it only observes')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const report = await findServer(terminal).request<ShadowReport>('GET', '/reports/shadow');
+      if (json) return out(JSON.stringify(report, null, 2));
+      if (report.tools.length === 0) return out('nothing was proposed in observe mode yet');
+      for (const { tool, proposed, same, other, nothing, unsaid } of report.tools) {
+        const told = same + other + nothing;
+        out(
+          `${tool}: proposed ${proposed} time(s); of ${told} told, people did the same ${same} time(s), something else ${other}, nothing ${nothing}${unsaid > 0 ? `; ${unsaid} not told (nightshift close INC-… --did same|other|nothing)` : ''}`,
+        );
+      }
+    });
+}
+
+async function judgementsOf(client: NightshiftClient, path: string): Promise<Judgement[]> {
+  const { judgements } = await client.request<{ judgements: unknown[] }>('GET', path);
+  return z.array(judgementSchema).parse(judgements);
+}
+
+function speakers({ spoke, decision }: Verdict): string {
+  return spoke
+    .filter((one) => one.decision === decision)
+    .map(({ rule }) => rule)
+    .join(', ');
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { NightshiftError } from '../errors.ts';
+import { TOOLSETS } from '../mcp-tools/index.ts';
+import { parseRun, typeArguments } from '../remediation/index.ts';
+import { findServer } from './client.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Adds the command that runs a tool or a runbook by hand, through the same gate as any other action. */
+export function addRunCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('run <what> [words...]')
+    .description(
+      'run a tool (key=value …) or a runbook (label=value …) by hand; somebody else approves what must be asked',
+    )
+    .option('--label <name=value>', 'a label that chooses the instance or fills a template; repeatable', collect, [])
+    .option('--reason <text>', 'why', '')
+    .action(async (what: string, words: string[], { label, reason }: { label: string[]; reason: string }) => {
+      const tools = new Map(
+        Object.values(TOOLSETS).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, tool])),
+      );
+      const text = [what, ...words.map(quoted), ...label.flatMap((pair) => ['--label', quoted(pair)]), reason].join(
+        ' ',
+      );
+      const wish = parseRun(text, { toolNames: [...tools.keys()], runbookPaths: [what] });
+      if (wish.reason === '')
+        throw new NightshiftError(
+          'invalid_payload',
+          'reason: is missing. Fix: say why, with --reason "…", for whoever approves it',
+        );
+      const tool = 'tool' in wish.what ? tools.get(wish.what.tool) : undefined;
+      const asked =
+        'tool' in wish.what && tool
+          ? { tool: wish.what.tool, arguments: typeArguments(tool.input, wish.what.arguments) }
+          : wish.what;
+      const { incident } = await findServer(terminal).request<{ incident: string }>('POST', '/runs', {
+        what: asked,
+        labels: wish.labels,
+        reason: wish.reason,
+      });
+      terminal.out(`${incident} stands for it; follow it with: nightshift incident ${incident}`);
+    });
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+/** The shell has taken the quotes away that the grammar of `run` needs around a value with spaces. */
+function quoted(word: string): string {
+  const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/.exec(word) ?? [];
+  if (name === undefined || value === undefined || !/[\s"\\]/.test(value)) return word;
+  return `${name}="${value.replace(/["\\]/g, '\\$&')}"`;
+}

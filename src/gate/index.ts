@@ -1,0 +1,7 @@
+/** Puts the facts of one action before the policy, and holds the kill switch. Never asks people, and never sends anything. */
+export { type GateDependencies, type Judged, judgeAction, judgeAgain } from './judge-action.ts';
+export { createKillSwitch, type KillSwitch } from './kill-switch.ts';
+export { recentRuns, recordOf } from './recent-runs.ts';
+export { type ShadowReport, shadowReport } from './shadow.ts';
+export { questionSchema, type StoredJudgement, storedJudgements } from './stored-questions.ts';
+export { type TrackRecord, trackRecords } from './track-record.ts';

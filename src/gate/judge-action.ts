@@ -1,0 +1,188 @@
+import type { Alert } from '../alert/index.ts';
+import type { AutonomyMode, Config } from '../config/index.ts';
+import type { Database } from '../database/index.ts';
+import type { StoredAlert } from '../incident/index.ts';
+import type { Call, Catalogue, Inspection, ToolClient } from '../mcp-tools/index.ts';
+import type { Action } from '../planning/index.ts';
+import {
+  judge,
+  modeFor,
+  type Policy,
+  type PolicyRule,
+  type Question,
+  strictest,
+  type Verdict,
+} from '../policy/index.ts';
+import { bindRemedies, matchingRunbooks, type PinOf } from '../rag/index.ts';
+import type { KillSwitch } from './kill-switch.ts';
+import { recentRuns, recordOf } from './recent-runs.ts';
+
+export interface GateDependencies {
+  readonly db: Database;
+  readonly config: Pick<Config, 'mode' | 'limits' | 'approval'>;
+  readonly autonomy: readonly { readonly matchers: PolicyRule['matchers']; readonly mode: AutonomyMode }[];
+  readonly policy: Policy;
+  readonly catalogue: Catalogue;
+  readonly client: ToolClient;
+  readonly pinOf: PinOf;
+  readonly killSwitch: KillSwitch;
+  /** Gives the person with this address in their commits, or null. */
+  readonly personByEmail: (email: string) => string | null;
+}
+
+/** How an action was judged, and everything that it was judged by. */
+export type Judged = Judgement | Denied;
+
+interface Judgement {
+  readonly call: Call;
+  readonly verdict: Verdict;
+  readonly questions: readonly Question[];
+  readonly inspection: Inspection;
+  /** Who may not approve it: who asked for it, and who changed its runbook last. */
+  readonly barred: readonly string[];
+  readonly obsolete: false;
+}
+
+interface Denied {
+  readonly call: null;
+  readonly verdict: Verdict;
+  readonly questions: readonly Question[];
+  readonly obsolete: boolean;
+}
+
+/**
+ * Judges a planned action as things stand now: its call is bound anew (tool, instance, arguments, risk), its target is looked at,
+ * the runbooks and who vouches for them are read anew, and runs are counted from our own intents. It is judged for every firing
+ * alert that it is for, and the most restrictive verdict holds. An action whose tool or target changed since it was planned is
+ * denied; one whose alerts all resolved is obsolete.
+ */
+export async function judgeAction(
+  action: Action,
+  alerts: readonly StoredAlert[],
+  dependencies: GateDependencies,
+): Promise<Judged> {
+  const { db, config, autonomy, policy, catalogue, client, killSwitch } = dependencies;
+  const stop = await killSwitch.state();
+  if (stop.engaged) return denied('kill-switch', `everything is stopped: ${stop.why}`);
+  const firing = alerts.filter((alert) => alert.status === 'firing');
+  const declared = await declarationOf(action, firing, dependencies);
+  if (action.origin.startsWith('runbook:') && declared.by.length === 0) {
+    return {
+      ...denied('alert-resolved', 'the alert that this is for has resolved, or its runbook no longer says so'),
+      obsolete: true,
+    };
+  }
+  // What no runbook declares is for the whole incident.
+  const concerned = declared.by.length > 0 ? declared.by : firing;
+  const calls: { call: Call; alert: StoredAlert }[] = [];
+  for (const alert of concerned) {
+    const resolution = catalogue.resolve(action.tool, action.arguments, alert.labels);
+    if (!resolution.ok) return denied(resolution.why.replaceAll('_', '-'), resolution.message);
+    const { call } = resolution;
+    if (call.instance !== action.instance || call.target !== action.target)
+      return denied('target-changed', `${action.tool} would now work on ${call.target}, not on ${action.target}`);
+    if (call.definitionSha256 !== action.definitionSha256)
+      return denied('tool-changed', `${action.tool} is not declared as it was when this was planned`);
+    calls.push({ call, alert });
+  }
+  const [first] = calls;
+  if (!first) return { ...denied('alert-resolved', 'no alert that this is for is firing'), obsolete: true };
+  const inspected = await client.inspect(first.call, { signal: AbortSignal.timeout(INSPECT_MS_MAX) });
+  const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
+
+  const at = new Date();
+  const recent = await recentRuns(db);
+  const questions: Question[] = [];
+  for (const { call, alert } of calls) {
+    const { labels, receivedAt } = alert;
+    const { tool, instance, target, risk } = call;
+    const alertname = labels.alertname ?? '';
+    questions.push({
+      call: { tool, instance, target, arguments: call.arguments, risk },
+      labels,
+      mode: modeFor(labels, config.mode, autonomy),
+      origin: declared.origin,
+      requestedBy: action.requestedBy,
+      at,
+      receivedAt,
+      population: inspection.population,
+      recent,
+      record: await recordOf(db, { tool, alertname, service: labels.service ?? '' }),
+      limits: config.limits,
+    });
+  }
+  return {
+    call: first.call,
+    verdict: strictest([
+      ...questions.map((question) => judge(question, policy)),
+      ...(inspected.ok ? [] : [unseen(action, inspected.error)]),
+    ]),
+    questions,
+    inspection,
+    barred: [...new Set([action.requestedBy, ...declared.editors].filter((name) => name !== null))],
+    obsolete: false,
+  };
+}
+
+const INSPECT_MS_MAX = 10_000;
+
+/** Judges the same again by the runs that are counted now; call it where nothing else can be sent meanwhile. */
+export async function judgeAgain(questions: readonly Question[], { db, policy }: GateDependencies): Promise<Verdict> {
+  const recent = await recentRuns(db);
+  return strictest(questions.map((question) => judge({ ...question, recent, at: new Date() }, policy)));
+}
+
+/** Nobody knows what it would meet, so a person decides, who can be told so. */
+function unseen({ target, risk }: Action, why: string): Verdict {
+  const spoke = { rule: 'cannot-be-inspected', decision: 'ask' as const, why: `${target} cannot be looked at: ${why}` };
+  return { decision: 'ask', risk, approvals: 1, approvers: null, expirySeconds: null, spoke: [spoke] };
+}
+
+function denied(rule: string, why: string): Denied {
+  return {
+    call: null,
+    obsolete: false,
+    questions: [],
+    verdict: {
+      decision: 'deny',
+      risk: 'forbidden',
+      approvals: 0,
+      approvers: null,
+      expirySeconds: null,
+      spoke: [{ rule, decision: 'deny', why }],
+    },
+  };
+}
+
+interface Declaration {
+  /** The firing alerts that bind exactly this call. */
+  readonly by: readonly StoredAlert[];
+  readonly origin: Question['origin'];
+  /** Who changed the runbooks last that declare it, as far as they are known by name. */
+  readonly editors: readonly string[];
+}
+
+/** Which firing alerts bind exactly this call, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */
+async function declarationOf(
+  action: Action,
+  firing: readonly StoredAlert[],
+  { db, catalogue, pinOf, personByEmail }: GateDependencies,
+): Promise<Declaration> {
+  const runbooks = await matchingRunbooks(
+    db,
+    firing.map((alert) => alert.labels),
+  );
+  const declaring = (alerts: readonly Alert[], usable: boolean) =>
+    runbooks.filter((runbook) =>
+      bindRemedies(runbook, alerts, catalogue).some(
+        ({ steps, problems }) =>
+          (!usable || problems.length === 0) && steps.some(({ fingerprint }) => fingerprint === action.fingerprint),
+      ),
+    );
+  const by = firing.filter((alert) => declaring([alert], false).length > 0);
+  const whole = declaring(firing, true);
+  const pins = await Promise.all(whole.map((runbook) => pinOf(runbook)));
+  const editors = pins.flatMap(({ editorEmail }) => (editorEmail === null ? [] : [personByEmail(editorEmail)]));
+  const origin = whole.length === 0 ? 'undeclared' : pins.some(({ pinned }) => pinned) ? 'pinned' : 'unpinned';
+  return { by, origin, editors: editors.filter((name) => name !== null) };
+}

@@ -1,0 +1,105 @@
+import { type PersonConfig, ROLES, type Role } from '../config/index.ts';
+import type { Database } from '../database/index.ts';
+import {
+  addToken,
+  holdersOf,
+  type ListedToken,
+  listTokens,
+  type NewToken,
+  type RecordEvent,
+  revokeToken,
+  setToken,
+  standingToken,
+  type TokenDependencies,
+} from './tokens.ts';
+
+/** A person at a door, and what they may do there. */
+export interface Principal {
+  /** The person's name, by which votes and events count. */
+  readonly name: string;
+  readonly role: Role;
+  /** Name of the token that they came with, where they came with one. */
+  readonly token?: string;
+}
+
+export interface IdentityDependencies {
+  readonly db: Database;
+  readonly people: readonly PersonConfig[];
+  /** Appends to the audit, in the current transaction. */
+  readonly record: RecordEvent;
+}
+
+/** Everything about who is who. */
+export interface Identity {
+  /** Whose token a secret is, or null. Notes at most once a minute that it was used. */
+  ofToken(secret: string): Promise<Principal | null>;
+  /** Which person of `people:` has this Slack id, or null; where nobody is listed, nobody has. */
+  ofSlack(team: string, user: string): Principal | null;
+  /** The name of the person of `people:` who commits under this address, or null. */
+  personByEmail(email: string): string | null;
+  /** The people of `people:` who may decide. */
+  approvers(): readonly string[];
+  /** Everybody who may decide: `approvers()` where anybody is listed, or else whoever holds a token that may. */
+  deciders(): Promise<readonly string[]>;
+  /**
+   * Adds a personal token and gives the role that it has in effect.
+   * @throws NightshiftError `conflict` when the name was ever taken, or the person is known in another spelling.
+   */
+  addToken(token: NewToken, by: string): Promise<Role>;
+  /** Makes a token file's secret good, see `setToken` of tokens.ts; false when that very secret was revoked. */
+  setToken(token: NewToken): Promise<boolean>;
+  listTokens(): Promise<(ListedToken & { readonly effectiveRole: Role })[]>;
+  /** @throws NightshiftError `not_found`, or `conflict` when it is revoked already or the last usable one of an administrator. */
+  revokeToken(name: string, by: string): Promise<void>;
+}
+
+/** Tells whether a role is at least another one. */
+export function reaches(role: Role, needed: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
+/** Makes the directory of people: those whom the configuration names, and whoever else holds a token. */
+export function createIdentity({ db, people, record }: IdentityDependencies): Identity {
+  const find = (same: (person: PersonConfig) => boolean) => people.find(same) ?? null;
+  const named = (name: string) => find((person) => person.name.toLowerCase() === name.toLowerCase());
+  const approvers = people.filter(({ role }) => reaches(role, 'approver')).map(({ name }) => name);
+
+  /** A token is worth no more than the person who holds it. */
+  const principalOf = (row: { readonly person: string; readonly role: Role }) => {
+    const person = named(row.person);
+    if (!person) return { name: row.person, role: row.role };
+    return { name: person.name, role: reaches(row.role, person.role) ? person.role : row.role };
+  };
+  const tokens: TokenDependencies = {
+    db,
+    record,
+    spelled: (person) => named(person)?.name ?? null,
+    isAdmin: (row) => principalOf(row).role === 'admin',
+  };
+
+  return {
+    async ofToken(secret) {
+      const row = await standingToken(db, secret);
+      return row && { ...principalOf(row), token: row.name };
+    },
+    ofSlack(team, user) {
+      const person = find(({ slack }) => slack === `${team}/${user}`);
+      return person && { name: person.name, role: person.role };
+    },
+    personByEmail: (email) => find((person) => person.email?.toLowerCase() === email.toLowerCase())?.name ?? null,
+    approvers: () => approvers,
+    async deciders() {
+      if (people.length > 0) return approvers;
+      return holdersOf(db, (role) => reaches(role, 'approver'));
+    },
+    async addToken(token, by) {
+      await addToken(tokens, token, by);
+      return principalOf(token).role;
+    },
+    setToken: (token) => setToken(tokens, token),
+    async listTokens() {
+      return (await listTokens(db)).map((token) => ({ ...token, effectiveRole: principalOf(token).role }));
+    },
+    revokeToken: (name, by) => revokeToken(tokens, name, by),
+  };
+}

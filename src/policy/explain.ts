@@ -1,0 +1,35 @@
+import { whySilent } from './applies.ts';
+import { judge } from './judge.ts';
+import { whyNotLimited } from './limits.ts';
+import type { Policy, Question, Verdict } from './question.ts';
+import { isAbout, whyNotApplied } from './risk-overrides.ts';
+import { toolFits } from './scope.ts';
+import { openWindows } from './windows.ts';
+
+export interface Explanation {
+  readonly verdict: Verdict;
+  /** The lines of `risks:` for this tool and target; `why` is null where the line applies. */
+  readonly overrides: readonly { readonly name: string; readonly risk: string; readonly why: string | null }[];
+  /** The rules and limits of the files that did not speak although they are about this tool, with every reason. */
+  readonly silent: readonly { readonly rule: string; readonly why: readonly string[] }[];
+}
+
+/** Judges a question and says, for every rule and limit about this tool that did not speak, each reason for its silence. */
+export function explain(question: Question, policy: Policy): Explanation {
+  const verdict = judge(question, policy);
+  const { risk } = verdict;
+  const open = openWindows(policy.windows, question.at);
+  const reasons = [
+    ...policy.rules.map((rule) => ({ rule, why: [...whySilent(rule, question, { risk, open })] })),
+    ...policy.limits.map((rule) => ({ rule, why: [...whyNotLimited(rule, question, risk)] })),
+  ];
+  return {
+    verdict,
+    overrides: policy.overrides
+      .filter((line) => isAbout(line, question))
+      .map((line) => ({ name: line.name, risk: line.risk, why: whyNotApplied(line, question) })),
+    silent: reasons
+      .filter(({ rule, why }) => toolFits(rule.tools, question.call.tool) && why.length > 0)
+      .map(({ rule, why }) => ({ rule: rule.name, why })),
+  };
+}

@@ -1,0 +1,61 @@
+import type { PersonConfig } from '../config/index.ts';
+import type { Problem } from '../errors.ts';
+import type { Policy } from './question.ts';
+import { includesTool, toolFits } from './scope.ts';
+
+interface Surroundings {
+  /** The names of all tools of all toolsets. */
+  readonly toolNames: readonly string[];
+  /** The people of nightshift.yaml; a viewer approves nothing. */
+  readonly people: readonly Pick<PersonConfig, 'name' | 'role'>[];
+}
+
+/**
+ * Gives the mistakes of a policy that only show beside the tools and the people: tools that no toolset has, rules that can
+ * therefore never speak, approvers that are not configured, and quorums that nobody could fill.
+ */
+export function lintPolicy(policy: Policy, { toolNames, people }: Surroundings): Problem[] {
+  const approvers = people.filter(({ role }) => role !== 'viewer').map(({ name }) => name);
+  return [
+    ...policy.rules.flatMap((rule) => unknownTools(`rules.${rule.name}`, rule.tools, toolNames)),
+    ...policy.limits.flatMap((limit) => unknownTools(`limits.${limit.name}`, limit.tools, toolNames)),
+    ...policy.overrides
+      .filter(({ tool }) => !toolNames.includes(tool))
+      .map(({ name, tool }) => noSuchTool(`risks.${name}.tool`, tool, toolNames)),
+    ...policy.rules.flatMap(({ name, approvers: named }) =>
+      (named ?? [])
+        .filter((person) => !approvers.includes(person))
+        .map((person) => ({
+          field: `rules.${name}.approvers`,
+          value: JSON.stringify(person),
+          message: 'is not configured as somebody who may approve',
+          fix: 'add this person to people: in nightshift.yaml with role: approver, or correct the name',
+        })),
+    ),
+    ...policy.rules
+      .filter(({ quorum }) => quorum !== null && quorum > approvers.length)
+      .map(({ name, quorum }) => ({
+        field: `rules.${name}.quorum`,
+        value: String(quorum),
+        message: `is more than the ${approvers.length} approver(s) that are configured`,
+        fix: 'add approvers to people: in nightshift.yaml, or ask for fewer',
+      })),
+  ];
+}
+
+function unknownTools(field: string, tools: readonly string[], toolNames: readonly string[]): Problem[] {
+  const unknown = tools.filter((entry) => !toolNames.some((tool) => includesTool(entry, tool)));
+  const problems = unknown.map((entry) => noSuchTool(`${field}.tools`, entry, toolNames));
+  if (toolNames.some((tool) => toolFits(tools, tool))) return problems;
+  const message = 'can never speak, because there is none of its tools';
+  return [...problems, { field, message, fix: 'correct its tools, or remove it' }];
+}
+
+function noSuchTool(field: string, tool: string, toolNames: readonly string[]): Problem {
+  return {
+    field,
+    value: JSON.stringify(tool),
+    message: 'no toolset has such a tool',
+    fix: `use one of ${toolNames.join(', ')}`,
+  };
+}

@@ -1,0 +1,132 @@
+import { type IRouter, Router } from 'express';
+import type { SlackConfig } from '../config/index.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
+import { readCommand } from './commands.ts';
+import { createWhoIs } from './incoming-actor.ts';
+import { createOwnApp } from './incoming-app.ts';
+import { pressButton, submitDenial } from './incoming-buttons.ts';
+import { answerMention } from './incoming-mention.ts';
+import { REASON_MISSING } from './incoming-modals.ts';
+import { createHearOnce } from './incoming-once.ts';
+import { type FromSlack, readPayload } from './incoming-payload.ts';
+import { createHttpDoor, createSocketDoor, type Hear, type SocketDoor } from './incoming-receivers.ts';
+import { createTell } from './incoming-tell.ts';
+import { createSlackClient } from './outgoing-slack.ts';
+import type { SlackPorts } from './ports.ts';
+
+/** The incoming half of Slack: what people press, type and ask there. */
+export interface SlackIncoming {
+  /** Takes what Slack sends over HTTP; mount it before any body parser. It has no routes without a signing secret. */
+  readonly router: IRouter;
+  /** Connects in Socket Mode where there is an app token; goes on trying in the background, and never throws. */
+  start(): void;
+  /** Takes nothing more over Socket Mode, and waits for what is under way. */
+  stop(): Promise<void>;
+}
+
+export interface SlackIncomingDependencies {
+  readonly config: SlackConfig;
+  readonly ports: SlackPorts;
+  readonly metrics: Pick<Metrics, 'slackRequests'>;
+  readonly log: Logger;
+  readonly now?: () => Date;
+}
+
+const FAILED =
+  'this did not go through; the log of Nightshift has the details. Fix: look whether it happened, then try again';
+const UNHEARD =
+  'this was not recorded, because the database does not answer; nothing was done. Fix: try again, or use the CLI';
+
+/**
+ * Makes the door for people in Slack. Whatever comes is acknowledged first, then heard at most once, then matched to a configured person,
+ * and only then passed on; whoever did it is told in words what came of it.
+ */
+export function createSlackIncoming(dependencies: SlackIncomingDependencies): SlackIncoming {
+  const { config, ports, metrics, log, now = () => new Date() } = dependencies;
+  const client = createSlackClient(config, log);
+  const tell = createTell(client, config, log);
+  const whoIs = createWhoIs(client, ports.identity, now);
+  const hearOnce = createHearOnce(ports.db, now);
+  const ownApp = createOwnApp(client, config.appToken, now);
+  const count = (outcome: string) => metrics.slackRequests.inc({ outcome });
+  const underWay = new Set<Promise<void>>();
+
+  async function act(message: FromSlack): Promise<void> {
+    const { actor, place, word } = message;
+    if (word.kind === 'button') {
+      const said = await pressButton(message, word, { ports, client, whoIs });
+      if (said !== null) await tell.alone(place, actor.user, said);
+    } else if (word.kind === 'deny_form') {
+      await tell.alone(place, actor.user, await submitDenial(message, word, { ports, client, whoIs }));
+    } else if (word.kind === 'command') {
+      const command = readCommand(word.text);
+      const { name } = await whoIs(actor, command.needs);
+      await tell.alone(place, actor.user, await command.run(name, ports));
+    } else {
+      await tell.inThread(place, await answerMention(message, word.text, { ports, whoIs, channel: config.channel }));
+    }
+  }
+
+  /** Gives how it ended, for the metric. */
+  async function work(message: FromSlack, keys: readonly string[]): Promise<string> {
+    const { actor, place, word, refused, appId } = message;
+    const app = await ownApp();
+    if (app !== null && appId !== app) return 'refused';
+    try {
+      const eventKey = word.kind === 'mention' ? [`event ${actor.team} ${word.eventId}`] : [];
+      if (!(await hearOnce([...keys, ...eventKey]))) return 'replayed';
+    } catch (error) {
+      log.error({ error }, 'cannot record a request of Slack');
+      await tell.alone(place, actor.user, UNHEARD);
+      return 'failed';
+    }
+    if (refused !== null) {
+      await tell.alone(place, actor.user, refused);
+      return 'refused';
+    }
+    try {
+      await act(message);
+      return 'heard';
+    } catch (error) {
+      const known = error instanceof NightshiftError && error.audience !== 'developer';
+      if (!known) log.error({ error }, 'a word from Slack failed');
+      await tell.alone(place, actor.user, known ? error.message : FAILED);
+      return known && error.status < 500 ? 'refused' : 'failed';
+    }
+  }
+
+  const hear: Hear = async (body, ack, keys) => {
+    const message = readPayload(body);
+    if (message?.word.kind === 'deny_form' && message.word.reason === '') {
+      await ack(REASON_MISSING);
+      return count('refused');
+    }
+    await ack();
+    if (message === null) return count('ignored');
+    const working = work(message, keys)
+      .catch((error: unknown) => {
+        log.error({ error: messageOf(error) }, 'a word from Slack failed');
+        return 'failed';
+      })
+      .then(count);
+    underWay.add(working);
+    await working.finally(() => underWay.delete(working));
+  };
+
+  const doors = { hear, onRefused: () => count('unauthenticated'), now, log };
+  const { signingSecret, appToken } = config;
+  const socket: SocketDoor | null = appToken === undefined ? null : createSocketDoor({ ...config, appToken }, doors);
+  return {
+    router: signingSecret === undefined ? Router() : createHttpDoor({ ...config, signingSecret }, doors),
+    start() {
+      // Asked early, because a form must open within three seconds of the first click.
+      void ownApp();
+      socket?.start();
+    },
+    async stop() {
+      await socket?.stop();
+      await Promise.all(underWay);
+    },
+  };
+}
