@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import express from 'express';
 import { parseMatcherList } from './alert/index.ts';
 import { createApi, problemHandler } from './api/index.ts';
+import { createSealer } from './audit/index.ts';
+import { renderEvent } from './cli/index.ts';
 import type { Config } from './config/index.ts';
 import { openEmbedded, openPostgres } from './database/index.ts';
+import { createAnswer } from './diagnosis/index.ts';
 import { createKillSwitch } from './gate/index.ts';
 import { createIdentity, newSecret } from './identity/index.ts';
-import { addEvents, countIncidents } from './incident/index.ts';
+import { addEvents, countIncidents, incidentName } from './incident/index.ts';
 import { createWebhooks } from './ingest/index.ts';
 import { createModels } from './llm/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
@@ -17,7 +20,8 @@ import { createOutbox } from './notify/index.ts';
 import { createMint, loadPolicy } from './policy/index.ts';
 import { createPinOf, hashEmbedder, syncRunbooks } from './rag/index.ts';
 import { createDriver, createPeople, createStages, startQueue } from './remediation/index.ts';
-import { createMetrics, type Logger } from './telemetry/index.ts';
+import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
+import { createMetrics, type Logger, secretsOf, setSecrets } from './telemetry/index.ts';
 
 /** A running Nightshift. */
 export interface App {
@@ -63,6 +67,7 @@ export async function startApp({
     admin: join(config.dataDir, 'admin.token'),
     webhook: join(config.dataDir, 'webhook.token'),
     client: join(config.dataDir, 'client.json'),
+    auditHead: join(config.dataDir, 'audit.head'),
   };
   const identity = createIdentity({ db, people: config.people, record: (event) => addEvents(db, null, [event]) });
   const killSwitch = createKillSwitch({ db, file: config.killSwitch.file, identity });
@@ -73,6 +78,7 @@ export async function startApp({
     await identity.setToken({ ...admin, secret: secretFile(files.admin) });
   }
   const webhookToken = secretFile(files.webhook);
+  setSecrets([...secretsOf(config), webhookToken, readFileSync(files.admin, 'utf8').trim()]);
 
   onProgress('indexing runbooks');
   const embedder = hashEmbedder;
@@ -121,11 +127,39 @@ export async function startApp({
 
   const queue = await startQueue(db, log);
   const driver = createDriver({ db, queue, stages, concurrency: config.limits.concurrency, metrics, log, failpoint });
-  const people = createPeople({ db, driver, catalogue });
+  const people = createPeople({ db, driver, catalogue, identity });
   const outbox = createOutbox({ db, webhook: config.escalation.webhook, metrics, log });
+  const { cardsPerHour } = config.approval;
+  const slackOutgoing = config.slack
+    ? createSlackOutgoing({ db, config: config.slack, cardsPerHour, log, metrics, failpoint })
+    : null;
+  const slackIncoming = config.slack
+    ? createSlackIncoming({
+        config: config.slack,
+        ports: {
+          people,
+          identity,
+          killSwitch,
+          db,
+          answer: createAnswer({ db, models, embedder }),
+          tools: catalogue.instances.flatMap(({ toolset }) => toolset.tools),
+          renderEvent: ({ incidentId, at, ...event }) =>
+            renderEvent({
+              ...event,
+              incident: incidentId === null ? null : incidentName(incidentId),
+              at: at.toISOString(),
+            }),
+        },
+        metrics,
+        log,
+      })
+    : null;
+  const sealer = createSealer({ db, log, headFile: files.auditHead });
 
   let ready = true;
   const app = express().disable('x-powered-by');
+  // Before anything reads a body: its signature is over the bytes as they came.
+  if (slackIncoming) app.use(slackIncoming.router);
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
   app.get('/readyz', async (_request, response) => {
     await db.ping();
@@ -163,6 +197,9 @@ export async function startApp({
   });
   await driver.start();
   outbox.start();
+  slackOutgoing?.start();
+  slackIncoming?.start();
+  sealer.start();
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
   writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
@@ -179,8 +216,11 @@ export async function startApp({
       server.closeIdleConnections();
       await driver.stop();
       await outbox.stop();
+      await slackIncoming?.stop();
+      await slackOutgoing?.stop();
       await client.close();
       server.closeAllConnections();
+      await sealer.stop();
       await db.close();
       rmSync(files.client, { force: true });
     },

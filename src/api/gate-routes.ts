@@ -5,7 +5,7 @@ import { NightshiftError } from '../errors.ts';
 import { type StoredJudgement, shadowReport, storedJudgements, trackRecords } from '../gate/index.ts';
 import { incidentName } from '../incident/index.ts';
 import type { People } from '../remediation/index.ts';
-import { allow, incidentId, read } from './request.ts';
+import { allow, clientOf, incidentId, read } from './request.ts';
 
 const pageSchema = z.object({
   after: z.string().default(''),
@@ -53,7 +53,7 @@ export function createGateRoutes({ db, people }: { db: Database; people: People 
   router.post('/runs', async (request, response) => {
     const principal = allow(response, 'approver');
     const { what, labels, reason } = read(byHandSchema, request.body);
-    const opened = await people.run({ what, labels, reason, by: principal.name, via: 'api' });
+    const opened = await people.run({ what, labels, reason, by: principal.name, via: clientOf(request) });
     response.status(202).json({ incident: incidentName(opened.incidentId) });
   });
 

@@ -1,40 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
-import { z } from 'zod';
 import { type Database, json, type Schema } from '../database/index.ts';
-import { incidentName } from '../incident/index.ts';
-import { canonicalSha256, type Inspection } from '../mcp-tools/index.ts';
+import type { Inspection } from '../mcp-tools/index.ts';
 import { type Action, shortId } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
-
-/** What a person says yes or no to: everything that the answer is bound to. Any change of it makes another digest. */
-const subjectSchema = z.object({
-  incident: z.string(),
-  action: z.string(),
-  instance: z.string(),
-  tool: z.string(),
-  definitionSha256: z.string(),
-  arguments: z.record(z.string(), z.unknown()),
-  target: z.string(),
-  /** Which one exactly, where targets have an identity beyond their name. */
-  uid: z.string().nullable(),
-  risk: z.string(),
-  /** Its place in the plan, as cycle.attempt.ordinal. */
-  step: z.string(),
-  policySha256: z.string(),
-  required: z.number().int(),
-  /** Who may say yes; null means every approver. */
-  approvers: z.array(z.string()).nullable(),
-  /** Who may not, because they asked for it or wrote it. */
-  barred: z.array(z.string()),
-  requestedBy: z.string().nullable(),
-  /** What it would do, as a look at the target found when this was asked. */
-  preview: z.array(z.string()).nullable(),
-  undo: z.string(),
-  expiresAt: z.iso.datetime(),
-  nonce: z.string(),
-});
-export type Subject = z.infer<typeof subjectSchema>;
+import { type Bound, boundFields, digestOf, type Subject, subjectSchema } from './subject.ts';
 
 export type ApprovalStatus = 'pending' | 'approved' | 'denied' | 'expired' | 'superseded';
 
@@ -64,42 +34,24 @@ export interface Approval {
   readonly votes: readonly Vote[];
 }
 
-/** Gives the SHA-256 that a person's yes is bound to. */
-export function digestOf(subject: Subject): string {
-  return canonicalSha256('approval', subject);
-}
-
-interface Terms {
-  readonly verdict: Pick<Verdict, 'risk' | 'approvals' | 'approvers' | 'expirySeconds'>;
+interface Terms extends Bound {
   readonly inspection: Inspection;
+  readonly verdict: Pick<Verdict, 'approvals' | 'approvers' | 'expirySeconds'>;
   readonly barred: readonly string[];
-  readonly policySha256: string;
   readonly ttlSeconds: number;
   readonly now: Date;
 }
 
 /** Builds the question about an action; store it with `addApproval`. */
 export function draftApproval(action: Action, terms: Terms): Approval {
-  const { verdict, inspection } = terms;
-  const expiresAt = new Date(terms.now.getTime() + (verdict.expirySeconds ?? terms.ttlSeconds) * 1000);
+  const { verdict, inspection, now } = terms;
+  const expiresAt = new Date(now.getTime() + (verdict.expirySeconds ?? terms.ttlSeconds) * 1000);
   const subject: Subject = {
-    incident: incidentName(action.incidentId),
-    action: action.id,
-    instance: action.instance,
-    tool: action.tool,
-    definitionSha256: action.definitionSha256,
-    arguments: action.arguments,
-    target: action.target,
-    uid: inspection.uid,
-    risk: verdict.risk,
-    step: `${action.cycle}.${action.attempt}.${action.ordinal}`,
-    policySha256: terms.policySha256,
+    ...boundFields(action, terms),
     required: verdict.approvals,
     approvers: verdict.approvers === null ? null : [...verdict.approvers],
     barred: [...terms.barred],
-    requestedBy: action.requestedBy,
     preview: inspection.preview === null ? null : [...inspection.preview],
-    undo: action.undo,
     expiresAt: expiresAt.toISOString(),
     nonce: randomBytes(16).toString('hex'),
   };
@@ -112,7 +64,7 @@ export function draftApproval(action: Action, terms: Terms): Approval {
     required: verdict.approvals,
     status: 'pending',
     expiresAt,
-    createdAt: terms.now,
+    createdAt: now,
     decidedAt: null,
     usedAt: null,
     votes: [],

@@ -1,7 +1,8 @@
 import { incidentName, plain } from '../incident/index.ts';
 import type { Action } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
-import type { Approval, Subject } from './approval.ts';
+import type { Approval } from './approval.ts';
+import type { Subject } from './subject.ts';
 
 /**
  * Renders what a person is asked, from the stored record only. Words of a runbook or a model are labelled as such,

@@ -2,14 +2,14 @@
 export {
   type Approval,
   approvalOf,
-  digestOf,
   endApproval,
   listApprovals,
-  type Subject,
   useApproval,
   type Vote,
 } from './approval.ts';
 export { createAwaitDecision } from './await-decision.ts';
 export { renderCard, whoMayApprove } from './card.ts';
-export { type Decision, decide } from './decide.ts';
+export { decide } from './decide.ts';
 export { createJudgePlan } from './judge-plan.ts';
+export { boundFields, digestOf, type Subject } from './subject.ts';
+export type { Decision } from './vote.ts';

@@ -43,6 +43,8 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
       };
     }
     const terms = {
+      call: next.call,
+      risk: next.verdict.risk,
       verdict: next.verdict,
       inspection: next.inspection,
       barred: next.barred,

@@ -35,7 +35,6 @@ export function createSealer({ db, log, headFile }: SealerDependencies): Sealer 
   let heads = readHeads(headFile);
   const missed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
-  let busy = false;
   let turn: Promise<unknown> = Promise.resolve();
 
   async function sealBatch(): Promise<number> {
@@ -107,22 +106,25 @@ export function createSealer({ db, log, headFile }: SealerDependencies): Sealer 
     return sealed;
   }
 
-  async function tick(): Promise<void> {
-    if (busy) return;
-    busy = true;
+  async function sealOrSay(): Promise<void> {
     await sealNow().catch((error: unknown) => log.error({ error: messageOf(error) }, 'cannot seal the audit'));
-    busy = false;
   }
 
   return {
     sealNow,
     start() {
-      timer = setInterval(() => void tick(), INTERVAL_MS);
+      let busy = false;
+      timer = setInterval(() => {
+        if (busy) return;
+        busy = true;
+        void sealOrSay().finally(() => {
+          busy = false;
+        });
+      }, INTERVAL_MS);
     },
     async stop() {
       clearInterval(timer);
-      await turn;
-      await tick();
+      await sealOrSay();
     },
   };
 }

@@ -7,12 +7,11 @@ import type { Schema } from './schema.ts';
  * on has none, though their login has (`role`); or the triggers alone (`trigger`), with the reason and the fix.
  */
 export type Guard =
-  | { readonly by: 'login' }
+  | { readonly by: 'login'; readonly role: string | null }
   | { readonly by: 'role'; readonly role: string }
   | { readonly by: 'trigger'; readonly because: string };
 
 const INSUFFICIENT_PRIVILEGE = '42501';
-const TRIES_MAX = 5;
 
 /**
  * Makes the role that may only read and insert in the audit, brings its rights up to date with the tables, and tells what
@@ -22,11 +21,14 @@ const TRIES_MAX = 5;
 export async function prepareAppRole(db: Kysely<Schema>): Promise<Guard> {
   const {
     rows: [now],
-  } = await sql<{ login: string; app: string; open: boolean }>`
-    select current_user::text as login, ${APP} as app, ${mayChange(sql`current_user`)} as open
+  } = await sql<{ login: string; app: string; open: boolean; member: boolean }>`
+    select current_user::text as login, ${APP} as app, ${mayChange(sql`current_user`)} as open,
+      exists (select from pg_roles where rolname = ${APP} and pg_has_role(current_user, oid, 'MEMBER')) as member
     from pg_class c where c.oid = 'event'::regclass`.execute(db);
-  if (!now?.open) return { by: 'login' };
+  if (!now) throw new Error('no row about a table that the migrations have made');
   const { login, app } = now;
+  // It takes on the role all the same, so that whatever it makes belongs to the role, and not to one of several logins.
+  if (!now.open) return { by: 'login', role: now.member ? app : null };
   const trigger = (why: string, fix: string): Guard => ({ by: 'trigger', because: `${why}. Fix: ${fix}` });
   try {
     await grant(db, app);
@@ -36,34 +38,25 @@ export async function prepareAppRole(db: Kysely<Schema>): Promise<Guard> {
     return trigger(messageOf(error), fix);
   }
   const {
-    rows: [then],
+    rows: [after],
   } = await sql<{ open: boolean }>`
     select ${mayChange(sql`${app}::name`)} as open from pg_class c where c.oid = 'event'::regclass`.execute(db);
-  return then?.open
+  return after?.open
     ? trigger(`the role ${app} may change the audit`, `revoke what was granted to ${quote(app)}, and start again`)
     : { by: 'role', role: app };
 }
 
 /** Makes the statement by which a session takes on the role, or null where it has none to take on. */
 export function takeOn(guard: Guard): string | null {
-  return guard.by === 'role' ? `set role ${quote(guard.role)}` : null;
+  return guard.by === 'trigger' || guard.role === null ? null : `set role ${quote(guard.role)}`;
 }
 
 async function grant(db: Kysely<Schema>, app: string): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await db.transaction().execute(async (trx) => {
-        await sql`select pg_advisory_xact_lock(hashtext('nightshift app role')), set_config('nightshift.app', ${app}, true)`.execute(
-          trx,
-        );
-        await sql.raw(GRANT).execute(trx);
-      });
-      return;
-    } catch (error) {
-      // Roles are the cluster's, and the lock is the database's: another database's Nightshift may be granting the same role.
-      if (tries === TRIES_MAX || !/tuple concurrently updated/.test(messageOf(error))) throw error;
-    }
-  }
+  await db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(hashtext('nightshift app role'))`.execute(trx);
+    await sql`select set_config('nightshift.app', ${app}, true)`.execute(trx);
+    await sql.raw(GRANT).execute(trx);
+  });
 }
 
 function quote(name: string): string {
@@ -96,6 +89,7 @@ begin
     begin
       execute format('create role %I nologin', app);
     exception when duplicate_object or unique_violation then
+      -- Roles are the cluster's and the lock is the database's: the same owner's Nightshift in another database was faster.
       null;
     end;
   end if;
@@ -129,9 +123,11 @@ begin
   end if;
   for item in
     select format('alter table %s', oid::regclass) as change from pg_class
-      where relnamespace = queue and relkind in ('r', 'p') and relowner <> role
-    union all select format('alter routine %s', oid::regprocedure) from pg_proc where pronamespace = queue and proowner <> role
-    union all select format('alter type %s', oid::regtype) from pg_type where typnamespace = queue and typtype = 'e' and typowner <> role
+      where relnamespace = queue and relkind in ('r', 'p') and relowner <> role and pg_has_role(current_user, relowner, 'USAGE')
+    union all select format('alter routine %s', oid::regprocedure) from pg_proc
+      where pronamespace = queue and proowner <> role and pg_has_role(current_user, proowner, 'USAGE')
+    union all select format('alter type %s', oid::regtype) from pg_type
+      where typnamespace = queue and typtype = 'e' and typowner <> role and pg_has_role(current_user, typowner, 'USAGE')
   loop
     execute format('%s owner to %I', item.change, app);
   end loop;

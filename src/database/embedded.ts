@@ -38,7 +38,7 @@ export async function readEmbedded(dataDir: string): Promise<Database> {
   }
   return open(dataDir, async (kysely) => {
     await sql`set default_transaction_read_only = on`.execute(kysely);
-    return { by: 'login' };
+    return { by: 'login', role: null };
   });
 }
 

@@ -36,33 +36,31 @@ export function openPostgres(url: string): Promise<Database> {
  * @throws NightshiftError `database_unavailable` when it cannot be reached; never shows the password.
  */
 export function readPostgres(url: string): Promise<Database> {
-  return open(url, async () => ({ by: 'login' }), 'set default_transaction_read_only = on');
+  return open(url, async () => ({ by: 'login', role: null }), 'set default_transaction_read_only = on');
 }
 
 async function open(
   url: string,
   prepare: (pool: pg.Pool) => Promise<Guard>,
-  onConnect: string | null = null,
+  statement: string | null = null,
 ): Promise<Database> {
   const config = { connectionString: url, types, connectionTimeoutMillis: 5000, application_name: 'nightshift' };
-  const first = new pg.Pool({ ...config, max: 1 });
+  const setUp = new pg.Pool({ ...config, max: 1 });
   // An idle connection that the server closes is replaced on the next query.
-  first.on('error', () => {});
+  setUp.on('error', () => {});
   let guard: Guard;
   try {
-    await first.query('select 1');
-    guard = await prepare(first);
+    await setUp.query('select 1');
+    guard = await prepare(setUp);
   } catch (cause) {
     throw unavailable(url, cause);
   } finally {
-    await first.end();
+    await setUp.end();
   }
-  const takeOnRole = takeOn(guard) ?? onConnect;
-  const pool = new pg.Pool({
-    ...config,
-    max: POOL_MAX,
-    ...(takeOnRole === null ? {} : { onConnect: (client) => client.query(takeOnRole) }),
-  });
+  const first = takeOn(guard) ?? statement;
+  // pg-pool hands out a new connection only once this has worked, though its types do not tell that it waits.
+  const hook = first === null ? {} : { onConnect: (client: pg.ClientBase) => client.query(first) };
+  const pool = new pg.Pool({ ...config, ...hook, max: POOL_MAX });
   pool.on('error', () => {});
   return new Database(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }), {
     kind: 'postgres',

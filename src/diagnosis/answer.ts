@@ -5,6 +5,7 @@ import { NightshiftError } from '../errors.ts';
 import { alertsOf, type Incident, incidentName, loadIncident, plain } from '../incident/index.ts';
 import { loadPrompt, type Models } from '../llm/index.ts';
 import { type Embedder, retrievePastIncidents, retrieveRunbooks } from '../rag/index.ts';
+import { redact } from '../telemetry/index.ts';
 import { quoteOccurs } from './critique.ts';
 import { describeCase, fence } from './diagnose.ts';
 import { type Evidence, evidenceOf } from './store.ts';
@@ -51,7 +52,7 @@ export function createAnswer({ db, models, embedder }: AnswerDependencies): Answ
     // Without anything to cite a model could only guess.
     const canAsk = models.names.length > 0 && found.evidence.length > 0;
     const byModel = canAsk ? await askModel(models, asked, found) : null;
-    return bounded(byModel ?? fromRows(found));
+    return redact(byModel ?? fromRows(found), ANSWER_MAX);
   };
 }
 
@@ -66,12 +67,12 @@ async function gather(db: Database, embedder: Embedder, question: string, incide
     ...runbooks.map(({ title, path, startLine, endLine, content }) => ({
       kind: 'runbook' as const,
       title: `${title} (${path}:${startLine}-${endLine})`,
-      content: content.slice(0, CONTENT_MAX),
+      content: redact(content, CONTENT_MAX),
     })),
     ...past.map(({ incidentId: id, title, summary }) => ({
       kind: 'past_incident' as const,
       title: `${incidentName(id)} ${title}`,
-      content: summary.slice(0, CONTENT_MAX),
+      content: redact(summary, CONTENT_MAX),
     })),
   ];
   const shown = new Set(own.map(({ title }) => title));
@@ -154,8 +155,4 @@ function paragraphs(text: string): string {
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim();
-}
-
-function bounded(text: string): string {
-  return text.length > ANSWER_MAX ? `${text.slice(0, ANSWER_MAX - 1).toWellFormed()}…` : text;
 }

@@ -24,9 +24,10 @@ export function critique(
   return { problems, diagnosis: { ...diagnosis, citations, inconclusive: diagnosis.inconclusive || !grounded } };
 }
 
-/** Tells whether a quote stands in a text, in one piece. */
+/** Tells whether a quote stands in a text, in one piece; an empty one stands nowhere. */
 export function quoteOccurs(quote: string, content: string): boolean {
-  return squeeze(content).includes(squeeze(quote));
+  const sought = squeeze(quote);
+  return sought !== '' && squeeze(content).includes(sought);
 }
 
 /** The model sees evidence with `<` replaced, and may fold white space; neither makes a quote a different one. */

@@ -1,4 +1,4 @@
-import { type Approval, approvalOf, digestOf, useApproval } from '../approval/index.ts';
+import { type Approval, approvalOf, boundFields, digestOf, useApproval } from '../approval/index.ts';
 import { json } from '../database/index.ts';
 import { type GateDependencies, judgeAction, judgeAgain } from '../gate/index.ts';
 import {
@@ -110,12 +110,13 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     const yes = new Set(approval.votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal));
     if (yes.size < verdict.approvals) return changed(`it needs ${verdict.approvals} approvals now`);
     const { subject } = approval;
+    const bound = { call, inspection, risk: verdict.risk, policySha256: dependencies.policy.sha256 };
     const same =
       digestOf(subject) === approval.digest &&
-      digestOf({ ...subject, ...boundTo(action, judged, dependencies.policy.sha256) }) === approval.digest;
+      digestOf({ ...subject, ...boundFields(action, bound) }) === approval.digest;
     if (!same) return changed('something that the approval is bound to has changed');
     const ageSeconds = (Date.now() - approval.decidedAt.getTime()) / 1000;
-    const goodForSeconds = (approval.expiresAt.getTime() - approval.createdAt.getTime()) / 1000;
+    const goodForSeconds = (new Date(subject.expiresAt).getTime() - approval.createdAt.getTime()) / 1000;
     if (ageSeconds > goodForSeconds) return changed('its approval is too old');
     return { call, questions, inspection, approval, yes: yes.size, grantor: [...yes].join(', ') };
   }
@@ -187,30 +188,4 @@ interface Cleared {
   readonly approval: Approval | null;
   readonly yes: number;
   readonly grantor: string;
-}
-
-/** What of the subject of an approval can be other than it was; all of it read anew. */
-function boundTo(
-  action: Action,
-  { call, inspection, verdict }: { call: Call; inspection: Inspection; verdict: Verdict },
-  policySha256: string,
-) {
-  const { instance, tool, definitionSha256, target } = call;
-  const step = `${action.cycle}.${action.attempt}.${action.ordinal}`;
-  const { id, requestedBy, undo } = action;
-  return {
-    incident: incidentName(action.incidentId),
-    action: id,
-    step,
-    requestedBy,
-    undo,
-    instance,
-    tool,
-    definitionSha256,
-    arguments: call.arguments,
-    target,
-    uid: inspection.uid,
-    risk: verdict.risk,
-    policySha256,
-  };
 }

@@ -1,4 +1,4 @@
-import type { Alert } from '../alert/index.ts';
+import type { Alert, Labels } from '../alert/index.ts';
 import type { AutonomyMode, Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { StoredAlert } from '../incident/index.ts';
@@ -10,6 +10,7 @@ import {
   type Policy,
   type PolicyRule,
   type Question,
+  type RunEffect,
   strictest,
   type Verdict,
 } from '../policy/index.ts';
@@ -91,13 +92,12 @@ export async function judgeAction(
   const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
 
   const at = new Date();
-  const recent = await recentRuns(db);
-  const questions: Question[] = [];
+  const record = recordReader(db);
+  const facts: Omit<Question, 'recent'>[] = [];
   for (const { call, alert } of calls) {
     const { labels, receivedAt } = alert;
     const { tool, instance, target, risk } = call;
-    const alertname = labels.alertname ?? '';
-    questions.push({
+    facts.push({
       call: { tool, instance, target, arguments: call.arguments, risk },
       labels,
       mode: modeFor(labels, config.mode, autonomy),
@@ -106,11 +106,12 @@ export async function judgeAction(
       at,
       receivedAt,
       population: inspection.population,
-      recent,
-      record: await recordOf(db, { tool, alertname, service: labels.service ?? '' }),
+      record: await record(tool, labels),
       limits: config.limits,
     });
   }
+  const recent = await recentRuns(db, facts);
+  const questions = facts.map((one) => ({ ...one, recent }));
   return {
     call: first.call,
     verdict: strictest([
@@ -126,10 +127,28 @@ export async function judgeAction(
 
 const INSPECT_MS_MAX = 10_000;
 
-/** Judges the same again by the runs that are counted now; call it where nothing else can be sent meanwhile. */
+/** Judges the same again by the runs and the record as they are now; call it where nothing else can be sent meanwhile. */
 export async function judgeAgain(questions: readonly Question[], { db, policy }: GateDependencies): Promise<Verdict> {
-  const recent = await recentRuns(db);
-  return strictest(questions.map((question) => judge({ ...question, recent, at: new Date() }, policy)));
+  const at = new Date();
+  const recent = await recentRuns(db, questions);
+  const record = recordReader(db);
+  const verdicts: Verdict[] = [];
+  for (const question of questions) {
+    const now = { at, recent, record: await record(question.call.tool, question.labels) };
+    verdicts.push(judge({ ...question, ...now }, policy));
+  }
+  return strictest(verdicts);
+}
+
+/** Reads each record once, however many alerts share it. */
+function recordReader(db: Database): (tool: string, labels: Labels) => Promise<RunEffect[]> {
+  const read = new Map<string, Promise<RunEffect[]>>();
+  return (tool, { alertname = '', service = '' }) => {
+    const key = JSON.stringify([tool, alertname, service]);
+    const record = read.get(key) ?? recordOf(db, { tool, alertname, service });
+    read.set(key, record);
+    return record;
+  };
 }
 
 /** Nobody knows what it would meet, so a person decides, who can be told so. */

@@ -3,11 +3,15 @@ import { labelsSchema } from '../alert/index.ts';
 import { modeSchema } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { RISK_CLASSES } from '../mcp-tools/index.ts';
-import type { Question, Verdict } from '../policy/index.ts';
+import { judge, type Policy, type Question, strictest, type Verdict } from '../policy/index.ts';
+import { UNSEEN } from './judge-action.ts';
+
+/** Of the runs that a judgement counted, the newest so many are kept with it. */
+const RUNS_KEPT = 300;
 
 const time = z.iso.datetime().transform((text) => new Date(text));
 
-/** A question as it was kept with its action; also what the API hands out for a replay. */
+/** A question as it was kept with its action; also what the API hands out for a replay. `runsLeftOut` counts the runs that were not kept. */
 export const questionSchema = z.object({
   call: z.object({
     tool: z.string(),
@@ -43,7 +47,17 @@ export const questionSchema = z.object({
     replicaShare: z.number(),
     alertAgeSeconds: z.number(),
   }),
+  runsLeftOut: z.number().default(0),
 }) satisfies z.ZodType<Question>;
+export type StoredQuestion = z.infer<typeof questionSchema>;
+
+/** Gives questions as they are kept with an action: of the runs that were counted the newest 300, and how many those leave out. */
+export function toStored(questions: readonly Question[]): (Question & { readonly runsLeftOut: number })[] {
+  return questions.map((question) => {
+    const recent = question.recent.slice(0, RUNS_KEPT);
+    return { ...question, recent, runsLeftOut: question.recent.length - recent.length };
+  });
+}
 
 /** One judgement as it was made: what was asked, and what was answered. */
 export interface StoredJudgement {
@@ -51,7 +65,8 @@ export interface StoredJudgement {
   readonly incidentId: number;
   readonly tool: string;
   readonly target: string;
-  readonly questions: readonly Question[];
+  /** Empty where it was refused before the policy was asked, as by the kill switch. */
+  readonly questions: readonly StoredQuestion[];
   readonly verdict: Verdict;
 }
 
@@ -77,4 +92,15 @@ export async function storedJudgements(
     questions: z.array(questionSchema).parse(questions),
     verdict: decision as Verdict,
   }));
+}
+
+/**
+ * Judges what was judged before by another policy, by the facts of that time; null where the policy was never asked. That the target
+ * could not be looked at then is one of these facts.
+ */
+export function rejudge({ questions, verdict }: Pick<StoredJudgement, 'questions' | 'verdict'>, policy: Policy): Verdict | null {
+  if (questions.length === 0) return null;
+  const judged = questions.map((question) => judge(question, policy));
+  const unseen = verdict.spoke.filter(({ rule }) => rule === UNSEEN);
+  return strictest([...judged, ...unseen.map(({ why }) => unseenVerdict(verdict.risk, why))]);
 }

@@ -175,7 +175,9 @@ export async function addMessages(db: Database, incidentId: number, messages: re
   if (messages.length === 0) return;
   await db.q
     .insertInto('outbox')
-    .values(messages.map((message) => ({ incident_id: incidentId, kind: message.kind, message: json(redactValue(message)) })))
+    .values(
+      messages.map((message) => ({ incident_id: incidentId, kind: message.kind, message: json(redactValue(message)) })),
+    )
     .execute();
 }
 

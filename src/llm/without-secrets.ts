@@ -37,9 +37,7 @@ function assistantMessage({ content, toolCalls, original, ...rest }: AssistantMe
   return {
     ...rest,
     content: redact(content),
-    ...(toolCalls
-      ? { toolCalls: toolCalls.map((call) => ({ ...call, arguments: redactValue(call.arguments) })) }
-      : {}),
+    ...(toolCalls ? { toolCalls: toolCalls.map((call) => ({ ...call, arguments: redactValue(call.arguments) })) } : {}),
     // It is signed, so it goes back unchanged or not at all.
     ...(original && isClean(original.content) ? { original } : {}),
   };

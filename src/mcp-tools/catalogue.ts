@@ -30,13 +30,16 @@ export type Resolution =
   | { readonly ok: true; readonly call: Call }
   | {
       readonly ok: false;
-      readonly why: 'unknown_tool' | 'no_instance' | 'ambiguous_instance' | 'invalid_arguments';
+      readonly why: 'unknown_tool' | 'no_instance' | 'ambiguous_instance' | 'invalid_arguments' | 'out_of_scope';
       readonly message: string;
     };
 
 export interface Catalogue {
   readonly instances: readonly Instance[];
-  /** Binds a tool and arguments to the one instance that is for alerts with these labels; none or several is a refusal. */
+  /**
+   * Binds a tool and arguments to the one instance that is for alerts with these labels; none or several is a refusal, and so are
+   * arguments outside the tool's scope.
+   */
   resolve(tool: string, args: unknown, labels: Labels): Resolution;
   /** The tools of the instances that are for alerts with these labels, ambiguous ones left out. */
   toolsFor(labels: Labels): { tool: Tool; instance: Instance }[];
@@ -88,6 +91,8 @@ export function createCatalogue(
           why: 'invalid_arguments',
           message: `${name}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
         };
+      const outside = whyOutOfScope(known.tool, parsed.data, labels);
+      if (outside !== null) return { ok: false, why: 'out_of_scope', message: `${name}: ${outside}` };
       return { ok: true, call: toCall(known.tool, instance, parsed.data) };
     },
     toolsFor(labels) {
@@ -100,17 +105,29 @@ export function createCatalogue(
   };
 }
 
+/** Labels only narrow: what the alert does not name in full is not touched on its account. */
+function whyOutOfScope({ scope = {} }: Tool, input: Record<string, unknown>, labels: Labels): string | null {
+  for (const [argument, label] of Object.entries(scope)) {
+    const allowed = Object.hasOwn(labels, label) ? labels[label] : undefined;
+    if (!allowed) return `${argument} must be what the alert's label ${label} says, and the alert has no such label`;
+    if (input[argument] !== allowed)
+      return `${argument} must be ${JSON.stringify(allowed)}, as the alert's label ${label} says`;
+  }
+  return null;
+}
+
 const definitions = new WeakMap<Tool, string>();
 
 /** Hash of a tool's declaration; computed once, because a schema is costly to write out. */
 function definitionOf(tool: Tool): string {
   const known = definitions.get(tool);
   if (known !== undefined) return known;
-  const { name, description, undo } = tool;
+  const { name, description, undo, scope } = tool;
   const sha256 = canonicalSha256('definition', {
     name,
     description,
     undo,
+    ...(scope ? { scope } : {}),
     input: z.toJSONSchema(tool.input),
     risk: String(tool.risk),
   });

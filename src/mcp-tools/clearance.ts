@@ -30,7 +30,7 @@ export type SignedClearance = z.infer<typeof signedClearanceSchema>;
  * @see https://www.rfc-editor.org/rfc/rfc8785
  */
 export function canonicalBytes(domain: string, value: unknown): Buffer {
-  return Buffer.from(`nightshift/${domain}/v1\n${canonicalize(value)}`, 'utf8');
+  return Buffer.from(`nightshift/${domain}/v1\n${canonicalize(value)}`);
 }
 
 /** Gives the SHA-256 of a value's canonical bytes, in hexadecimal. */

@@ -41,6 +41,11 @@ export interface Tool<Settings = unknown, Input extends z.ZodObject = z.ZodObjec
   readonly input: Input;
   /** Decided from the declaration and the arguments, never by a model. */
   readonly risk: RiskClass | ((input: z.infer<Input>, settings: Settings) => RiskClass);
+  /**
+   * Arguments that may only say what the alert is about, each with the name of the alert's label that it must equal: `{ namespace:
+   * 'namespace' }`. An alert without that label, or a call without that argument, has nothing in scope.
+   */
+  readonly scope?: Readonly<Record<string, string>>;
   /** Names what the call works on, as people would, for example `process checkout`. */
   readonly target: (input: z.infer<Input>) => string;
   /** How a person would take it back; `nothing to undo` for a read. */

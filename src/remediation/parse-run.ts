@@ -44,7 +44,7 @@ export function parseRun(text: string, { toolNames, runbookPaths }: Runnable): R
     );
   const isRunbook = name.text.endsWith('.md');
   if (!(isRunbook ? runbookPaths : toolNames).includes(name.text)) {
-    const known = [...(isRunbook ? runbookPaths : toolNames)].sort().join(', ');
+    const known = [...new Set(isRunbook ? runbookPaths : toolNames)].sort().join(', ');
     throw mistake(
       'run',
       name.text,

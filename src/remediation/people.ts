@@ -1,6 +1,7 @@
 import { type Decision, decide } from '../approval/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
+import type { Identity } from '../identity/index.ts';
 import {
   addEvents,
   addSignal,
@@ -50,13 +51,24 @@ export function createPeople({
   db,
   driver,
   catalogue,
+  identity,
 }: {
   db: Database;
   driver: Driver;
   catalogue: Catalogue;
+  identity: Pick<Identity, 'approvers'>;
 }): People {
   return {
     async decide(decision) {
+      const listed = identity.approvers();
+      if (listed.length > 0 && !listed.includes(decision.principal)) {
+        // Otherwise the administrator's token would be a second person beside its own holder.
+        const fix = `add ${decision.principal} to people: in nightshift.yaml, or use the token of somebody who is`;
+        throw new NightshiftError(
+          'forbidden',
+          `${decision.principal} is not among the people who may decide. Fix: ${fix}`,
+        );
+      }
       const approval = await db.transaction(async () => {
         // Incident before approval, as the landing of a stage locks them.
         const about = await db.q

@@ -42,7 +42,8 @@ export async function checkSlack({ config, people, post }: SlackCheckOptions): P
   let team = '';
   const checks: SlackCheck[] = [];
   const granted = await attempt('bot token', async () => {
-    const { user, team: name, team_id, response_metadata } = await client.auth.test();
+    const { user, bot_id, team: name, team_id, response_metadata } = await client.auth.test();
+    if (bot_id === undefined) return bad('bot token', `it is the token of ${user}, a person`, FIXES.invalid_auth);
     team = team_id ?? '';
     checks.push(ok('bot token', `${user} in ${name} (${team})`));
     return missingScopes(response_metadata?.scopes);

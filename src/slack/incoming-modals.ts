@@ -5,6 +5,7 @@ import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
 import { eventsAfter, incidentName, loadIncident, type StoredEvent } from '../incident/index.ts';
 import { actionsOf } from '../planning/index.ts';
+import { redact } from '../telemetry/index.ts';
 import type { DecisionValue } from './render-buttons.ts';
 import { words } from './render-words.ts';
 
@@ -98,7 +99,7 @@ function withNothingHidden(line: string): string {
 /** Cuts lines into as many blocks as Slack's limit of 3,000 characters needs; a line is never broken unless it alone is longer. */
 function plainSections(lines: readonly string[]): types.SectionBlock[] {
   const texts: string[] = [];
-  for (const line of lines.flatMap((whole) => whole.match(/[\s\S]{1,2900}/g) ?? [])) {
+  for (const line of lines.map((whole) => redact(whole)).flatMap((whole) => whole.match(/[\s\S]{1,2900}/g) ?? [])) {
     const last = texts.at(-1);
     if (last !== undefined && last.length + line.length < SECTION_MAX) texts[texts.length - 1] = `${last}\n${line}`;
     else texts.push(line);

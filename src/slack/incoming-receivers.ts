@@ -14,8 +14,8 @@ import { createGuard, EVENTS_PATH } from './incoming-guard.ts';
 
 const RECONNECT_MS_MIN = 1_000;
 const RECONNECT_MS_MAX = 30_000;
-/** Only for payloads that Bolt hands to nobody; all others are acknowledged at once. */
-const UNKNOWN_MS = 1_000;
+/** Only for payloads that Bolt hands to nobody; all others are acknowledged at once. Slack waits three seconds. */
+const UNKNOWN_MS = 2_500;
 
 /** Tells Slack that something arrived, with what it should show, if anything. */
 export type Ack = (response?: Record<string, unknown>) => Promise<void>;

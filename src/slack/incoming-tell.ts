@@ -1,7 +1,7 @@
 import type { types, webApi } from '@slack/bolt';
 import { fetch } from 'undici';
 import { messageOf } from '../errors.ts';
-import type { Logger } from '../telemetry/index.ts';
+import { type Logger, redact } from '../telemetry/index.ts';
 import type { SlackPlace } from './incoming-payload.ts';
 import { escapeText } from './render-words.ts';
 
@@ -50,7 +50,7 @@ export function createTell(
 }
 
 function plainMessage(text: string): { text: string; blocks: types.SectionBlock[] } {
-  const shown = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX - 1).toWellFormed()}…` : text;
+  const shown = redact(text, TEXT_MAX);
   return {
     text: escapeText(shown),
     blocks: [{ type: 'section', text: { type: 'plain_text', text: shown || '(nothing)', emoji: false } }],

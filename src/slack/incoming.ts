@@ -1,11 +1,12 @@
 import { type IRouter, Router } from 'express';
 import type { SlackConfig } from '../config/index.ts';
-import { messageOf, NightshiftError } from '../errors.ts';
+import { NightshiftError } from '../errors.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import { readCommand } from './commands.ts';
 import { createWhoIs } from './incoming-actor.ts';
 import { createOwnApp } from './incoming-app.ts';
 import { pressButton, submitDenial } from './incoming-buttons.ts';
+import { createLane } from './incoming-lane.ts';
 import { answerMention } from './incoming-mention.ts';
 import { REASON_MISSING } from './incoming-modals.ts';
 import { createHearOnce } from './incoming-once.ts';
@@ -33,10 +34,19 @@ export interface SlackIncomingDependencies {
   readonly now?: () => Date;
 }
 
+/** Fewer than the database has connections, so that a storm of clicks leaves most of them to the incidents. */
+const DECISIONS_AT_ONCE = 4;
+
 const FAILED =
   'this did not go through; the log of Nightshift has the details. Fix: look whether it happened, then try again';
 const UNHEARD =
   'this was not recorded, because the database does not answer; nothing was done. Fix: try again, or use the CLI';
+
+/** How a word ended: for the metric, and in words for whoever it is from. */
+interface Ending {
+  readonly outcome: 'heard' | 'replayed' | 'refused' | 'failed';
+  readonly say: string | null;
+}
 
 /**
  * Makes the door for people in Slack. Whatever comes is acknowledged first, then heard at most once, then matched to a configured person,
@@ -50,50 +60,56 @@ export function createSlackIncoming(dependencies: SlackIncomingDependencies): Sl
   const hearOnce = createHearOnce(ports.db, now);
   const ownApp = createOwnApp(client, config.appToken, now);
   const count = (outcome: string) => metrics.slackRequests.inc({ outcome });
+  const lane = createLane(DECISIONS_AT_ONCE);
   const underWay = new Set<Promise<void>>();
 
-  async function act(message: FromSlack): Promise<void> {
-    const { actor, place, word } = message;
-    if (word.kind === 'button') {
-      const said = await pressButton(message, word, { ports, client, whoIs });
-      if (said !== null) await tell.alone(place, actor.user, said);
-    } else if (word.kind === 'deny_form') {
-      await tell.alone(place, actor.user, await submitDenial(message, word, { ports, client, whoIs }));
-    } else if (word.kind === 'command') {
-      const command = readCommand(word.text);
-      const { name } = await whoIs(actor, command.needs);
-      await tell.alone(place, actor.user, await command.run(name, ports));
-    } else {
-      await tell.inThread(place, await answerMention(message, word.text, { ports, whoIs, channel: config.channel }));
+  async function act(message: FromSlack): Promise<string | null> {
+    const { actor, word } = message;
+    switch (word.kind) {
+      case 'button':
+        return pressButton(message, word, { ports, client, whoIs });
+      case 'deny_form':
+        return submitDenial(message, word, { ports, client, whoIs });
+      case 'command': {
+        const command = readCommand(word.text);
+        const { name } = await whoIs(actor, command.needs);
+        return command.run(name, ports);
+      }
+      case 'mention':
+        return answerMention(message, word.text, { ports, whoIs, channel: config.channel });
     }
   }
 
-  /** Gives how it ended, for the metric. */
-  async function work(message: FromSlack, keys: readonly string[]): Promise<string> {
-    const { actor, place, word, refused, appId } = message;
+  async function work(message: FromSlack, keys: readonly string[]): Promise<Ending> {
+    const { actor, word, refused, appId } = message;
     const app = await ownApp();
-    if (app !== null && appId !== app) return 'refused';
+    if (app !== null && appId !== app) return { outcome: 'refused', say: null };
     try {
       const eventKey = word.kind === 'mention' ? [`event ${actor.team} ${word.eventId}`] : [];
-      if (!(await hearOnce([...keys, ...eventKey]))) return 'replayed';
+      if (!(await hearOnce([...keys, ...eventKey]))) return { outcome: 'replayed', say: null };
     } catch (error) {
       log.error({ error }, 'cannot record a request of Slack');
-      await tell.alone(place, actor.user, UNHEARD);
-      return 'failed';
+      return { outcome: 'failed', say: UNHEARD };
     }
-    if (refused !== null) {
-      await tell.alone(place, actor.user, refused);
-      return 'refused';
-    }
+    if (refused !== null) return { outcome: 'refused', say: refused };
     try {
-      await act(message);
-      return 'heard';
+      return { outcome: 'heard', say: await act(message) };
     } catch (error) {
       const known = error instanceof NightshiftError && error.audience !== 'developer';
       if (!known) log.error({ error }, 'a word from Slack failed');
-      await tell.alone(place, actor.user, known ? error.message : FAILED);
-      return known && error.status < 500 ? 'refused' : 'failed';
+      const outcome = known && error.status < 500 ? 'refused' : 'failed';
+      return { outcome, say: known ? error.message : FAILED };
     }
+  }
+
+  async function finish(message: FromSlack, keys: readonly string[]): Promise<void> {
+    const { actor, place, word } = message;
+    // Only questions may take long, because a model answers them; they do not keep a decision waiting.
+    const isShort = word.kind === 'button' || word.kind === 'deny_form';
+    const { outcome, say } = await (isShort ? lane(() => work(message, keys)) : work(message, keys));
+    if (say !== null && word.kind === 'mention' && outcome === 'heard') await tell.inThread(place, say);
+    else if (say !== null) await tell.alone(place, actor.user, say);
+    count(outcome);
   }
 
   const hear: Hear = async (body, ack, keys) => {
@@ -104,12 +120,10 @@ export function createSlackIncoming(dependencies: SlackIncomingDependencies): Sl
     }
     await ack();
     if (message === null) return count('ignored');
-    const working = work(message, keys)
-      .catch((error: unknown) => {
-        log.error({ error: messageOf(error) }, 'a word from Slack failed');
-        return 'failed';
-      })
-      .then(count);
+    const working = finish(message, keys).catch((error: unknown) => {
+      log.error({ error }, 'a word from Slack failed');
+      count('failed');
+    });
     underWay.add(working);
     await working.finally(() => underWay.delete(working));
   };

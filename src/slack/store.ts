@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Database, json } from '../database/index.ts';
 import { CLOSED_STATES } from '../incident/index.ts';
+import { redactValue } from '../telemetry/index.ts';
 import type { Wanted } from './outgoing-claim.ts';
 import type { Rendered } from './render-blocks.ts';
 
@@ -125,7 +126,11 @@ export async function wantMessage(
   rendered: Rendered,
 ): Promise<void> {
   const { purpose, urgent, text, blocks, broadcast, onlyUpdate } = rendered;
-  const wanted: Record<keyof Wanted, unknown> = { text, blocks, broadcast, onlyUpdate };
+  const wanted: Record<keyof Wanted, unknown> = {
+    ...(redactValue({ text, blocks }) as { text: unknown; blocks: unknown }),
+    broadcast,
+    onlyUpdate,
+  };
   const sha256 = createHash('sha256').update(JSON.stringify(wanted)).digest('hex');
   await db.q
     .insertInto('slack_message')

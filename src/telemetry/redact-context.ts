@@ -8,8 +8,7 @@ const KEY_NAMES =
 const AFTER_NAME = '["\'`\\]]{0,2}[ \\t]{0,8}';
 const QUOTED = '"((?:[^"\\\\\\r\\n\\0]|\\\\.)*)|\'((?:[^\'\\\\\\r\\n\\0]|\\\\.)*)';
 /** `,`, `;` and `&` end a value only where white space, a closing sign or another `name=` follows. */
-const BARE =
-  '(?:[^\\s"\'`,;&\\\\\\0]|[,;&](?![\\s"\'}\\]]|[\\w.-]{1,64}["\']?[=:]|$)|\\\\(?![nrtu"\'\\\\/]))+';
+const BARE = '(?:[^\\s"\'`,;&\\\\\\0]|[,;&](?![\\s"\'}\\]]|[\\w.-]{1,64}["\']?[=:]|$)|\\\\(?![nrtu"\'\\\\/]))+';
 
 const NAME_ENDS = new RegExp(`(?:${KEY_NAMES})$`, 'i');
 /** As the last word of a name these say as much, and in the middle of a sentence too little. */
@@ -25,9 +24,16 @@ export function canBeSecret(value: string): boolean {
   return (
     value.length >= 3 &&
     !/^(?:true|false|null|none|nil|undefined|yes|no|empty|unset|required|optional|\d{1,4})$/i.test(value) &&
-    !/^(?:\$[A-Z_({]|\{\{|<|%[({A-Za-z]|\[redacted|\(not shown\)|[*.…xX?-]+$)/.test(value) &&
-    !/^(?:\/[a-z0-9._-]+){2,}$/.test(value)
+    !/^(?:\$(?:[({]|[A-Z_][A-Z0-9_]*$)|\{\{|<[\w .-]*>?$|%(?:[({]|[dqsvx]$)|process\.env\b|https?:\/\/|[*.…xX?-]+$)/.test(
+      value,
+    ) &&
+    !/^(?:\[redacted|\(not shown\))/.test(value) &&
+    !isPath(value)
   );
+}
+
+function isPath(value: string): boolean {
+  return /^(?:\/[\w.-]{1,30}){2,}$/.test(value) && !isMixed(value);
 }
 
 /** Tells whether a bare word is no ordinary one: it has digits among letters, inner capitals or signs. */
@@ -46,7 +52,8 @@ function isValueOfSecretName(value: string, at: number, text: string): boolean {
   const colon = /["'`\]]?[ \t]*:[ \t]+(?:[|>][+-]?\s*)?$/.exec(before);
   if (!colon || /^["']/.test(colon[0])) return true;
   if (looksRandom(value)) return true;
-  const beginsLine = /(?:^|[\r\n{[])[\s>|-]*["'`]?[\w.-]*$/.test(before.slice(0, colon.index)) && (at <= 80 || /[\r\n{[]/.test(before));
+  const beginsLine =
+    /(?:^|[\r\n{[])[\s>|-]*["'`]?[\w.-]*$/.test(before.slice(0, colon.index)) && (at <= 80 || /[\r\n{[]/.test(before));
   return beginsLine && /^["'`,;)\]}]*[ \t]*(?:[\r\n#]|$)/.test(text.slice(at + value.length, at + value.length + 12));
 }
 
@@ -55,7 +62,8 @@ export const CONTEXT_RULES: readonly Rule[] = [
     type: 'authorization',
     hints: ['uthorization', 'UTHORIZATION'],
     pattern:
-      /authorization["'\]]{0,2}[ \t]{0,8}(?:=>|[:=])[ \t]{0,8}["']?(?:AWS4-HMAC-SHA256|Digest|Hawk|OAuth|Signature)[ \t]+([^\r\n"'\0]+)/gi,
+      /authorization["'\]]{0,2}[ \t]{0,8}(?:=>|[:=])[ \t]{0,8}["']?(?:AWS4-HMAC-SHA256|Digest|Hawk|OAuth|Signature)[ \t]+((?:[^\r\n"'\\\0]|(?<==)"[^"\\\r\n\0]*")+)/gi,
+    accepts: canBeSecret,
   },
   {
     type: 'authorization',
@@ -72,9 +80,15 @@ export const CONTEXT_RULES: readonly Rule[] = [
   },
   {
     type: 'authorization',
-    hints: ['earer', 'EARER', 'asic', 'ASIC'],
-    pattern: /(?<![A-Za-z0-9])(?:bearer|basic)[ \t]{1,8}([\w+/=.~-]{8,})/gi,
-    accepts: (value) => /\d|[a-z][A-Z]|[+=~]/.test(value) && !/^\d+[a-z%]*$/.test(value),
+    hints: ['earer', 'EARER'],
+    pattern: /(?<![A-Za-z0-9])bearer[ \t]{1,8}([\w+/=.~-]{8,})/gi,
+    accepts: (value) => value.length >= 20 || /\d.*[A-Za-z]|[A-Za-z].*\d|[+=~]/.test(value),
+  },
+  {
+    type: 'authorization',
+    hints: ['asic ', 'ASIC '],
+    pattern: /(?<![A-Za-z0-9])basic[ \t]{1,8}([\w+/=-]{8,})/gi,
+    accepts: (value) => /^[ -9;-~]*:[ -~]/.test(Buffer.from(value, 'base64').toString('latin1')),
   },
   {
     type: 'cookie',
@@ -85,7 +99,7 @@ export const CONTEXT_RULES: readonly Rule[] = [
   {
     type: 'url-credentials',
     hints: ['://'],
-    pattern: /:\/\/[^\s/:@"'<>?#\0]{0,256}:([^\s/"'<>\0]{1,1024})(?=@)/g,
+    pattern: /:\/\/[^\s/:@"'<>?#[\0]{0,256}:([^\s/"'<>\0]{1,1024})(?=@)/g,
     accepts: canBeSecretOfUrl,
   },
   {
@@ -112,7 +126,10 @@ export const CONTEXT_RULES: readonly Rule[] = [
   {
     type: 'secret-value',
     hints: ['--'],
-    pattern: new RegExp(`(?<![\\w-])--[\\w-]{0,40}?(?:${KEY_NAMES}|pass)[ \\t]{1,8}(?:${QUOTED}|([^\\s"'\`<>|;&\\0-][^\\s"'\`<>|;&\\0]*))`, 'gi'),
+    pattern: new RegExp(
+      `(?<![\\w-])--[\\w-]{0,40}?(?:${KEY_NAMES}|pass)[ \\t]{1,8}(?:${QUOTED}|([^\\s"'\`<>|;&\\0-][^\\s"'\`<>|;&\\0]*))`,
+      'gi',
+    ),
     accepts: (value, at, text) => canBeSecret(value) && (looksRandom(value) || /["']/.test(text[at - 1] ?? '')),
   },
   {
@@ -134,7 +151,8 @@ export const CONTEXT_RULES: readonly Rule[] = [
   {
     type: 'routing-key',
     hints: ['_key', 'Key', '-key', '_KEY'],
-    pattern: /(?:integration|routing|service)[_-]?key["'\]]{0,2}[ \t]{0,8}[:=]>?[ \t]{0,8}["']?([A-Za-z0-9]{32})(?![A-Za-z0-9])/gi,
+    pattern:
+      /(?:integration|routing|service)[_-]?key["'\]]{0,2}[ \t]{0,8}[:=]>?[ \t]{0,8}["']?([A-Za-z0-9]{32})(?![A-Za-z0-9])/gi,
   },
   {
     // Next to a telling word, whatever has the look of random characters.
@@ -147,7 +165,7 @@ export const CONTEXT_RULES: readonly Rule[] = [
 ];
 
 function canBeSecretOfUrl(value: string): boolean {
-  return !value.startsWith('[redacted') && !/^(?:\$[A-Z_({]|\{\{)/.test(value);
+  return !/^(?:\[redacted|\$(?:[({]|[A-Z_][A-Z0-9_]*$)|\{\{)/.test(value);
 }
 
 /** Tells whether the characters of a word are spread as widely as random ones are: at least 3.5 bits each. */

@@ -54,7 +54,8 @@ function joined(zones: readonly Found[]): Found[] {
   const result: Found[] = [];
   for (const zone of [...zones].sort((a, b) => a.start - b.start)) {
     const last = result.at(-1);
-    if (last && zone.start <= last.end) result[result.length - 1] = { start: last.start, end: Math.max(last.end, zone.end) };
+    if (last && zone.start <= last.end)
+      result[result.length - 1] = { start: last.start, end: Math.max(last.end, zone.end) };
     else result.push(zone);
   }
   return result;
@@ -63,7 +64,8 @@ function joined(zones: readonly Found[]): Found[] {
 const SECRET_KIND = /kind["']?[ \t]{0,8}:[ \t]{0,8}["']?Secret(?:List)?\b/;
 const DATA = /(?<![\w-])(stringData|data)["']?[ \t]{0,8}:/g;
 const IN_JSON = /[\s,]*"(?:[^"\\\r\n]|\\.)*"\s*:\s*"((?:[^"\\\r\n]|\\.)*)("?)/y;
-const IN_YAML = /(?:[ \t]*\r?\n)+([ \t]+)["']?[\w./-]+["']?:[ \t]*((?:[|>][+-]?[ \t]*\r?\n(?:\1[ \t]+[^\r\n]*(?:\r?\n|$))+)|[^\s][^\r\n]*|)/y;
+const IN_YAML =
+  /(?:[ \t]*\r?\n)+([ \t]+)["']?[\w./-]+["']?:[ \t]*((?:[|>][+-]?[ \t]*\r?\n(?:\1[ \t]+[^\r\n]*(?:\r?\n|$))+)|[^\s][^\r\n]*|)/y;
 const BASE64 = /^["']?[A-Za-z0-9+/\s]{2,}={0,2}["']?\s*$/;
 
 /** Finds the values of Kubernetes Secrets in JSON and YAML; names of data, and other kinds, are left alone. */

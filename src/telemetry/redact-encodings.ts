@@ -35,11 +35,11 @@ function resolve({ text, origin }: View): View | null {
     if (to > from) pieces.push(text.slice(from, to));
     for (; from < to; from += 1) places[length++] = from;
   };
-  for (const { index, 0: escape } of text.matchAll(ESCAPE)) {
+  for (const { index, 0: sequence } of text.matchAll(ESCAPE)) {
     copy(index);
-    pieces.push(characterOf(escape));
+    pieces.push(characterOf(sequence));
     places[length++] = index;
-    from = index + escape.length;
+    from = index + sequence.length;
   }
   if (length === from) return null;
   copy(text.length);
@@ -48,10 +48,10 @@ function resolve({ text, origin }: View): View | null {
 }
 
 /** A byte of a URL becomes the character of that number: whoever looks for other letters than ASCII looks for their bytes. */
-function characterOf(escape: string): string {
-  if (escape[0] === '%') return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-  const kind = escape[1] ?? '';
-  if (escape.length > 2) return String.fromCharCode(Number.parseInt(escape.slice(2), 16));
+function characterOf(sequence: string): string {
+  if (sequence[0] === '%') return String.fromCharCode(Number.parseInt(sequence.slice(1), 16));
+  const kind = sequence[1] ?? '';
+  if (sequence.length > 2) return String.fromCharCode(Number.parseInt(sequence.slice(2), 16));
   return CONTROL[kind] ?? kind;
 }
 

@@ -23,13 +23,21 @@ const WORD_BEFORE = '(?<![A-Za-z0-9])';
  * can go back over what it has read: each starts with a literal and ends with one class of characters.
  */
 export const TOKEN_RULES: readonly Rule[] = [
-  rule('aws-access-key-id', ['AKIA', 'ASIA', 'AROA', 'AIDA', 'ABIA', 'ACCA'], /(?:A[KS]IA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{12,}/g),
+  rule(
+    'aws-access-key-id',
+    ['AKIA', 'ASIA', 'AROA', 'AIDA', 'ABIA', 'ACCA'],
+    /(?:A[KS]IA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{12,}/g,
+  ),
   rule('github-token', ['gho_', 'ghp_', 'ghr_', 'ghs_', 'ghu_'], /gh[oprsu]_[A-Za-z0-9_]{10,}/g, hasDigitOrUpper),
   rule('github-token', ['github_pat_'], /github_pat_[A-Za-z0-9_]{10,}/g),
   rule('gitlab-token', ['gl'], /gl(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rt|rtr|soat)-[\w.-]{10,}/g, hasDigitOrUpper),
   rule('slack-token', ['xox'], /xox[abceoprs](?:\.xox[bp])?-[A-Za-z0-9-]{8,}/g),
   rule('slack-token', ['xapp-'], /xapp-[A-Za-z0-9-]{8,}/g),
-  rule('slack-webhook', ['hooks.slack'], /hooks\.slack(?:-gov)?\.com\/(?:actions|commands|services|triggers|workflows)\/([\w/+%-]{10,})/g),
+  rule(
+    'slack-webhook',
+    ['hooks.slack'],
+    /hooks\.slack(?:-gov)?\.com\/(?:actions|commands|services|triggers|workflows)\/([\w/+%-]{10,})/g,
+  ),
   rule('stripe-key', ['k_live_', 'k_test_'], /[prs]k_(?:live|test)_[A-Za-z0-9]{8,}/g),
   rule('stripe-key', ['whsec_'], /whsec_[A-Za-z0-9+/=]{16,}/g),
   rule('google-api-key', ['AIza'], /AIza[\w-]{16,}/g),
@@ -42,7 +50,11 @@ export const TOKEN_RULES: readonly Rule[] = [
   rule('sendgrid-key', ['SG.'], new RegExp(`${WORD_BEFORE}SG\\.[\\w-]{10,}(?:\\.[\\w-]+)?`, 'g')),
   rule('mailgun-key', ['key-'], new RegExp(`${WORD_BEFORE}key-[0-9a-f]{32}`, 'g')),
   rule('pagerduty-token', ['u+'], new RegExp(`${WORD_BEFORE}u\\+[A-Za-z0-9_-]{18}(?![\\w-])`, 'g'), hasDigitOrUpper),
-  rule('pagerduty-key', ['events.pagerduty.com/'], /events(?:\.eu)?\.pagerduty\.com\/(?:[\w.-]+\/){1,4}([A-Za-z0-9]{20,})/g),
+  rule(
+    'pagerduty-key',
+    ['events.pagerduty.com/'],
+    /events(?:\.eu)?\.pagerduty\.com\/(?:[\w.-]+\/){1,4}([A-Za-z0-9]{20,})/g,
+  ),
   rule('anthropic-key', ['sk-ant-'], /sk-ant-[\w-]{10,}/g),
   rule('openai-key', ['sk-'], new RegExp(`${WORD_BEFORE}sk-[\\w-]{20,}`, 'g'), hasDigitOrUpper),
   rule('huggingface-token', ['hf_'], new RegExp(`${WORD_BEFORE}(?:api_org|hf)_[A-Za-z0-9]{20,}`, 'g'), hasUpper),
@@ -50,7 +62,7 @@ export const TOKEN_RULES: readonly Rule[] = [
   rule('vault-token', ['hvb.', 'hvr.', 'hvs.'], /hv[brs]\.[\w-]{10,}/g),
   rule('vault-token', ['s.'], /(?<![\w.-])s\.[A-Za-z0-9]{24}(?![\w.-])/g, isMixed),
   // Only where a run of such characters begins: from every `eyJ` inside of one, the whole run would be read again.
-  rule('jwt', ['eyJ'], /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*(?:\.[\w-]*){0,2}/g),
+  rule('jwt', ['eyJ'], /(?<![\w-])eyJ[\w-]{8,}\.[\w-]*\.[\w-]{4,}(?:\.[\w-]*){0,2}/g),
   rule('jwt', ['.eyJ'], /\.eyJ[\w-]{4,}(?:\.[\w-]*)?/g),
   rule('grafana-token', ['glc_', 'glsa_', 'eyJrIjoi'], /(?:glc_|glsa_|eyJrIjoi)[\w+/=-]{16,}/g),
   rule('databricks-token', ['dapi'], new RegExp(`${WORD_BEFORE}dapi[0-9a-f]{32}(?:-\\d)?`, 'g')),

@@ -37,7 +37,10 @@ export function cleanValue(value: unknown, text: RedactText): unknown {
     if (one instanceof Error) return { message: clean(one.message), ...about(one) };
     if (Array.isArray(one)) return one.map(walk);
     if ('toJSON' in one && typeof one.toJSON === 'function') return walk(one.toJSON());
-    const fields = Object.entries(one).map(([name, field]): [string, unknown] => [clean(name), walkField(one, name, field)]);
+    const fields = Object.entries(one).map(([name, field]): [string, unknown] => [
+      clean(name),
+      walkField(one, name, field),
+    ]);
     return Object.fromEntries(fields);
   };
 

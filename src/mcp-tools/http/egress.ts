@@ -51,7 +51,8 @@ export function permit(url: URL, { listed, publicHttps }: Egress): Permit | { re
   if (url.protocol !== 'https:') return { problem: 'is neither listed nor https' };
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   if (ipaddr.isValid(host)) return isPublicAddress(host) ? 'public' : { problem: 'is not a public address' };
-  if (!host.includes('.') || INSIDE.test(host) || METADATA_HOST.test(host)) return { problem: 'is not a public host name' };
+  if (!host.includes('.') || INSIDE.test(host) || METADATA_HOST.test(host))
+    return { problem: 'is not a public host name' };
   return 'public';
 }
 
@@ -81,7 +82,12 @@ const everyAddress: Resolve = (host) => systemLookup(host, { all: true, verbatim
  */
 export function guardedAgent(permitted: Permit, resolve: Resolve = everyAddress): Agent {
   // A connection of its own: a pooled one would hide that new ones are refused.
-  return new Agent({ pipelining: 0, connections: 1, allowH2: false, connect: { lookup: guardedLookup(permitted, resolve) } });
+  return new Agent({
+    pipelining: 0,
+    connections: 1,
+    allowH2: false,
+    connect: { lookup: guardedLookup(permitted, resolve) },
+  });
 }
 
 function guardedLookup(permitted: Permit, resolve: Resolve): LookupFunction {
@@ -91,7 +97,8 @@ function guardedLookup(permitted: Permit, resolve: Resolve): LookupFunction {
       .then((addresses) => {
         const unfit = addresses.find(({ address }) => !isFit(address));
         const [first] = addresses;
-        if (unfit) throw toolFailed(`${host} resolves to ${unfit.address}, which may not be asked`, { fix: fixFor(permitted) });
+        if (unfit)
+          throw toolFailed(`${host} resolves to ${unfit.address}, which may not be asked`, { fix: fixFor(permitted) });
         if (!first) throw Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND' });
         if (all) answer(null, [...addresses]);
         else answer(null, first.address, first.family);

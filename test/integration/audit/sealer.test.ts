@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSealer, readHeads, readPage, type Sealer, verifyAudit } from '../../../src/audit/index.ts';
 import { type Database, openPostgres } from '../../../src/database/index.ts';
 import { addEvents } from '../../../src/incident/index.ts';
@@ -43,10 +43,11 @@ const asOwner = (db: Database, ...statements: string[]) =>
 
 describe.each(databases)('the sealer on $name', ({ open }) => {
   let db: Database;
-  beforeEach(async () => {
+  beforeAll(async () => {
     db = await open();
   });
-  afterEach(() => db.close());
+  beforeEach(() => asOwner(db, 'truncate event, seal restart identity'));
+  afterAll(() => db.close());
 
   it('seals what is new every second, and the rest when it stops; each head is in the log and in the file', async () => {
     const sealer = sealerOf(db);
@@ -93,6 +94,8 @@ describe.each(databases)('the sealer on $name', ({ open }) => {
     ]);
     // Added by hand and dated back: it is sealed, and it stands out.
     expect(await verify(db)).toMatchObject({ problems: [], events: 5, late: ['0'], unsealed: 0 });
+    await asOwner(db, 'update seal set id = -id');
+    expect((await verify(db)).problems.map(({ kind }) => kind)).toContain('chain broken');
   });
 
   it('goes on after the newest seals were cut off, and does not let it be forgotten', async () => {
@@ -102,18 +105,19 @@ describe.each(databases)('the sealer on $name', ({ open }) => {
       await sealer.sealNow();
     }
     const [lost = ''] = readHeads(headFile());
-    await asOwner(db, 'delete from seal where id >= 2', 'delete from event where id >= 2');
+    await asOwner(db, 'delete from seal where id >= 2', 'delete from event where id >= 3');
     await add(db, 'four');
     await sealer.sealNow();
     expect(log.filter(({ level }) => level === 'error')).toMatchObject([{ heads: [lost] }]);
-    expect(readHeads(headFile())).toEqual([lost, (await verify(db)).head]);
+    const { head, unsealed } = await verify(db);
+    expect({ heads: readHeads(headFile()), unsealed }).toEqual({ heads: [lost, head], unsealed: 0 });
 
     // Neither a new start nor new seals make it good.
     const next = sealerOf(db);
     await add(db, 'five');
     await next.stop();
     const report = await verify(db);
-    expect(report).toMatchObject({ events: 3, unsealed: 0, problems: [{ kind: 'head missing' }] });
+    expect(report).toMatchObject({ events: 4, unsealed: 0, problems: [{ kind: 'head missing' }] });
     expect(readHeads(headFile())).toEqual([lost, report.head]);
     expect(log.filter(({ level }) => level === 'error')).toHaveLength(2);
   });

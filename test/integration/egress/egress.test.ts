@@ -46,7 +46,9 @@ describe('a URL from outside', () => {
 
   beforeEach(async () => {
     inside = await startLoopback((_, response) => response.end('inside'));
-    inside6 = await hasIpv6().then((has) => (has ? startLoopback((_, response) => response.end('inside'), '::1') : undefined));
+    inside6 = await hasIpv6().then((has) =>
+      has ? startLoopback((_, response) => response.end('inside'), '::1') : undefined,
+    );
   });
   afterEach(async () => {
     await Promise.all([inside.close(), inside6?.close()]);
@@ -55,7 +57,10 @@ describe('a URL from outside', () => {
   it('reaches a listed name at a private address, so that a count of none means something', async () => {
     const { port } = inside;
     const resolve = answers(['127.0.0.1']);
-    const found = await probe(`http://api.shop.example:${port}/`, { allow: [`http://*.shop.example:${port}`], resolve });
+    const found = await probe(`http://api.shop.example:${port}/`, {
+      allow: [`http://*.shop.example:${port}`],
+      resolve,
+    });
     expect(found).toMatchObject({ status: 200 });
     expect([resolve.asked, packets()]).toEqual([1, 1]);
   });
@@ -141,15 +146,25 @@ describe('a URL from outside', () => {
     expect(found.status).toBe(0);
     expect([resolve.asked, packets()]).toEqual([1, 0]);
     // Asked anew, it is checked anew.
-    await expect(probe(`https://rebinding.example:${inside.port}/`, { resolve })).rejects.toThrow(/127\.0\.0\.1, which may not/);
+    await expect(probe(`https://rebinding.example:${inside.port}/`, { resolve })).rejects.toThrow(
+      /127\.0\.0\.1, which may not/,
+    );
     expect([resolve.asked, packets()]).toEqual([2, 0]);
   });
 
   it('gets to no credentials of a cloud by a listed name, whose zone may be somebody else’s', async () => {
     const allow = [`http://*.shop.example:${inside.port}`];
-    for (const address of ['169.254.169.254', '168.63.129.16', '::ffff:169.254.169.254', '64:ff9b::a9fe:a9fe', 'fd00:ec2::254']) {
+    for (const address of [
+      '169.254.169.254',
+      '168.63.129.16',
+      '::ffff:169.254.169.254',
+      '64:ff9b::a9fe:a9fe',
+      'fd00:ec2::254',
+    ]) {
       const resolve = answers([address]);
-      await expect(probe(`http://a.shop.example:${inside.port}/`, { allow, resolve }), address).rejects.toThrow(/may not be asked/);
+      await expect(probe(`http://a.shop.example:${inside.port}/`, { allow, resolve }), address).rejects.toThrow(
+        /may not be asked/,
+      );
     }
     expect(packets()).toBe(0);
   });
@@ -158,10 +173,14 @@ describe('a URL from outside', () => {
     const seen: string[] = [];
     const redirecting = await startLoopback(({ url }, response) => {
       seen.push(url ?? '');
-      response.writeHead(Number(url?.slice(1)), { location: `${inside.origin}/`, refresh: `0; url=${inside.origin}/` }).end();
+      response
+        .writeHead(Number(url?.slice(1)), { location: `${inside.origin}/`, refresh: `0; url=${inside.origin}/` })
+        .end();
     });
     for (const status of [300, 301, 302, 303, 305, 307, 308]) {
-      expect(await probe(`${redirecting.origin}/${status}`, { allow: [redirecting.origin, inside.origin] })).toMatchObject({ status });
+      expect(
+        await probe(`${redirecting.origin}/${status}`, { allow: [redirecting.origin, inside.origin] }),
+      ).toMatchObject({ status });
     }
     await redirecting.close();
     expect(seen).toHaveLength(7);
@@ -170,7 +189,11 @@ describe('a URL from outside', () => {
 
   it('is not fetched where a tool’s schema refers to it', async () => {
     const model = await rawServer((response) => sendJson(response, 200, openaiText('fine')));
-    const schema = { type: 'object', properties: { a: { $ref: `${inside.origin}/schema.json` } }, $ref: `${inside.origin}/all.json` };
+    const schema = {
+      type: 'object',
+      properties: { a: { $ref: `${inside.origin}/schema.json` } },
+      $ref: `${inside.origin}/all.json`,
+    };
     const config = { provider: 'openai', model: 'm', baseUrl: `${model.url}/v1`, timeoutSeconds: 5 } as const;
     await createModels([config], createMetrics()).ask({
       role: 'plan',
@@ -188,9 +211,10 @@ describe('a URL from outside', () => {
 
 async function hasIpv6(): Promise<boolean> {
   const server = createServer().listen(0, '::1');
-  const event = await Promise.race([once(server, 'listening').then(() => true), once(server, 'error').then(() => false)]).catch(
-    () => false,
-  );
+  const event = await Promise.race([
+    once(server, 'listening').then(() => true),
+    once(server, 'error').then(() => false),
+  ]).catch(() => false);
   server.close();
   return event;
 }

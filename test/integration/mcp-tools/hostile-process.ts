@@ -72,6 +72,12 @@ const deeds: Record<string, (id: number, args: NonNullable<NonNullable<Message['
   flood: () => {
     for (let index = 0; index < 5000; index += 1) say({ id: index, method: 'ping' });
   },
+  cling: () => {
+    process.stdin.removeAllListeners('end');
+    const stay = setInterval(() => {}, 1000);
+    process.on('SIGTERM', () => setTimeout(() => clearInterval(stay), 500));
+    deeds.flood?.(0, {});
+  },
   notices: () => {
     for (let index = 0; index < 5000; index += 1) say({ method: 'notifications/message', params: { index } });
   },

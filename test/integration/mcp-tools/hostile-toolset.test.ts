@@ -27,6 +27,8 @@ const toolset = defineToolset({
   ],
 });
 
+const ENDED_BY_US = 'toolset process does not keep to the protocol and is ended';
+
 describe('a toolset process that is hostile', () => {
   const lines: Record<string, unknown>[] = [];
   const log = createLogger(
@@ -197,6 +199,17 @@ describe('a toolset process that is hostile', () => {
     expect(await answering).toEqual({ outcome: 'unknown', error });
     expect(lines).toContainEqual(expect.objectContaining({ toolset: 'loud', why, level: 'warn' }));
     expect(await send('honest')).toEqual(honest);
+  });
+
+  it('that clings to its life is replaced at once, and its end leaves the successor alone', async () => {
+    const count = (message: string) => lines.filter((line) => line.message === message).length;
+    const [started, warned] = [count('toolset process started'), count(ENDED_BY_US)];
+    const clinging = send('cling');
+    await eventually('it is ended', async () => count(ENDED_BY_US) > warned || undefined);
+    expect(await send('honest')).toEqual(honest);
+    expect(await clinging).toMatchObject({ outcome: 'unknown' });
+    expect(await send('honest')).toEqual(honest);
+    expect(count('toolset process started') - started).toBe(1);
   });
 
   it('that ends leaves an unknown outcome', async () => {

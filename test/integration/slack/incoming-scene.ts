@@ -28,7 +28,14 @@ export interface Scene {
   /** How often something from Slack ended that way. */
   count(outcome: string): Promise<number>;
   /** Opens an incident with one question to people. */
-  ask(change?: { required?: number; approvers?: string[]; barred?: string[]; ttlSeconds?: number }): Promise<Approval>;
+  ask(change?: {
+    required?: number;
+    approvers?: string[];
+    barred?: string[];
+    ttlSeconds?: number;
+    /** In place of what the tool's schema would let in. */
+    process?: string;
+  }): Promise<Approval>;
   approval(asked: Approval): Promise<Approval>;
   /** Presses a button of a card, or whatever `change` makes of it. */
   press(
@@ -71,7 +78,7 @@ export async function startScene(
   const toolsets = { processes: { uses: 'supervisor', match: [], url: 'http://127.0.0.1:9' } };
   const catalogue = createCatalogue(TOOLSETS, toolsets);
   const ports: SlackPorts = {
-    people: createPeople({ db, driver, catalogue }),
+    people: createPeople({ db, driver, catalogue, identity }),
     identity,
     killSwitch: createKillSwitch({ db, file: join(folder, 'stop'), identity }),
     db,
@@ -110,7 +117,7 @@ export async function startScene(
       const { values } = await metrics.slackRequests.get();
       return values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
     },
-    async ask({ required = 1, approvers, barred = [], ttlSeconds = 900 } = {}) {
+    async ask({ required = 1, approvers, barred = [], ttlSeconds = 900, process } = {}) {
       opened += 1;
       const labels = { process: `checkout-${opened}` };
       const incidentId = await openIncident(db, {
@@ -125,6 +132,7 @@ export async function startScene(
       });
       const resolution = catalogue.resolve('supervisor.restart', { process: labels.process }, {});
       if (!resolution.ok) throw new Error(resolution.message);
+      const call = { ...resolution.call, ...(process === undefined ? {} : { arguments: { process } }) };
       const draft = {
         labels,
         fingerprint: 'f',
@@ -133,13 +141,14 @@ export async function startScene(
         expectedEffect: 'it answers',
         undo: 'none',
       };
-      await addActions(db, { incidentId, cycle: 1, attempt: 1 }, [{ call: resolution.call, ...draft }]);
+      await addActions(db, { incidentId, cycle: 1, attempt: 1 }, [{ call, ...draft }]);
       const [action] = await actionsOf(db, incidentId);
       if (!action) throw new Error('there is no action');
       await setAction(db, action.id, { status: 'asked' });
-      const verdict = { risk: 'safe', approvals: required, approvers: approvers ?? null, expirySeconds: null } as const;
+      const verdict = { approvals: required, approvers: approvers ?? null, expirySeconds: null } as const;
       const inspection = { uid: null, population: null, preview: null };
-      const terms = { verdict, inspection, barred, policySha256: 'p', ttlSeconds, now: new Date() };
+      const asked = { call, inspection, risk: 'safe', policySha256: 'p' } as const;
+      const terms = { ...asked, verdict, barred, ttlSeconds, now: new Date() };
       const approval = draftApproval(action, terms);
       await addApproval(db, approval);
       return approval;

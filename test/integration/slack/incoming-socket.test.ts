@@ -43,7 +43,7 @@ describe('Socket Mode', () => {
       digest: asked.digest,
     });
     for (let time = 0; time < 5; time += 1) send('envelope-1', payload);
-    await until(async () => (await scene.count('replayed')) === 4);
+    await until(async () => (await scene.count('replayed')) === 4 && (await scene.count('heard')) === 1);
     const answers = () => workspace.socket.heard.filter((message) => message.envelope_id === 'envelope-1');
     await until(() => answers().length === 5);
     expect((await scene.approval(asked)).votes).toMatchObject([{ principal: 'ana', via: 'slack' }]);

@@ -14,7 +14,7 @@ export const TEAM = 'T000000001';
 export const APP = 'A0NIGHTSHIFT';
 export const SECRET = '8f742231b10e8888' + 'abcd99yyyzzz85a5';
 const BOT_TOKEN = 'xoxb-' + 'test-nightshift';
-const APP_TOKEN = `xapp-${1}-${APP}-` + 'test';
+const APP_TOKEN = ['xapp', 1, APP, 'test'].join('-');
 
 interface Call {
   readonly method: string;
@@ -87,6 +87,9 @@ export async function startWorkspace(): Promise<Workspace> {
     const body = type.includes('json') ? (JSON.parse(raw || '{}') as Record<string, unknown>) : formOf(raw);
     calls.push({ method, body });
     if (workspace.broken !== null) return void response.writeHead(workspace.broken).end('broken');
+    // The emulator takes an unknown token for its administrator's.
+    const known = [BOT_TOKEN, APP_TOKEN].includes((request.headers.authorization ?? '').slice('Bearer '.length));
+    if (!known) return void response.end(JSON.stringify({ ok: false, error: 'invalid_auth' }));
     if (method === 'apps.connections.open') {
       const answer = socket.refusal
         ? { ok: false, error: socket.refusal }
@@ -95,8 +98,11 @@ export async function startWorkspace(): Promise<Workspace> {
     }
     const headers = { 'content-type': type, authorization: request.headers.authorization ?? '' };
     const answer = await fetch(`${emulator.url}/api/${method}`, { method: 'POST', headers, body: raw });
-    const json = (await answer.json()) as { user?: { id: string } };
+    const json = (await answer.json()) as { user?: { id: string }; bot?: object; app_id?: string };
     if (method === 'users.info' && json.user) Object.assign(json.user, flags.get(json.user.id));
+    // Slack tells which app a bot token belongs to in bots.info and not in auth.test; the emulator does it the other way round.
+    if (method === 'auth.test') delete json.app_id;
+    if (method === 'bots.info' && json.bot) Object.assign(json.bot, { app_id: APP });
     response
       .writeHead(200, { 'content-type': 'application/json', 'x-oauth-scopes': workspace.scopes.join(',') })
       .end(JSON.stringify(json));

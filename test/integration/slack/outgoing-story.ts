@@ -122,7 +122,9 @@ export async function openStory(db: Database, title = 'SpoolStuck (shop)'): Prom
         const [action] = await actionsOf(db, id);
         if (!action) throw new Error('the action is gone');
         const approval = draftApproval(action, {
-          verdict: { risk: 'destructive', approvals: 1, approvers: null, expirySeconds: null },
+          call,
+          risk: 'destructive',
+          verdict: { approvals: 1, approvers: null, expirySeconds: null },
           inspection: { uid: null, population: null, preview: ['would delete 1 file'] },
           barred: [],
           policySha256: 'p'.repeat(64),

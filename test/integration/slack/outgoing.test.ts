@@ -152,6 +152,8 @@ describe.each(databases)('what Slack shows, from $name', ({ open }) => {
     startOutgoing();
     const story = await openStory(db);
     await story.diagnose();
+    await eventually('the trouble', async () => (slack.calls.some(of) ? true : undefined));
+    await slack.post({ text: 'somebody talks on, so that it is not on the first page' });
     await settled(['root', 'diagnosis:1']);
     const ours = (await slack.messages()).filter(({ metadata }) => metadata);
     expect(await Promise.all(ours.map(purposeOf))).toEqual(['root', 'diagnosis:1']);
@@ -301,6 +303,18 @@ describe.each(databases)('what Slack shows, from $name', ({ open }) => {
     await eventually('the end of the card', async () => ((await rows()).length === 1 ? true : undefined));
     slack.fate = () => 'pass';
     await settled(['root']);
+    expect(await slack.messages()).toHaveLength(1);
+  });
+
+  it('does not post a decided card either when a try to post it was lost', async () => {
+    fateOnce(isReply, 'lose');
+    startOutgoing();
+    const story = await openStory(db);
+    const approval = await story.ask();
+    await eventually('the lost card', async () => (slack.calls.some(isReply) ? true : undefined));
+    await story.answer(approval, 'deny', 'anna');
+    await eventually('the end of the card', async () => ((await rows()).length === 1 ? true : undefined));
+    expect(sends('conversations.replies')).toHaveLength(1);
     expect(await slack.messages()).toHaveLength(1);
   });
 

@@ -161,6 +161,7 @@ describe('the arguments of the tools that change things', () => {
       );
       const text = fc.oneof(
         fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join('')),
+        fc.stringMatching(/^[a-z0-9-]{1,4}$/),
         anyText,
       );
       let taken = 0;

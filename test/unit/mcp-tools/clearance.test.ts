@@ -2,6 +2,7 @@ import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:cry
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NightshiftError } from '../../../src/errors.ts';
+import { CLEARANCE_META } from '../../../src/mcp-tools/clearance.ts';
 import {
   type Clearance,
   canonicalBytes,
@@ -179,6 +180,10 @@ describe('a clearance', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('travels under a key that is one of ours in MCP', () => {
+    expect(CLEARANCE_META).toBe('nightshift/clearance');
   });
 
   it('of the mint is one that a toolset takes', () => {

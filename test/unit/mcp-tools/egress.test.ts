@@ -67,7 +67,9 @@ describe('what may be asked', () => {
     '[64:ff9b::169.254.169.254]',
     '[fd00:ec2::254]',
   ])('is no host inside: %s', (host) => {
-    expect(ask(`https://${host}/`)).toEqual({ problem: expect.stringMatching(/^is not a public (address|host name)$/) });
+    expect(ask(`https://${host}/`)).toEqual({
+      problem: expect.stringMatching(/^is not a public (address|host name)$/),
+    });
   });
 });
 

@@ -1,0 +1,86 @@
+/** T5: what a person said yes to is exactly what may run; whatever is altered makes another digest. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { digestOf, type Subject } from '../../../src/approval/index.ts';
+
+const SUBJECT: Subject = {
+  incident: 'INC-7',
+  action: 'act-abcdefgh23',
+  instance: 'shop',
+  tool: 'host.purge',
+  definitionSha256: 'a'.repeat(64),
+  arguments: { directory: 'spool', count: 3 },
+  target: 'shop:directory spool',
+  uid: '8:42',
+  risk: 'destructive',
+  step: '1.1.1',
+  policySha256: 'b'.repeat(64),
+  required: 1,
+  approvers: ['ana', 'ben'],
+  barred: ['cleo'],
+  requestedBy: 'cleo',
+  preview: ['would delete 3 files'],
+  undo: 'nothing brings the files back',
+  expiresAt: '2026-11-21T03:15:00.000Z',
+  nonce: 'c'.repeat(32),
+};
+
+const text = fc.string({ unit: 'binary', maxLength: 80 }).filter((one) => one.isWellFormed());
+const names = fc.option(fc.array(text, { maxLength: 4 }));
+const OTHER: { [Field in keyof Subject]: fc.Arbitrary<unknown> } = {
+  incident: text,
+  action: text,
+  instance: text,
+  tool: text,
+  definitionSha256: text,
+  arguments: fc.dictionary(text, fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null))),
+  target: text,
+  uid: fc.option(text),
+  risk: text,
+  step: text,
+  policySha256: text,
+  required: fc.integer(),
+  approvers: names,
+  barred: fc.array(text, { maxLength: 4 }),
+  requestedBy: fc.option(text),
+  preview: names,
+  undo: text,
+  expiresAt: text,
+  nonce: text,
+};
+
+describe('the digest of an approval', () => {
+  it.each(Object.keys(SUBJECT) as (keyof Subject)[])('is another one for 200 other values of %s', (field) => {
+    const digest = digestOf(SUBJECT);
+    fc.assert(
+      fc.property(OTHER[field], (value) => {
+        fc.pre(JSON.stringify(value) !== JSON.stringify(SUBJECT[field]));
+        expect(digestOf({ ...SUBJECT, [field]: value } as Subject)).not.toBe(digest);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is another one for every single character that is changed, and for a field that is left out', () => {
+    const digest = digestOf(SUBJECT);
+    for (const [field, value] of Object.entries(SUBJECT)) {
+      const { [field as keyof Subject]: _left, ...without } = SUBJECT;
+      expect(digestOf(without as Subject), field).not.toBe(digest);
+      if (typeof value !== 'string') continue;
+      for (let at = 0; at < value.length; at += 1) {
+        const changed = `${value.slice(0, at)}\u0001${value.slice(at + 1)}`;
+        expect(digestOf({ ...SUBJECT, [field]: changed } as Subject), `${field} ${at}`).not.toBe(digest);
+      }
+    }
+  });
+
+  it('does not depend on the order of the fields, and is no digest of anything else', () => {
+    const reversed = Object.fromEntries(Object.entries(SUBJECT).reverse()) as Subject;
+    expect(digestOf(reversed)).toBe(digestOf(SUBJECT));
+    expect(digestOf(SUBJECT)).toMatch(/^[0-9a-f]{64}$/);
+    // Pinned, so that approvals which people gave to an earlier release are still what they were.
+    expect(digestOf(SUBJECT)).toMatchInlineSnapshot(
+      `"d11f43d95695cbe8953234eee10ad3028610759e032fd2dd528761356c49fc5e"`,
+    );
+  });
+});
