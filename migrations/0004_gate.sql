@@ -20,3 +20,6 @@ create index action_record on action (tool, (labels ->> 'alertname')) where effe
 
 -- What people said of it afterwards: helpful less unhelpful.
 alter table past_incident add column rating integer not null default 0;
+
+-- Until then the toolset may still be working on the target, whatever became of who asked for it.
+alter table intent add column busy_until timestamptz not null default clock_timestamp();

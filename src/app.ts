@@ -116,7 +116,7 @@ export async function startApp({
     client,
     pinOf: createPinOf(config.runbooks),
     killSwitch,
-    personByEmail: identity.personByEmail,
+    identity,
     look,
     mint,
     models,

@@ -53,7 +53,7 @@ function invalid(text: string, message: string): NightshiftError {
 /** Tells whether every matcher holds for these labels; a missing label counts as the empty string, as in Prometheus. */
 export function matchesLabels(matchers: readonly Matcher[], labels: Labels): boolean {
   return matchers.every(({ label, operator, value, regex }) => {
-    const actual = labels[label] ?? '';
+    const actual = Object.hasOwn(labels, label) ? (labels[label] ?? '') : '';
     if (operator === '=') return actual === value;
     if (operator === '!=') return actual !== value;
     const hit = regex?.test(actual) ?? false;

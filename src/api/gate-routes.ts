@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { type StoredJudgement, shadowReport, storedJudgements, trackRecords } from '../gate/index.ts';
-import { incidentName } from '../incident/index.ts';
+import { incidentName, loadIncident } from '../incident/index.ts';
 import type { People } from '../remediation/index.ts';
 import { allow, clientOf, incidentId, read } from './request.ts';
 
@@ -34,6 +34,7 @@ export function createGateRoutes({ db, people }: { db: Database; people: People 
   router.get('/judgements/:id', async (request, response) => {
     const { id } = request.params;
     const of = id.startsWith('act-') ? { action: id } : { incidentId: incidentId(id) };
+    if (of.incidentId !== undefined) await loadIncident(db, of.incidentId);
     const judgements = await storedJudgements(db, of);
     if (judgements.length === 0) {
       const fix = 'look at its timeline: an action that was refused before the policy was asked says why there';

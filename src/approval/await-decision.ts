@@ -37,7 +37,7 @@ export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Me
       metrics.approvals.inc({ status: 'approved' });
       return { state: 'acting', write: () => setAction(db, asked.id, { status: 'approved' }) };
     }
-    if (approval.status !== 'pending' || approval.expiresAt <= new Date()) {
+    if (approval.status !== 'pending' || approval.expiresAt <= (await db.now())) {
       metrics.approvals.inc({ status: 'expired' });
       const event = { type: 'approval.expired', actor: 'nightshift', data: { approval: approval.id } };
       const handOver = escalate('nobody answered in time');

@@ -13,20 +13,20 @@ export function renderCard(
   action: Action,
   about: { title: string; spoke: Verdict['spoke'] },
 ): string[] {
+  const { subject } = approval;
   const why = about.spoke
     .filter(({ decision }) => decision === 'ask')
     .map(({ rule, why: words }) => `${words} (${rule})`);
   return [
     `${incidentName(approval.incidentId)} ${plain(about.title)} asks for ${approval.required === 1 ? 'an approval' : `${approval.required} approvals`}: ${approval.id}`,
-    `  runs:     ${action.tool} ${JSON.stringify(action.arguments)}`,
-    `  on:       ${action.target}`,
-    `  risk:     ${approval.subject.risk}`,
-    ...(approval.subject.preview ?? []).map(
-      (line, index) => `  ${index === 0 ? 'would:   ' : '         '} ${plain(line)}`,
-    ),
+    `  runs:     ${exact(subject.tool)} ${exact(JSON.stringify(subject.arguments))}`,
+    `  on:       ${exact(subject.target)} (instance ${exact(subject.instance)})`,
+    `  for:      ${exact(JSON.stringify(subject.labels))}`,
+    `  risk:     ${subject.risk}`,
+    ...(subject.preview ?? []).map((line, index) => `  ${index === 0 ? 'would:   ' : '         '} ${plain(line)}`),
     `  asked:    ${why.join('; ')}`,
     `  reason:   ${plain(action.reason)} (as ${plain(action.origin)} says)`,
-    `  undo:     ${plain(action.undo)}`,
+    `  undo:     ${plain(subject.undo)}`,
     `  who:      ${whoMayApprove(approval)}`,
     `  until:    ${approval.expiresAt.toISOString()}`,
     `  digest:   ${approval.digest}`,
@@ -38,4 +38,9 @@ export function whoMayApprove({ subject, required }: { subject: Subject; require
   const who = subject.approvers === null ? 'every approver' : subject.approvers.map(plain).join(', ');
   const not = subject.barred.length > 0 ? `, but not ${subject.barred.map(plain).join(', ')}` : '';
   return `${required > 1 ? `${required} of ` : ''}${who}${not}`;
+}
+
+/** Shows what will run in full and unmistakably: whatever is not printable ASCII is written as its escape. */
+function exact(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

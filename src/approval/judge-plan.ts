@@ -1,13 +1,10 @@
-import { type GateDependencies, type Judged, judgeAction } from '../gate/index.ts';
+import { type GateDependencies, type Judged, judgeAction, toStored } from '../gate/index.ts';
 import { beginVerification, escalate, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { addApproval, draftApproval } from './approval.ts';
 import { renderCard } from './card.ts';
-
-/** Of the runs that a judgement counted, so many are kept with it. */
-const RUNS_KEPT = 300;
 
 /** Makes the stage that judges a plan: it begins only when no action in it is denied, and then each is judged again at its turn. */
 export function createJudgePlan(dependencies: GateDependencies & { metrics: Metrics }): Stage {
@@ -50,7 +47,7 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
       barred: next.barred,
       policySha256: policy.sha256,
       ttlSeconds: config.approval.ttlSeconds,
-      now: new Date(),
+      now: await db.now(),
     };
     const approval = draftApproval(next.action, terms);
     const card = renderCard(approval, next.action, { title: incident.title, spoke: next.verdict.spoke });
@@ -88,7 +85,8 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
     const write = async () => {
       for (const one of judged) {
         await setAction(db, one.action.id, {
-          status: one.verdict.decision === 'deny' ? 'denied' : 'cancelled',
+          // What is obsolete was refused by nobody, and may be planned again when its alert fires again.
+          status: one.verdict.decision === 'deny' && !one.obsolete ? 'denied' : 'cancelled',
           ...judgedBy(one),
         });
       }
@@ -106,8 +104,11 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
 /** What an action was judged by, kept with it: `policy explain` and `policy replay` read it back. */
 function judgedBy(judged: Judged) {
   const { verdict, questions } = judged;
-  const kept = questions.map((question) => ({ ...question, recent: question.recent.slice(0, RUNS_KEPT) }));
-  return { decision: verdict, questions: kept, ...(judged.call === null ? {} : { inspection: judged.inspection }) };
+  return {
+    decision: verdict,
+    questions: toStored(questions),
+    ...(judged.call === null ? {} : { inspection: judged.inspection }),
+  };
 }
 
 function decided(action: Action, verdict: Verdict): NewEvent {

@@ -13,6 +13,8 @@ export const subjectSchema = z.object({
   definitionSha256: z.string(),
   arguments: z.record(z.string(), z.unknown()),
   target: z.string(),
+  /** Of the alert that it is for; they decide which rules speak. */
+  labels: z.record(z.string(), z.string()),
   /** Which one exactly, where targets have an identity beyond their name. */
   uid: z.string().nullable(),
   risk: z.string(),
@@ -59,6 +61,7 @@ export function boundFields(action: Action, { call, inspection, risk, policySha2
     definitionSha256: call.definitionSha256,
     arguments: call.arguments,
     target: call.target,
+    labels: action.labels,
     uid: inspection.uid,
     risk,
     policySha256,

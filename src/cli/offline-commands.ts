@@ -73,7 +73,7 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .action(async () => {
       for (const { file, runbooks: count, inGit } of await pinRunbooks(loadConfig(terminal).runbooks))
         out(
-          `${file}: ${count} runbook(s) pinned${inGit ? '; this folder is in git, so what is committed decides as long as git answers' : ''}`,
+          `${file}: ${count} runbook(s) pinned${inGit ? '; this folder is in git, so what is committed decides' : ''}`,
         );
     });
   runbooks

@@ -1,34 +1,26 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { describeProblems, NightshiftError } from '../errors.ts';
-import { questionSchema, type ShadowReport, type TrackRecord } from '../gate/index.ts';
+import type { ShadowReport, TrackRecord } from '../gate/index.ts';
 import { plain } from '../incident/index.ts';
 import { createCatalogue, TOOLSETS } from '../mcp-tools/index.ts';
 import {
   explain,
-  judge,
   lintPolicy,
   loadPolicy,
   loadPolicyTests,
+  type Policy,
+  type Question,
   runPolicyTests,
-  strictest,
   type Verdict,
 } from '../policy/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
-const PAGE = 100;
-
-const judgementSchema = z.object({
-  action: z.string(),
-  incident: z.string(),
-  tool: z.string(),
-  target: z.string(),
-  questions: z.array(questionSchema),
-  verdict: z.custom<Verdict>((value) => typeof value === 'object' && value !== null),
-});
-type Judgement = z.infer<typeof judgementSchema>;
+/** A judgement is kept with hundreds of runs. */
+const PAGE = 25;
 
 /** Adds the commands about the policy: is it sound, does it do what its tests say, why was something decided, what would change. */
 export function addPolicyCommands(program: Command, terminal: Terminal): void {
@@ -82,16 +74,15 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
     )
     .action(async (id: string) => {
       const loaded = await loadPolicy(loadConfig(terminal).policies);
-      for (const judgement of await judgementsOf(findServer(terminal), `/judgements/${encodeURIComponent(id)}`)) {
+      const { judgementsOf, rejudge } = await createReader(findServer(terminal));
+      for (const judgement of await judgementsOf(`/judgements/${encodeURIComponent(id)}`)) {
         const { action, incident, tool, target, verdict, questions } = judgement;
-        out(`${incident} ${action}: ${tool} on ${plain(target)}: ${verdict.decision}`);
+        out(`${incident} ${action}: ${tool} on ${plain(target)}: ${decisionOf(verdict)}`);
         for (const { rule, decision, why } of verdict.spoke) out(`  ${decision.padEnd(5)} ${rule}: ${plain(why)}`);
-        for (const question of questions)
-          for (const { rule, why } of explain(question, loaded).silent)
-            out(`  -     ${rule} did not speak: ${plain(why.join('; '))}`);
-        const now = strictest(questions.map((question) => judge(question, loaded)));
-        if (now.decision !== verdict.decision)
-          out(`  the policy here would say now: ${now.decision} (${speakers(now)})`);
+        for (const line of new Set(questions.flatMap((question) => silentLines(question, loaded, questions.length))))
+          out(`  -     ${line}`);
+        const now = rejudge(judgement, loaded);
+        if (now && !isSame(now, verdict)) out(`  the policy here would say now: ${decisionOf(now)} (${speakers(now)})`);
       }
     });
 
@@ -101,37 +92,45 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
     .option('--policies <folder...>', 'folders of the changed policy; those of nightshift.yaml otherwise')
     .option('--json', 'print one JSON object a line')
     .action(async ({ policies, json }: { policies?: string[]; json?: boolean }) => {
-      const changed = await loadPolicy(policies ?? loadConfig(terminal).policies);
-      const client = findServer(terminal);
-      let judged = 0;
-      let different = 0;
+      const folders = policies?.map((folder) => resolve(terminal.directory, folder));
+      const changed = await loadPolicy(folders ?? loadConfig(terminal).policies);
+      const { judgementsOf, rejudge } = await createReader(findServer(terminal));
+      const counts = { judged: 0, different: 0, partly: 0 };
       for (let after = ''; ; ) {
-        const page = await judgementsOf(client, `/judgements?after=${encodeURIComponent(after)}&limit=${PAGE}`);
-        for (const { action, incident, tool, target, verdict, questions } of page) {
-          const now = strictest(questions.map((question) => judge(question, changed)));
-          judged += 1;
-          if (now.decision === verdict.decision && now.approvals === verdict.approvals) continue;
-          different += 1;
-          const line = {
-            incident,
-            action,
-            tool,
-            target,
-            was: verdict.decision,
-            would: now.decision,
-            because: speakers(now),
-          };
+        const page = await judgementsOf(`/judgements?after=${encodeURIComponent(after)}&limit=${PAGE}`);
+        for (const judgement of page) {
+          const { action, incident, tool, target, verdict, questions } = judgement;
+          const now = rejudge(judgement, changed);
+          if (!now) continue;
+          counts.judged += 1;
+          if (questions.some(({ runsLeftOut }) => runsLeftOut > 0)) counts.partly += 1;
+          if (isSame(now, verdict)) continue;
+          counts.different += 1;
+          const because = speakers(now);
           out(
             json
-              ? JSON.stringify(line)
-              : `${incident.padEnd(8)} ${tool} on ${plain(target)}: ${verdict.decision} → ${now.decision} (${line.because})`,
+              ? JSON.stringify({
+                  incident,
+                  action,
+                  tool,
+                  target,
+                  was: answerOf(verdict),
+                  would: answerOf(now),
+                  because,
+                })
+              : `${incident.padEnd(8)} ${tool} on ${plain(target)}: ${decisionOf(verdict)} → ${decisionOf(now)} (${because})`,
           );
         }
         const last = page.at(-1);
         if (!last || page.length < PAGE) break;
         after = last.action;
       }
-      if (!json) out(`${different} of ${judged} decision(s) would be different`);
+      if (json) return;
+      out(`${counts.different} of ${counts.judged} decision(s) would be different`);
+      if (counts.partly > 0)
+        out(
+          `${counts.partly} of them counted more runs than are kept, so a limit may have known more than this replay`,
+        );
     });
 
   policy
@@ -144,7 +143,7 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
       if (records.length === 0) out('nothing was proposed yet');
       for (const { alertname, service, tool, proposed, approved, denied, ran, healed, worse, lowerBound } of records)
         out(
-          `${plain(alertname)} / ${plain(service) || '-'} / ${tool}: proposed ${proposed}, approved ${approved}, denied ${denied}, ran ${ran}, healed ${healed}, made worse ${worse}; at least ${(100 * lowerBound).toFixed(0)} % healed`,
+          `${plain(alertname)} / ${plain(service) || '-'} / ${tool}: proposed ${proposed}, approved ${approved}, denied ${denied}, ran ${ran}, healed ${healed}, made worse ${worse}; at least ${Math.floor(100 * lowerBound)} % healed`,
         );
       const earned = records.flatMap(({ suggestion }) => suggestion ?? []);
       if (earned.length > 0)
@@ -172,9 +171,51 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
     });
 }
 
-async function judgementsOf(client: NightshiftClient, path: string): Promise<Judgement[]> {
-  const { judgements } = await client.request<{ judgements: unknown[] }>('GET', path);
-  return z.array(judgementSchema).parse(judgements);
+/** Makes the reader of past judgements; the room that knows their form is loaded only here, because it brings the whole server with it. */
+async function createReader(client: NightshiftClient) {
+  const { questionSchema, rejudge } = await import('../gate/index.ts');
+  const judgementSchema = z.object({
+    action: z.string(),
+    incident: z.string(),
+    tool: z.string(),
+    target: z.string(),
+    questions: z.array(questionSchema),
+    verdict: z.custom<Verdict>((value) => typeof value === 'object' && value !== null),
+  });
+  return {
+    rejudge,
+    async judgementsOf(path: string) {
+      const { judgements } = await client.request<{ judgements: unknown[] }>('GET', path);
+      return z.array(judgementSchema).parse(judgements);
+    },
+  };
+}
+
+/** Says what kept each rule and limit about this tool silent, and which lines of `risks:` applied; of several alerts, about which. */
+function silentLines(question: Question, policy: Policy, alerts: number): string[] {
+  const { alertname = '', service = '' } = question.labels;
+  const about = alerts > 1 ? ` about ${plain(alertname)} / ${plain(service) || '-'}` : '';
+  const { overrides, silent } = explain(question, policy);
+  return [
+    ...overrides.map(({ name, risk, why }) =>
+      why === null ? `${name} makes it ${risk}${about}` : `${name} does not make it ${risk}${about}: ${plain(why)}`,
+    ),
+    ...silent.map(({ rule, why }) => `${rule} did not speak${about}: ${plain(why.join('; '))}`),
+  ];
+}
+
+/** Says a decision with what it asks for: how many people, and who may answer. */
+function decisionOf({ decision, approvals, approvers }: Verdict): string {
+  if (decision !== 'ask') return decision;
+  return `ask ${approvals} of ${approvers === null ? 'everyone who may approve' : approvers.join(', ')}`;
+}
+
+function answerOf({ decision, approvals, approvers }: Verdict) {
+  return { decision, approvals, approvers };
+}
+
+function isSame(a: Verdict, b: Verdict): boolean {
+  return JSON.stringify(answerOf(a)) === JSON.stringify(answerOf(b));
 }
 
 function speakers({ spoke, decision }: Verdict): string {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
-import { parseRun, typeArguments } from '../remediation/index.ts';
 import { findServer } from './client.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,14 +14,19 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
     .option('--label <name=value>', 'a label that chooses the instance or fills a template; repeatable', collect, [])
     .option('--reason <text>', 'why', '')
     .action(async (what: string, words: string[], { label, reason }: { label: string[]; reason: string }) => {
+      // Loaded for this command only: the room that knows the grammar brings the whole server with it.
+      const { parseRun, typeArguments } = await import('../remediation/index.ts');
       const tools = new Map(
         Object.values(TOOLSETS).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, tool])),
       );
-      const text = [what, ...words.map(quoted), ...label.flatMap((pair) => ['--label', quoted(pair)]), reason].join(
+      // Options go before the reason, wherever they were typed; what --reason says is never read as anything else.
+      const options = label.flatMap((pair) => ['--label', quoted(pair)]);
+      const text = [quoted(what), ...options, ...words.map((word) => (PAIR.test(word) ? quoted(word) : word))].join(
         ' ',
       );
       const wish = parseRun(text, { toolNames: [...tools.keys()], runbookPaths: [what] });
-      if (wish.reason === '')
+      const why = [wish.reason, reason.trim()].filter((part) => part !== '').join(' ');
+      if (why === '')
         throw new NightshiftError(
           'invalid_payload',
           'reason: is missing. Fix: say why, with --reason "…", for whoever approves it',
@@ -35,19 +39,21 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
       const { incident } = await findServer(terminal).request<{ incident: string }>('POST', '/runs', {
         what: asked,
         labels: wish.labels,
-        reason: wish.reason,
+        reason: why,
       });
       terminal.out(`${incident} stands for it; follow it with: nightshift incident ${incident}`);
     });
 }
 
+const PAIR = /^([A-Za-z_][A-Za-z0-9_]*=)([\s\S]*)$/;
+
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-/** The shell has taken the quotes away that the grammar of `run` needs around a value with spaces. */
+/** The shell has taken the quotes away that the grammar of `run` needs around spaces; a name stands outside of them. */
 function quoted(word: string): string {
-  const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/.exec(word) ?? [];
-  if (name === undefined || value === undefined || !/[\s"\\]/.test(value)) return word;
-  return `${name}="${value.replace(/["\\]/g, '\\$&')}"`;
+  const [, name = '', value = word] = PAIR.exec(word) ?? [];
+  if (word !== '' && !/[\s"\\]/.test(value)) return word;
+  return `${name}"${value.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -69,6 +69,12 @@ export class Database {
     return this.#backend.listen(channel, listener);
   }
 
+  /** Gives the database's own time: replicas, limits and expiries all go by this one clock, and not by their machines'. */
+  async now(): Promise<Date> {
+    const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(this.q);
+    return rows[0]?.now ?? new Date(Number.NaN);
+  }
+
   /** Answers when the database answers. @throws whatever the driver throws when it does not. */
   async ping(): Promise<void> {
     await sql`select 1`.execute(this.q);

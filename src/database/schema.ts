@@ -102,6 +102,7 @@ export interface Schema {
     action_id: string;
     target: string;
     sent_at: Timestamp;
+    busy_until: Timestamp;
     outcome: string | null;
     result: Json | null;
     finished_at: Date | null;

@@ -2,6 +2,7 @@ import { type Approval, approvalOf, boundFields, digestOf, useApproval } from '.
 import { json } from '../database/index.ts';
 import { type GateDependencies, judgeAction, judgeAgain } from '../gate/index.ts';
 import {
+  addEvents,
   beginVerification,
   escalate,
   incidentName,
@@ -30,7 +31,7 @@ const AGAIN_MS = { woken: 0, busy: 2000 };
  * committed before it; an intent without an outcome means that nobody knows, so the world is looked at and nothing is sent again.
  */
 export function createExecute(dependencies: ExecuteDependencies): Stage {
-  const { db, client, killSwitch, mint, failpoint } = dependencies;
+  const { db, client, identity, killSwitch, mint, failpoint } = dependencies;
   return async (work) => {
     const { incident, alerts } = work;
     const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
@@ -52,8 +53,15 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     failpoint('execute.before-intent');
     const begun = await db.transaction(async () => {
       if (!(await work.assertHeld())) return 'woken';
-      const added = await addIntent(db, { actionId: action.id, target: action.target }, () => stillCleared(cleared));
-      if (added === 'added') await setAction(db, action.id, { status: 'running', inspection: cleared.inspection });
+      const added = await addIntent(
+        db,
+        { actionId: action.id, target: action.target, timeoutSeconds: cleared.call.timeoutSeconds },
+        () => stillCleared(cleared),
+      );
+      if (added === 'added') {
+        await setAction(db, action.id, { status: 'running', inspection: cleared.inspection });
+        await addEvents(db, incident.id, [started(action, cleared)]);
+      }
       return added;
     });
     if (begun === 'refused')
@@ -62,11 +70,14 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     failpoint('execute.before-send');
     // The last thing before the send: what was sent cannot be called back.
     const stop = await killSwitch.state();
-    if (stop.engaged)
-      return land(action, plan, {
-        outcome: 'failed',
-        error: `it was not sent, because everything is stopped: ${stop.why}`,
-      });
+    if (stop.engaged) {
+      const refusal = refuse(action, `everything is stopped: ${stop.why}`);
+      const write = async () => {
+        await finishIntent(db, action.id, 'failed', json({ error: 'it was not sent' }));
+        await refusal.write?.();
+      };
+      return { ...refusal, write };
+    }
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
     const result = await client.call(cleared.call, { clearance, signal: new AbortController().signal });
     failpoint('execute.after-send');
@@ -97,7 +108,8 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
         questions,
         inspection,
         approval: null,
-        yes: 0,
+        yes: [],
+        barred: [],
         grantor: `policy ${verdict.spoke
           .filter(({ decision }) => decision === 'allow')
           .map(({ rule }) => rule)
@@ -107,29 +119,35 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     const approval = await approvalOf(db, action.id);
     if (action.status !== 'approved' || approval?.status !== 'approved' || !approval.decidedAt)
       return changed(`it needs an approval now (${asking.join('; ')})`);
-    const yes = new Set(approval.votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal));
-    if (yes.size < verdict.approvals) return changed(`it needs ${verdict.approvals} approvals now`);
+    const yes = countedYes(approval, verdict, judged.barred);
+    if (yes.length < Math.max(verdict.approvals, approval.subject.required))
+      return changed(`it needs ${verdict.approvals} approval(s) now, of people who may give them now`);
     const { subject } = approval;
     const bound = { call, inspection, risk: verdict.risk, policySha256: dependencies.policy.sha256 };
     const same =
       digestOf(subject) === approval.digest &&
       digestOf({ ...subject, ...boundFields(action, bound) }) === approval.digest;
     if (!same) return changed('something that the approval is bound to has changed');
-    const ageSeconds = (Date.now() - approval.decidedAt.getTime()) / 1000;
+    const ageSeconds = ((await db.now()).getTime() - approval.decidedAt.getTime()) / 1000;
     const goodForSeconds = (new Date(subject.expiresAt).getTime() - approval.createdAt.getTime()) / 1000;
     if (ageSeconds > goodForSeconds) return changed('its approval is too old');
-    return { call, questions, inspection, approval, yes: yes.size, grantor: [...yes].join(', ') };
+    return { call, questions, inspection, approval, yes, barred: judged.barred, grantor: yes.join(', ') };
   }
 
   /** Right before the intent is committed, while nothing else can commit one: the limits hold still, and the yes is used up. */
-  async function stillCleared({ questions, approval, yes }: Cleared): Promise<boolean> {
+  async function stillCleared({ questions, approval, barred }: Cleared): Promise<boolean> {
     const verdict = await judgeAgain(questions, dependencies);
-    if (verdict.decision === 'allow') return true;
-    return (
-      verdict.decision === 'ask' &&
-      approval !== null &&
-      yes >= verdict.approvals &&
-      (await useApproval(db, approval.id))
+    if (approval === null) return verdict.decision === 'allow';
+    if (verdict.decision === 'deny') return false;
+    const enough = countedYes(approval, verdict, barred).length >= verdict.approvals;
+    return enough && (await useApproval(db, approval.id));
+  }
+
+  /** Whose yes counts now: who may decide at all, whom the policy names now, and nobody who is barred by now. */
+  function countedYes({ votes }: Approval, { approvers }: Verdict, barred: readonly string[]): string[] {
+    const said = new Set(votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal));
+    return [...said].filter(
+      (name) => identity.mayDecide(name) && !barred.includes(name) && (approvers === null || approvers.includes(name)),
     );
   }
 
@@ -180,12 +198,25 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   }
 }
 
+/** Written with the intent: what is about to be sent, and who or what let it. */
+function started(action: Action, { approval, grantor, inspection }: Cleared): NewEvent {
+  const { id, tool, target, arguments: args } = action;
+  const by = approval === null ? {} : { approval: approval.id, digest: approval.digest };
+  return {
+    type: 'action.started',
+    actor: 'nightshift',
+    data: { action: id, tool, target, arguments: args, uid: inspection.uid, grantor, ...by },
+  };
+}
+
 interface Cleared {
   readonly call: Call;
   readonly questions: readonly Question[];
   readonly inspection: Inspection;
   /** Null where the policy allows it unasked. */
   readonly approval: Approval | null;
-  readonly yes: number;
+  /** Whose yes it runs on. */
+  readonly yes: readonly string[];
+  readonly barred: readonly string[];
   readonly grantor: string;
 }

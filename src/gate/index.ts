@@ -3,5 +3,5 @@ export { type GateDependencies, type Judged, judgeAction, judgeAgain } from './j
 export { createKillSwitch, type KillSwitch } from './kill-switch.ts';
 export { recentRuns, recordOf } from './recent-runs.ts';
 export { type ShadowReport, shadowReport } from './shadow.ts';
-export { questionSchema, type StoredJudgement, storedJudgements } from './stored-questions.ts';
+export { questionSchema, rejudge, type StoredJudgement, storedJudgements, toStored } from './stored-questions.ts';
 export { type TrackRecord, trackRecords } from './track-record.ts';

@@ -1,8 +1,9 @@
 import type { Alert, Labels } from '../alert/index.ts';
 import type { AutonomyMode, Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
+import type { Identity } from '../identity/index.ts';
 import type { StoredAlert } from '../incident/index.ts';
-import type { Call, Catalogue, Inspection, ToolClient } from '../mcp-tools/index.ts';
+import type { Call, Catalogue, Inspection, RiskClass, ToolClient } from '../mcp-tools/index.ts';
 import type { Action } from '../planning/index.ts';
 import {
   judge,
@@ -27,8 +28,7 @@ export interface GateDependencies {
   readonly client: ToolClient;
   readonly pinOf: PinOf;
   readonly killSwitch: KillSwitch;
-  /** Gives the person with this address in their commits, or null. */
-  readonly personByEmail: (email: string) => string | null;
+  readonly identity: Pick<Identity, 'personByEmail' | 'mayDecide'>;
 }
 
 /** How an action was judged, and everything that it was judged by. */
@@ -91,7 +91,7 @@ export async function judgeAction(
   const inspected = await client.inspect(first.call, { signal: AbortSignal.timeout(INSPECT_MS_MAX) });
   const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
 
-  const at = new Date();
+  const at = await db.now();
   const record = recordReader(db);
   const facts: Omit<Question, 'recent'>[] = [];
   for (const { call, alert } of calls) {
@@ -116,7 +116,10 @@ export async function judgeAction(
     call: first.call,
     verdict: strictest([
       ...questions.map((question) => judge(question, policy)),
-      ...(inspected.ok ? [] : [unseen(action, inspected.error)]),
+      ...(inspected.ok ? [] : [unseen(first.call.risk, `${action.target} cannot be looked at: ${inspected.error}`)]),
+      ...((await wasDenied(db, action.id))
+        ? [asking('denied-before', first.call.risk, 'a person said no to it before')]
+        : []),
     ]),
     questions,
     inspection,
@@ -129,7 +132,7 @@ const INSPECT_MS_MAX = 10_000;
 
 /** Judges the same again by the runs and the record as they are now; call it where nothing else can be sent meanwhile. */
 export async function judgeAgain(questions: readonly Question[], { db, policy }: GateDependencies): Promise<Verdict> {
-  const at = new Date();
+  const at = await db.now();
   const recent = await recentRuns(db, questions);
   const record = recordReader(db);
   const verdicts: Verdict[] = [];
@@ -151,9 +154,26 @@ function recordReader(db: Database): (tool: string, labels: Labels) => Promise<R
   };
 }
 
-/** Nobody knows what it would meet, so a person decides, who can be told so. */
-function unseen({ target, risk }: Action, why: string): Verdict {
-  const spoke = { rule: 'cannot-be-inspected', decision: 'ask' as const, why: `${target} cannot be looked at: ${why}` };
+export const UNSEEN_RULE = 'cannot-be-inspected';
+
+/** Makes the verdict about a target that could not be looked at: nobody knows what the call would meet, so a person decides, who can be told so. */
+export function unseen(risk: RiskClass, why: string): Verdict {
+  return asking(UNSEEN_RULE, risk, why);
+}
+
+/** A no outlives what it was asked for: the same action is never allowed unasked afterwards. */
+async function wasDenied(db: Database, actionId: string): Promise<boolean> {
+  const row = await db.q
+    .selectFrom('approval')
+    .select('id')
+    .where('action_id', '=', actionId)
+    .where('status', '=', 'denied')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function asking(rule: string, risk: RiskClass, why: string): Verdict {
+  const spoke = { rule, decision: 'ask' as const, why };
   return { decision: 'ask', risk, approvals: 1, approvers: null, expirySeconds: null, spoke: [spoke] };
 }
 
@@ -185,7 +205,7 @@ interface Declaration {
 async function declarationOf(
   action: Action,
   firing: readonly StoredAlert[],
-  { db, catalogue, pinOf, personByEmail }: GateDependencies,
+  { db, catalogue, pinOf, identity }: GateDependencies,
 ): Promise<Declaration> {
   const runbooks = await matchingRunbooks(
     db,
@@ -201,7 +221,7 @@ async function declarationOf(
   const by = firing.filter((alert) => declaring([alert], false).length > 0);
   const whole = declaring(firing, true);
   const pins = await Promise.all(whole.map((runbook) => pinOf(runbook)));
-  const editors = pins.flatMap(({ editorEmail }) => (editorEmail === null ? [] : [personByEmail(editorEmail)]));
+  const editors = pins.flatMap(({ editorEmails }) => editorEmails.map((email) => identity.personByEmail(email)));
   const origin = whole.length === 0 ? 'undeclared' : pins.some(({ pinned }) => pinned) ? 'pinned' : 'unpinned';
   return { by, origin, editors: editors.filter((name) => name !== null) };
 }

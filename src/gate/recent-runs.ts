@@ -6,7 +6,7 @@ import type { Question, Run, RunEffect } from '../policy/index.ts';
 /** The longest that a limit may look back. */
 const DAYS = 7;
 /** No limit and no record counts further. */
-const COUNTED_MAX = 1000;
+export const COUNTED_MAX = 1000;
 
 const populationSchema = z
   .looseObject({ population: z.object({ group: z.string(), affects: z.number() }).nullable() })

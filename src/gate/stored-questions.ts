@@ -4,7 +4,7 @@ import { modeSchema } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { RISK_CLASSES } from '../mcp-tools/index.ts';
 import { judge, type Policy, type Question, strictest, type Verdict } from '../policy/index.ts';
-import { UNSEEN } from './judge-action.ts';
+import { UNSEEN_RULE, unseen } from './judge-action.ts';
 
 /** Of the runs that a judgement counted, the newest so many are kept with it. */
 const RUNS_KEPT = 300;
@@ -98,9 +98,15 @@ export async function storedJudgements(
  * Judges what was judged before by another policy, by the facts of that time; null where the policy was never asked. That the target
  * could not be looked at then is one of these facts.
  */
-export function rejudge({ questions, verdict }: Pick<StoredJudgement, 'questions' | 'verdict'>, policy: Policy): Verdict | null {
-  if (questions.length === 0) return null;
-  const judged = questions.map((question) => judge(question, policy));
-  const unseen = verdict.spoke.filter(({ rule }) => rule === UNSEEN);
-  return strictest([...judged, ...unseen.map(({ why }) => unseenVerdict(verdict.risk, why))]);
+export function rejudge(
+  { questions, verdict }: Pick<StoredJudgement, 'questions' | 'verdict'>,
+  policy: Policy,
+): Verdict | null {
+  const [first] = questions;
+  if (!first) return null;
+  const blind = verdict.spoke.filter(({ rule }) => rule === UNSEEN_RULE);
+  return strictest([
+    ...questions.map((question) => judge(question, policy)),
+    ...blind.map(({ why }) => unseen(first.call.risk, why)),
+  ]);
 }

@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
+import { stringify } from 'yaml';
 import type { Database } from '../database/index.ts';
+import { plain } from '../incident/index.ts';
 import { RISK_CLASSES, type RiskClass } from '../mcp-tools/index.ts';
 import { type RunEffect, wilsonLowerBound } from '../policy/index.ts';
+import { COUNTED_MAX } from './recent-runs.ts';
 
 /** What a promotion should rest on; a policy may demand more or less. */
 const RUNS_ENOUGH = 20;
@@ -17,11 +21,12 @@ export interface TrackRecord {
   readonly approved: number;
   readonly denied: number;
   readonly ran: number;
+  /** Of the newest 1,000 runs whose effect is known, as are `worse` and `lowerBound`. */
   readonly healed: number;
   readonly worse: number;
   /** Lower bound of the 95 % Wilson interval of healed among those whose effect is known: 0 to 1. */
   readonly lowerBound: number;
-  /** The rules that asked when it was judged last. */
+  /** The rules that asked when it was judged last; none where it was allowed or denied then. */
   readonly askedBy: readonly string[];
   /** A rule for the policy that this record has earned, as YAML; null where it has not, or where a rule would change nothing. */
   readonly suggestion: string | null;
@@ -43,32 +48,42 @@ interface Row {
 /** Counts what was proposed, approved, run, healed and made worse, for each alert name, service and tool; the busiest first, at most 500. */
 export async function trackRecords(db: Database): Promise<TrackRecord[]> {
   const { rows } = await sql<Row>`
-    select coalesce(a.labels ->> 'alertname', '') as alertname, coalesce(a.labels ->> 'service', '') as service, a.tool,
-      (array_agg(a.risk order by a.created_at desc))[1] as risk,
-      count(*)::integer as proposed,
-      count(*) filter (where exists (select from approval p where p.action_id = a.id and p.status = 'approved'))::integer as approved,
-      count(*) filter (where exists (select from approval p where p.action_id = a.id and p.status = 'denied'))::integer as denied,
-      count(*) filter (where exists (select from intent i where i.action_id = a.id))::integer as ran,
-      array_agg(a.effect order by a.created_at desc) filter (where a.effect is not null) as effects,
-      (select array_agg(distinct spoke ->> 'rule') from jsonb_array_elements(
-        (array_agg(a.decision order by a.created_at desc) filter (where a.decision is not null))[1] -> 'spoke') as spoke
-        where spoke ->> 'decision' = 'ask') as asked_by
-    from action a where a.requested_by is null
-    group by 1, 2, 3 order by proposed desc, 1, 2, 3 limit 500`.execute(db.q);
+    with counted as (
+      select coalesce(a.labels ->> 'alertname', '') as alertname, coalesce(a.labels ->> 'service', '') as service, a.tool,
+        (array_agg(a.risk order by a.created_at desc))[1] as risk,
+        count(*)::integer as proposed,
+        count(*) filter (where exists (select from approval p where p.action_id = a.id and p.status = 'approved'))::integer as approved,
+        count(*) filter (where exists (select from approval p where p.action_id = a.id and p.status = 'denied'))::integer as denied,
+        count(i.action_id)::integer as ran,
+        (array_agg(a.effect order by i.sent_at desc, a.id) filter (where a.effect is not null and i.action_id is not null))[:${sql.lit(COUNTED_MAX)}] as effects,
+        (array_agg(a.id order by a.created_at desc) filter (where a.decision is not null))[1] as last_judged
+      from action a left join intent i on i.action_id = a.id
+      where a.requested_by is null
+      group by 1, 2, 3 order by proposed desc, 1, 2, 3 limit 500
+    )
+    select c.*, (select array_agg(distinct spoke ->> 'rule') from jsonb_array_elements(l.decision -> 'spoke') as spoke
+      where l.decision ->> 'decision' = 'ask' and spoke ->> 'decision' = 'ask') as asked_by
+    from counted c left join action l on l.id = c.last_judged
+    order by c.proposed desc, c.alertname, c.service, c.tool`.execute(db.q);
   return rows.map(toRecord);
 }
 
-function toRecord({ effects, asked_by: askedBy, ...row }: Row): TrackRecord {
-  const known = effects ?? [];
+function toRecord({ alertname, service, tool, proposed, approved, denied, ran, ...row }: Row): TrackRecord {
+  const known = row.effects ?? [];
   const healed = known.filter((effect) => effect === 'healed').length;
-  const worse = known.filter((effect) => effect === 'worse').length;
   const record = {
-    ...row,
+    alertname,
+    service,
+    tool,
     risk: RISK_CLASSES.find((risk) => risk === row.risk) ?? 'forbidden',
+    proposed,
+    approved,
+    denied,
+    ran,
     healed,
-    worse,
+    worse: known.filter((effect) => effect === 'worse').length,
     lowerBound: wilsonLowerBound(healed, known.length),
-    askedBy: askedBy ?? [],
+    askedBy: row.asked_by ?? [],
   };
   const isEarned =
     known.length >= RUNS_ENOUGH && record.lowerBound >= HEALED_ENOUGH && !known.slice(0, RUNS_ENOUGH).includes('worse');
@@ -77,22 +92,26 @@ function toRecord({ effects, asked_by: askedBy, ...row }: Row): TrackRecord {
   return { ...record, suggestion: isEarned && wouldHelp ? suggest(record, known.length) : null };
 }
 
+/** Writes the rule, or gives null where a label is nothing to put into a policy: without a name, or not as it looks. */
 function suggest(
   { alertname, service, tool, healed }: Pick<TrackRecord, 'alertname' | 'service' | 'tool' | 'healed'>,
   known: number,
-): string {
-  const name = `earned-${[tool, alertname, service].join('-')}`
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 64)
-    .replace(/-$/, '');
-  const match = [`alertname=${JSON.stringify(alertname)}`, `service=${JSON.stringify(service)}`];
-  return [
-    `  - name: ${name}`,
-    `    tools: [${tool}]`,
-    `    match: [${match.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')}]`,
-    `    record: {runs: ${RUNS_ENOUGH}, healed: ${HEALED_ENOUGH}}`,
-    '    decision: allow',
-    `    reason: It healed ${healed} of ${known} times when people let it run.`,
-  ].join('\n');
+): string | null {
+  const labels = { alertname, service };
+  if (alertname === '' || Object.values(labels).some((value) => plain(value) !== value)) return null;
+  const words = `earned-${[tool, alertname, service].join('-')}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  // What differs in other characters only, or further on, still needs a name of its own.
+  const own = createHash('sha256')
+    .update(JSON.stringify([tool, alertname, service]))
+    .digest('hex')
+    .slice(0, 8);
+  const rule = {
+    name: `${words.slice(0, 64 - 1 - own.length).replace(/-$/, '')}-${own}`,
+    tools: [tool],
+    match: Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/["\\]/g, '\\$&')}"`),
+    record: { runs: RUNS_ENOUGH, healed: HEALED_ENOUGH },
+    decision: 'allow',
+    reason: `It healed ${healed} of ${known} times when people let it run.`,
+  };
+  return stringify([rule], { lineWidth: 0 }).trimEnd().replace(/^/gm, '  ');
 }

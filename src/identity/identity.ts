@@ -39,6 +39,8 @@ export interface Identity {
   personByEmail(email: string): string | null;
   /** The people of `people:` who may decide. */
   approvers(): readonly string[];
+  /** Whether a yes of this person counts: everybody's where nobody is listed, and only that of listed deciders otherwise. */
+  mayDecide(name: string): boolean;
   /** Everybody who may decide: `approvers()` where anybody is listed, or else whoever holds a token that may. */
   deciders(): Promise<readonly string[]>;
   /**
@@ -88,6 +90,7 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
     },
     personByEmail: (email) => find((person) => person.email?.toLowerCase() === email.toLowerCase())?.name ?? null,
     approvers: () => approvers,
+    mayDecide: (name) => people.length === 0 || approvers.includes(name),
     async deciders() {
       if (people.length > 0) return approvers;
       return holdersOf(db, (role) => reaches(role, 'approver'));

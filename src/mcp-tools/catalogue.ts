@@ -22,7 +22,7 @@ export interface Call {
   readonly risk: RiskClass;
   readonly undo: string;
   readonly timeoutSeconds: number;
-  /** Hash of the tool's declaration, so that an approval is void when the tool changes. */
+  /** Hash of the tool's declaration and the instance's settings, so that an approval is void when either changes. */
   readonly definitionSha256: string;
 }
 
@@ -116,6 +116,17 @@ function whyOutOfScope({ scope = {} }: Tool, input: Record<string, unknown>, lab
   return null;
 }
 
+const SECRET = /password|token|secret|key|credential|authorization|username/i;
+
+/** Which system it is and how it is worked on, without what only opens it: a changed password is still the same system. */
+function publicSettings(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(/:\/\/[^/@\s]*@/g, '://');
+  if (Array.isArray(value)) return value.map(publicSettings);
+  if (value === null || typeof value !== 'object') return value;
+  const shown = Object.entries(value).filter(([name]) => !SECRET.test(name));
+  return Object.fromEntries(shown.map(([name, item]) => [name, publicSettings(item)]));
+}
+
 const definitions = new WeakMap<Tool, string>();
 
 /** Hash of a tool's declaration; computed once, because a schema is costly to write out. */
@@ -144,6 +155,9 @@ function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>):
     risk: riskOf(tool, input, instance.settings),
     undo: tool.undo,
     timeoutSeconds: tool.timeoutSeconds,
-    definitionSha256: definitionOf(tool),
+    definitionSha256: canonicalSha256('definition', {
+      tool: definitionOf(tool),
+      settings: publicSettings(instance.settings),
+    }),
   };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { McpError, ErrorCode as McpErrorCode } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../errors.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import { type Logger, type Metrics, redactValue } from '../telemetry/index.ts';
 import { boundResult } from './bound-result.ts';
 import type { Call, Instance } from './catalogue.ts';
 import { CLEARANCE_META, type SignedClearance } from './clearance.ts';
@@ -108,7 +108,8 @@ export function createToolClient(dependencies: {
     async call(call, { clearance, signal }) {
       const started = performance.now();
       const meta = clearance ? { [CLEARANCE_META]: clearance } : {};
-      const result = await send(call, { meta, timeoutSeconds: call.timeoutSeconds + GRACE_SECONDS, signal });
+      const sent = await send(call, { meta, timeoutSeconds: call.timeoutSeconds + GRACE_SECONDS, signal });
+      const result = redactValue(sent) as CallResult;
       metrics.toolCalls.observe({ tool: call.tool, outcome: result.outcome }, (performance.now() - started) / 1000);
       return result;
     },

@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ErrorCode, McpError, PingRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import type { Logger } from '../telemetry/index.ts';
+import { type Logger, redact } from '../telemetry/index.ts';
 import type { Instance } from './catalogue.ts';
 
 const START_SECONDS_MAX = 30;
@@ -51,7 +51,7 @@ export async function connectToolset({
   });
   let stderr = '';
   transport.stderr?.on('data', (data: Buffer) => {
-    stderr = `${stderr}${data.toString('utf8')}`.slice(-STDERR_KEPT);
+    stderr = `${stderr}${data.toString('utf8')}`.slice(-2 * STDERR_KEPT);
   });
 
   const client = new Client({ name: 'nightshift', version: '1' }, { capabilities: {} });
@@ -86,7 +86,10 @@ export async function connectToolset({
   });
   client.onclose = () => {
     onEnd();
-    log.info({ toolset: name, stderr: stderr.trim() || undefined }, 'toolset process ended');
+    log.info(
+      { toolset: name, stderr: redact(stderr).slice(-STDERR_KEPT).trim() || undefined },
+      'toolset process ended',
+    );
   };
   await client.connect(transport, { timeout: START_SECONDS_MAX * 1000 });
   log.info({ toolset: name, uses: toolset.name }, 'toolset process started');

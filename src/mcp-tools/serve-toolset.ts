@@ -7,7 +7,7 @@ import { messageOf, NightshiftError } from '../errors.ts';
 import { createAdmit } from './admit.ts';
 import { CLEARANCE_META } from './clearance.ts';
 import { INSPECT_META, INSPECT_SECONDS_MAX } from './inspection.ts';
-import type { Inspection, Toolset } from './tool.ts';
+import { type Inspection, riskOf, type Toolset } from './tool.ts';
 
 const START_VARIABLE = 'NIGHTSHIFT_TOOLSET';
 const NOTHING_FOUND: Inspection = { uid: null, population: null, preview: null };
@@ -38,6 +38,7 @@ export async function serveToolset(toolsets: Readonly<Record<string, Toolset>>):
   if (!toolset) throw new NightshiftError('invalid_config', `there is no toolset ${uses}`);
   const settings = toolset.settings.parse(start.settings);
   const tools = new Map(toolset.tools.map((tool) => [tool.name, tool]));
+  const underWay = new Set<Promise<unknown>>();
   const admit = createAdmit({ instance, settings, publicKey: createPublicKey(start.publicKey) });
 
   const server = new Server({ name: `nightshift-${uses}`, version: '1' }, { capabilities: { tools: {} } });
@@ -64,7 +65,13 @@ export async function serveToolset(toolsets: Readonly<Record<string, Toolset>>):
       if (meta?.[INSPECT_META] === true)
         return answer({ ...((await tool.inspect?.(input, within(INSPECT_SECONDS_MAX))) ?? NOTHING_FOUND) });
       admit(tool, { given, input, signed: meta?.[CLEARANCE_META] });
-      return answer(await tool.run(input, within(tool.timeoutSeconds)));
+      // A change that has begun is finished, also when the caller is gone; a look is not worth that.
+      const isRead = riskOf(tool, input, settings) === 'read';
+      const context = { settings, signal: AbortSignal.timeout(tool.timeoutSeconds * 1000) };
+      const running = tool.run(input, isRead ? within(tool.timeoutSeconds) : context);
+      if (isRead) return answer(await running);
+      underWay.add(running);
+      return answer(await running.finally(() => underWay.delete(running)));
     } catch (error) {
       const code = error instanceof NightshiftError ? error.code : 'tool_failed';
       return { isError: true, content: [{ type: 'text', text: messageOf(error) }], structuredContent: { code } };
@@ -72,7 +79,8 @@ export async function serveToolset(toolsets: Readonly<Record<string, Toolset>>):
   });
 
   // The transport does not notice that its parent has gone; without this a killed Nightshift would leave toolsets behind.
-  process.stdin.on('end', () => process.exit(0));
+  // What is under way is finished first: half of a restart leaves a service down.
+  process.stdin.on('end', () => void Promise.allSettled([...underWay]).then(() => process.exit(0)));
   await server.connect(new StdioServerTransport());
 }
 

@@ -141,7 +141,7 @@ export async function setAction(
     .execute();
 }
 
-/** Records how the world was after the actions of an attempt that were sent; a tool's own word counts for nothing. */
+/** Records how the world was after the actions of an attempt, for those of them that were sent; a tool's own word counts for nothing. */
 export async function setEffect(
   db: Database,
   { id, cycle, context }: Pick<Incident, 'id' | 'cycle' | 'context'>,
@@ -154,6 +154,7 @@ export async function setEffect(
     .where('cycle', '=', cycle)
     .where('attempt', '=', context.attempt)
     .where('status', 'in', ['succeeded', 'failed', 'unknown'])
+    .where('id', 'in', db.q.selectFrom('intent').select('action_id'))
     .execute();
 }
 

@@ -3,6 +3,7 @@ import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
 import {
+  BY_HAND,
   beginVerification,
   type Context,
   escalate,
@@ -57,6 +58,9 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     });
 
     if (!isFiring(alerts)) return verify();
+    // Labels that a person typed are no alert: nothing but what they asked for runs on their account.
+    if (alerts.every(({ source }) => source === BY_HAND))
+      return handOver('what was asked for by hand did not run, or did not help');
     // Once only: if they pass now and fail later while the alert fires, it flaps, and waiting for them again heals nothing.
     const worthALook = attempt === 0 && incident.context.verification === null;
     if (worthALook && checks.length > 0 && unbound.length + unchecked.length === 0) {

@@ -17,7 +17,7 @@ export function fillTemplates(args: Readonly<Record<string, unknown>>, labels: L
   const fill = (value: unknown) => {
     if (typeof value !== 'string') return value;
     return value.replace(TEMPLATE, (_, name: string) => {
-      const found = labels[name];
+      const found = Object.hasOwn(labels, name) ? labels[name] : undefined;
       if (!found) missing.add(name);
       return found ?? '';
     });

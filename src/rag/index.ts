@@ -7,8 +7,8 @@ export { type Sync, syncRunbooks } from './index-runbooks.ts';
 export { lintAgainstTools } from './lint.ts';
 export {
   type PastIncident,
-  ratePastIncident,
   type RememberedIncident,
+  ratePastIncident,
   rememberIncident,
   retrievePastIncidents,
 } from './past-incidents.ts';

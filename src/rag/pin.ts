@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, realpath, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.ts';
 import { findRunbookFiles } from './find-files.ts';
@@ -18,8 +18,8 @@ const BLOB_BYTES_MAX = 4 * 1024 * 1024;
 export interface Pin {
   readonly pinned: boolean;
   readonly why: string;
-  /** Author of the last commit that changed it; null outside git. */
-  readonly editorEmail: string | null;
+  /** Author and committer of the last commit that changed it; none outside git. */
+  readonly editorEmails: readonly string[];
 }
 
 /** Tells whether the runbook that was indexed is one that somebody vouched for. */
@@ -27,7 +27,7 @@ export type PinOf = (runbook: Pick<Runbook, 'path' | 'sha256'>) => Promise<Pin>;
 
 /**
  * Makes the judge of runbook files in these folders. Inside a git work tree a runbook is pinned when what was indexed equals the
- * committed file; outside git, or where git cannot be asked, when its hash stands in the folder's runbooks.lock. What cannot be
+ * committed file; outside git when its hash stands in the folder's runbooks.lock. What cannot be
  * found out counts as not pinned.
  */
 export function createPinOf(folders: readonly string[]): PinOf {
@@ -36,8 +36,9 @@ export function createPinOf(folders: readonly string[]): PinOf {
       const place = locate(folders, path);
       if (!place) return notPinned('it lies in no folder of `runbooks`');
       const folder = await realpath(place.folder);
-      const byGit = isInGit(folder) ? await pinnedByGit(await realpath(join(folder, place.rest)), sha256) : null;
-      return byGit ?? (await pinnedByLock(folder, place.rest, sha256));
+      return isInGit(folder)
+        ? await pinnedByGit(folder, await realpath(join(folder, place.rest)), sha256)
+        : await pinnedByLock(folder, place.rest, sha256);
     } catch (error) {
       return notPinned(`it cannot be found out who vouches for it: ${messageOf(error)}`);
     }
@@ -46,7 +47,7 @@ export function createPinOf(folders: readonly string[]): PinOf {
 
 /**
  * Writes runbooks.lock into each folder: the operator vouches for every runbook as it is now. Gives what was written, and
- * whether git decides there instead as long as it can be asked.
+ * whether git decides there instead.
  * @throws NightshiftError `invalid_config` naming a folder that is missing.
  */
 export async function pinRunbooks(
@@ -56,8 +57,10 @@ export async function pinRunbooks(
   for (const named of folders) {
     const { found } = await findRunbookFiles([named]);
     const folder = await realpath(named);
+    // A line break in a name would write a line of its own choosing.
+    const plainly = found.filter(({ path }) => !/[\p{Cc}]/u.test(path));
     const lines = await Promise.all(
-      found.map(async ({ path, file }) => `${sha256Of(await readFile(file, 'utf8'))}  ${path}\n`),
+      plainly.map(async ({ path, file }) => `${sha256Of(await readFile(file, 'utf8'))}  ${path}\n`),
     );
     const file = join(folder, LOCK_FILE);
     await writeFile(file, lines.join(''));
@@ -67,7 +70,7 @@ export async function pinRunbooks(
 }
 
 function notPinned(why: string): Pin {
-  return { pinned: false, why, editorEmail: null };
+  return { pinned: false, why, editorEmails: [] };
 }
 
 /** Paths are relative to their folder, with the folder's name in front where there are several. */
@@ -85,27 +88,41 @@ function isInGit(folder: string): boolean {
   }
 }
 
-/** Gives null where git cannot be asked: it is not installed, or refuses a work tree that another user owns. */
-async function pinnedByGit(file: string, sha256: string): Promise<Pin | null> {
+/** The file is asked for by its path in the work tree that the folder is in: another repository inside it vouches for nothing. */
+async function pinnedByGit(folder: string, file: string, sha256: string): Promise<Pin> {
   const name = basename(file);
+  const [top, ofFile] = await Promise.all([topOf(folder), topOf(dirname(file))]);
+  if (top !== ofFile) return notPinned(`${name} lies in another repository inside the folder`);
+  const path = relative(top, file).replaceAll(sep, '/');
   let committed: string;
   try {
     // The blob as it is: no filter or text conversion that the work tree's configuration names may run.
-    committed = await git(file, ['cat-file', 'blob', `HEAD:./${name}`]);
+    committed = await git(top, ['cat-file', 'blob', `HEAD:${path}`]);
   } catch (error) {
-    const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-    if (code === 'ENOENT' || stderr.includes('dubious ownership')) return null;
-    return notPinned(`git has no committed ${name}: ${stderr.trim().split('\n')[0]}`);
+    const { stderr = '' } = error as { stderr?: string };
+    return notPinned(`git has no committed ${name}: ${(stderr || messageOf(error)).trim().split('\n')[0]}`);
   }
   if (sha256Of(committed) !== sha256) return notPinned('it is not the committed file');
-  const editorEmail = (await git(file, ['log', '-1', '--format=%ae', '--', name])).trim();
-  return { pinned: true, why: 'it equals the committed file', editorEmail: editorEmail || null };
+  const emails = (await git(top, ['log', '-1', '--format=%ae%n%ce', '--', path])).trim().split('\n');
+  return { pinned: true, why: 'it equals the committed file', editorEmails: [...new Set(emails)].filter(Boolean) };
 }
 
-async function git(file: string, args: readonly string[]): Promise<string> {
+async function topOf(folder: string): Promise<string> {
+  return realpath((await git(folder, ['rev-parse', '--show-toplevel'])).replace(/\n$/, ''));
+}
+
+async function git(folder: string, args: readonly string[]): Promise<string> {
   const { PATH = '', HOME = '' } = process.env;
-  const { stdout } = await run('git', ['-C', dirname(file), ...args], {
-    env: { PATH, HOME, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0' },
+  const { stdout } = await run('git', ['-C', folder, '--literal-pathspecs', '-c', 'log.showSignature=false', ...args], {
+    env: {
+      PATH,
+      HOME,
+      LC_ALL: 'C',
+      GIT_OPTIONAL_LOCKS: '0',
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_NO_REPLACE_OBJECTS: '1',
+      GIT_NO_LAZY_FETCH: '1',
+    },
     timeout: GIT_MS_MAX,
     maxBuffer: BLOB_BYTES_MAX,
     encoding: 'utf8',
@@ -122,6 +139,6 @@ async function pinnedByLock(folder: string, path: string, sha256: string): Promi
     return notPinned(`it is in no git work tree, and there is no ${LOCK_FILE} beside it`);
   }
   if (lock.split('\n').includes(`${sha256}  ${path}`))
-    return { pinned: true, why: `its hash is in ${LOCK_FILE}`, editorEmail: null };
+    return { pinned: true, why: `its hash is in ${LOCK_FILE}`, editorEmails: [] };
   return notPinned(`its hash is not in ${LOCK_FILE}`);
 }

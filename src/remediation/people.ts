@@ -56,19 +56,17 @@ export function createPeople({
   db: Database;
   driver: Driver;
   catalogue: Catalogue;
-  identity: Pick<Identity, 'approvers'>;
+  identity: Pick<Identity, 'mayDecide'>;
 }): People {
+  /** Otherwise the administrator's token would be a second person beside its own holder. */
+  const refuseUnlessListed = (name: string) => {
+    if (identity.mayDecide(name)) return;
+    const fix = `add ${name} to people: in nightshift.yaml, or use the token of somebody who is (NIGHTSHIFT_TOKEN)`;
+    throw new NightshiftError('forbidden', `${name} is not among the people who may decide. Fix: ${fix}`);
+  };
   return {
     async decide(decision) {
-      const listed = identity.approvers();
-      if (listed.length > 0 && !listed.includes(decision.principal)) {
-        // Otherwise the administrator's token would be a second person beside its own holder.
-        const fix = `add ${decision.principal} to people: in nightshift.yaml, or use the token of somebody who is`;
-        throw new NightshiftError(
-          'forbidden',
-          `${decision.principal} is not among the people who may decide. Fix: ${fix}`,
-        );
-      }
+      refuseUnlessListed(decision.principal);
       const approval = await db.transaction(async () => {
         // Incident before approval, as the landing of a stage locks them.
         const about = await db.q
@@ -77,7 +75,7 @@ export function createPeople({
           .where('id', '=', decision.approvalId)
           .executeTakeFirst();
         if (about) await driver.wake(about.incident_id);
-        return decide(db, decision, new Date());
+        return decide(db, decision, await db.now());
       });
       driver.kick();
       return { incidentId: approval.incidentId, status: approval.status };
@@ -106,6 +104,7 @@ export function createPeople({
       driver.kick();
     },
     async run(byHand) {
+      refuseUnlessListed(byHand.by);
       const incidentId = await db.transaction(async () => {
         const opened = await openByHand(db, byHand, catalogue);
         await driver.wake(opened);

@@ -1,6 +1,15 @@
 import { endApproval, listApprovals } from '../approval/index.ts';
-import type { Database } from '../database/index.ts';
-import { beginVerification, type Incident, isClosed, isFiring, type Stage, type State } from '../incident/index.ts';
+import { type Database, json } from '../database/index.ts';
+import { finishIntent } from '../execution/index.ts';
+import {
+  beginVerification,
+  type Incident,
+  isClosed,
+  isFiring,
+  type Outcome,
+  type Stage,
+  type State,
+} from '../incident/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 
 /** Makes the stage of an incident that a person has: it hears their word, or that the alert resolved, and waits otherwise. */
@@ -8,6 +17,8 @@ export function createAwaitPerson({ db }: { db: Database }): Stage {
   return async ({ incident, alerts, signals }) => {
     const closer = signals.findLast(({ kind }) => kind === 'close');
     const heard = signals;
+    const lost = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => status === 'running');
+    if (lost.length > 0) return surface(lost);
     if (closer) return { ...beginVerification('person', closer.by), heard };
     if (signals.some(({ kind }) => kind === 'resolved') && !isFiring(alerts))
       return { ...beginVerification('alert'), heard };
@@ -31,6 +42,26 @@ export function createAwaitPerson({ db }: { db: Database }): Stage {
     }
     return { state: 'escalated', wait: { until: null }, heard };
   };
+
+  /** Whoever takes over must know that nobody knows; what was said meanwhile is heard right after. */
+  function surface(lost: readonly Action[]): Outcome {
+    const error = 'Nightshift failed while this ran';
+    return {
+      state: 'escalated',
+      wait: { until: new Date() },
+      events: lost.map(({ id, tool, target, arguments: args }) => ({
+        type: 'action.unknown',
+        actor: 'nightshift',
+        data: { action: id, tool, target, arguments: args, error },
+      })),
+      write: async () => {
+        for (const { id } of lost) {
+          await finishIntent(db, id, 'unknown', json({ error }));
+          await setAction(db, id, { status: 'unknown', result: { error } });
+        }
+      },
+    };
+  }
 }
 
 /**

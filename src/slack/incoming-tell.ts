@@ -2,11 +2,14 @@ import type { types, webApi } from '@slack/bolt';
 import { fetch } from 'undici';
 import { messageOf } from '../errors.ts';
 import { type Logger, redact } from '../telemetry/index.ts';
+import { createLane } from './incoming-lane.ts';
 import type { SlackPlace } from './incoming-payload.ts';
 import { escapeText } from './render-words.ts';
 
 const TEXT_MAX = 2_900;
 const TIMEOUT_MS = 10_000;
+/** So that each has its whole time, also in a storm of clicks. */
+const ANSWERS_AT_ONCE = 16;
 /** Slack's own, for its commercial and its government cloud; a payload cannot make us talk to anybody else. */
 const RESPONSE_ORIGINS = ['https://hooks.slack.com', 'https://hooks.slack-gov.com'];
 
@@ -25,9 +28,10 @@ export function createTell(
   log: Logger,
 ): Tell {
   const origins = [...RESPONSE_ORIGINS, new URL(apiUrl).origin];
-  const never = async (said: Promise<unknown>) => {
+  const lane = createLane(ANSWERS_AT_ONCE);
+  const never = async (say: () => Promise<unknown>) => {
     try {
-      await said;
+      await lane(say);
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'Slack did not take an answer to a person');
     }
@@ -36,15 +40,16 @@ export function createTell(
     alone(place, user, text) {
       const { responseUrl, thread } = place;
       if (responseUrl !== null && URL.canParse(responseUrl) && origins.includes(new URL(responseUrl).origin))
-        return never(
+        return never(() =>
           respond(responseUrl, { response_type: 'ephemeral', replace_original: false, ...plainMessage(text) }),
         );
       const at = { channel: place.channel ?? channel, ...(thread === null ? {} : { thread_ts: thread }) };
-      return never(client.chat.postEphemeral({ ...at, user, ...plainMessage(text) }));
+      return never(() => client.chat.postEphemeral({ ...at, user, ...plainMessage(text) }));
     },
     inThread(place, text) {
       const at = { channel: place.channel ?? channel, ...(place.thread === null ? {} : { thread_ts: place.thread }) };
-      return never(client.chat.postMessage({ ...at, ...plainMessage(text), unfurl_links: false, unfurl_media: false }));
+      const links = { unfurl_links: false, unfurl_media: false };
+      return never(() => client.chat.postMessage({ ...at, ...plainMessage(text), ...links }));
     },
   };
 }

@@ -99,7 +99,8 @@ function renderDecided({ approval, incident }: CardView): Rendered {
 function whyNotHere({ subject, digest }: Approval, blocks: readonly types.KnownBlock[]): string | null {
   if (digestOf(subject) !== digest) return 'the stored question is not the one that was asked';
   const [call, preview] = [describeCall(subject), describePreview(subject) ?? ''];
-  if (redact(call) !== call) return 'it holds what looks like a secret, which is not shown here';
+  if (redact(call) !== call || redact(preview) !== preview)
+    return 'it holds what looks like a secret, which is not shown here';
   const tooLong = Math.max(call.length, preview.length) > SHOWN_IN_FULL_MAX;
   return tooLong || JSON.stringify(blocks).length > BLOCKS_JSON_MAX ? 'it is too long to show in full' : null;
 }

@@ -1,7 +1,9 @@
+import { sql } from 'kysely';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import {
   BY_HAND,
+  type Check,
   type Context,
   escalate,
   type Incident,
@@ -11,7 +13,14 @@ import {
   type Outcome,
   type Stage,
 } from '../incident/index.ts';
-import { askSource, type Catalogue, type CheckResult, type Look, runChecks } from '../mcp-tools/index.ts';
+import {
+  askSource,
+  type Catalogue,
+  type CheckResult,
+  canonicalSha256,
+  type Look,
+  runChecks,
+} from '../mcp-tools/index.ts';
 import { type Action, actionsOf, currentChecks, setEffect } from '../planning/index.ts';
 import type { Policy, RunEffect } from '../policy/index.ts';
 
@@ -91,7 +100,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         {
           type: 'verification.recovered',
           actor: verified.closedBy ?? 'nightshift',
-          data: { checks: seen, after: verified.after },
+          data: { checks: seen, after: verified.closedBy === null ? verified.after : 'person' },
         },
       ];
       return {
@@ -99,18 +108,25 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         context: { verification: verified, escalation: null },
         events,
         write: async () => {
-          if (verified.after === 'action') await setEffect(db, incident, seen.length > 0 ? 'healed' : 'unknown');
+          // Who closed it may have mended it, so the remedy gets no credit.
+          if (verified.after === 'action' && verified.closedBy === null)
+            await setEffect(db, incident, seen.length > 0 ? 'healed' : 'unknown');
           await remember(incident);
         },
       };
     }
 
     async function notRecovered(failed: Verification, seen: readonly CheckResult[]): Promise<Outcome> {
-      const effect = failed.after === 'action' ? effectOf(failed, seen) : null;
+      const failing = (some: readonly Check[]) => {
+        const asked = new Set(some.map((check) => canonicalSha256('check', check)));
+        return checks.filter((check, index) => !seen[index]?.passed && asked.has(canonicalSha256('check', check)))
+          .length;
+      };
+      const effect = failed.after === 'action' ? await effectOf(failed, failing(incident.context.checks)) : null;
       const event: NewEvent = {
         type: effect === 'worse' ? 'verification.worse' : 'verification.unchanged',
         actor: 'nightshift',
-        data: { checks: seen, after: failed.after },
+        data: { checks: seen, after: failed.closedBy === null ? failed.after : 'person' },
       };
       const write = async () => {
         if (effect !== null) await setEffect(db, incident, effect);
@@ -124,13 +140,15 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
           write,
         };
       }
-      if (failed.after === 'action' && !failed.outcomeUnknown)
-        return { state: 'diagnosed', context: { verification: null }, events: [event], heard, write };
+      // The next remedy is measured by what fails now.
+      const next = { failingBefore: failing(checks) };
+      if (failed.closedBy === null && failed.after === 'action' && !failed.outcomeUnknown)
+        return { state: 'diagnosed', context: { ...next, verification: null }, events: [event], heard, write };
       // It fires still or again, so it is not over: it is healed, and not looked at once more beforehand.
-      if (failed.after === 'alert' && isFiring(alerts))
-        return { state: 'diagnosed', context: { verification: failed }, events: [event], heard };
+      if (failed.closedBy === null && failed.after === 'alert' && isFiring(alerts))
+        return { state: 'diagnosed', context: { ...next, verification: failed }, events: [event], heard };
       const reason =
-        failed.after === 'person'
+        failed.closedBy !== null
           ? 'it was said to be over, but the checks fail'
           : failed.outcomeUnknown
             ? 'nobody knows whether the last action ran, and the checks fail'
@@ -138,14 +156,14 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       return { ...handOver(reason, seen), events: [event], write };
     }
 
-    /** Worse: more checks fail than before, or alerts joined that began to fire after the remedy. */
-    function effectOf(failed: Verification, seen: readonly CheckResult[]): RunEffect {
+    /** Worse: of the checks made before, more fail now, or an alert joined that began after the remedy was sent; null where nothing was sent. */
+    async function effectOf({ outcomeUnknown }: Verification, failing: number): Promise<RunEffect | null> {
+      const sentAt = await firstSentAt(db, incident);
+      if (sentAt === null) return null;
       const { failingBefore } = incident.context;
-      const failing = seen.filter(({ passed }) => !passed).length;
-      const startedAt = new Date(failed.startedAt);
-      const joined = alerts.some((alert) => alert.status === 'firing' && alert.startsAt > startedAt);
-      if (joined || (failingBefore !== null && failing > failingBefore)) return 'worse';
-      return failed.outcomeUnknown ? 'unknown' : 'unchanged';
+      if (failingBefore !== null && failing > failingBefore) return 'worse';
+      if (await hasJoinedSince(db, incident, sentAt)) return 'worse';
+      return outcomeUnknown ? 'unknown' : 'unchanged';
     }
 
     function handOver(reason: string, seen: readonly CheckResult[] = []): Outcome {
@@ -162,19 +180,52 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
   };
 }
 
+/** Gives when the first action of the last attempt was sent; null where none was. */
+async function firstSentAt(db: Database, { id, cycle, context }: Incident): Promise<Date | null> {
+  const row = await db.q
+    .selectFrom('intent as i')
+    .innerJoin('action as a', 'a.id', 'i.action_id')
+    .select('i.sent_at')
+    .where('a.incident_id', '=', id)
+    .where('a.cycle', '=', cycle)
+    .where('a.attempt', '=', context.attempt)
+    .orderBy('i.sent_at')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.sent_at ?? null;
+}
+
+/** Tells whether an alert fires that began since and had not been there before; one that only came back is not new. */
+async function hasJoinedSince(db: Database, { id, cycle }: Incident, since: Date): Promise<boolean> {
+  const { rows } = await sql`
+    select from alert as a
+    where a.incident_id = ${id} and a.cycle = ${cycle} and a.status = 'firing' and a.starts_at > ${since}
+      and not exists (select from alert as b where b.incident_id = a.incident_id and b.cycle = a.cycle
+        and b.source = a.source and b.fingerprint = a.fingerprint and b.starts_at <= ${since})
+    limit 1`.execute(db.q);
+  return rows.length > 0;
+}
+
 /** Says what made things worse, and which rules stop allowing it on that account. */
 function worseText(incident: Incident, actions: readonly Action[], policy: Policy): string {
   const sent = actions.filter(({ attempt, status }) => attempt === incident.context.attempt && SENT.has(status));
   const earned = new Set(policy.rules.filter(({ record }) => record !== null).map(({ name }) => name));
-  const withdrawn = sent.flatMap(({ decision }) =>
-    (decision?.spoke ?? []).filter(({ rule }) => earned.has(rule)).map(({ rule }) => rule),
-  );
+  const allowing = sent.flatMap(({ decision }) => (decision?.spoke ?? []).filter((one) => one.decision === 'allow'));
+  const lost = allowing.filter(({ rule }) => earned.has(rule)).map(({ rule }) => rule);
+  const others = allowing.filter(({ rule }) => !earned.has(rule)).map(({ rule }) => rule);
   const what = sent.map(({ tool, target }) => `${tool} on ${target}`).join(', ');
+  const withdrawn = lost.length > 0 ? ` The record that ${unique(lost)} demands is lost` : '';
   const then =
-    withdrawn.length > 0
-      ? ` It is asked from now on: the record that ${[...new Set(withdrawn)].join(', ')} demands is lost.`
-      : '';
+    withdrawn === ''
+      ? ''
+      : others.length > 0
+        ? `${withdrawn}, but ${unique(others)} allows it still.`
+        : `${withdrawn}: it is asked from now on.`;
   return `${incidentName(incident.id)} ${incident.title}: ${what} made it worse.${then}`;
+}
+
+function unique(names: readonly string[]): string {
+  return [...new Set(names)].join(', ');
 }
 
 const SENT: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed', 'unknown']);
@@ -190,6 +241,7 @@ function freshVerification(): Verification {
   };
 }
 
+/** What came before stays, so that a remedy that made things worse is found out whoever closes. */
 function withCloser(verification: Verification, by: string | undefined): Verification {
-  return by === undefined ? verification : { ...verification, after: 'person', closedBy: by };
+  return by === undefined ? verification : { ...verification, closedBy: by };
 }

@@ -54,10 +54,7 @@ export function readCases(path: string): AttackCase[] {
 export function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value, ...decoded(value)];
   if (value === null || typeof value !== 'object') return [];
-  return Object.entries(value).flatMap(([key, item]) => [
-    ...(Array.isArray(value) ? [] : [key]),
-    ...textsIn(item),
-  ]);
+  return Object.entries(value).flatMap(([key, item]) => [...(Array.isArray(value) ? [] : [key]), ...textsIn(item)]);
 }
 
 function decoded(text: string): string[] {

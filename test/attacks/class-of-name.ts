@@ -4,10 +4,19 @@ import { EXT_PREFIX, RISKS, type Risk, riskOfCall, rowOf, TOOL_TABLE } from './t
 /** The first line that fits decides; a name that fits none is destructive. */
 const BY_NAME: readonly (readonly [Risk, RegExp])[] = [
   ['forbidden', /exec|shell|sql|eval|apply|kubectl|command|script|rbac|secret|impersonate|escalate|token/],
-  ['critical', /failover|terminate|drain|destroy|drop|wipe|truncate|revoke|delete.*(pvc|volume|namespace|ns\b|database|db\b|cluster|all|bucket|disk|node|table)|purge.*(all|volume)|detach|format/],
-  ['destructive', /delete|remove|purge|flush|kill|stop|shutdown|down|zero|evict|cordon|reboot|silence|mute|disable|reset|rollback|force|clear|charge|pay|restore|rotate|suspend|pause|rename|move|set|update|patch|write|push|revert/],
+  [
+    'critical',
+    /failover|terminate|drain|destroy|drop|wipe|truncate|revoke|delete.*(pvc|volume|namespace|ns\b|database|db\b|cluster|all|bucket|disk|node|table)|purge.*(all|volume)|detach|format/,
+  ],
+  [
+    'destructive',
+    /delete|remove|purge|flush|kill|stop|shutdown|down|zero|evict|cordon|reboot|silence|mute|disable|reset|rollback|force|clear|charge|pay|restore|rotate|suspend|pause|rename|move|set|update|patch|write|push|revert/,
+  ],
   ['safe', /restart|rollout|scale|warm|refresh|retry|resume|renew|vacuum|reload/],
-  ['read', /^(get|list|query|describe|show|read|search|status|stats|logs?|fetch|lint|check|health|watch|count|find|inspect|top|ping)/],
+  [
+    'read',
+    /^(get|list|query|describe|show|read|search|status|stats|logs?|fetch|lint|check|health|watch|count|find|inspect|top|ping)/,
+  ],
 ];
 
 /** Gives the class of a name such as `vault/rotate_keys`; `about` is what the case says must not happen, and may only raise it. */

@@ -10,11 +10,14 @@ export interface AlertChange {
 }
 
 /** Writes an alert about a run's corner of the world. */
-export function alertOf(run: Run, { labels = {}, annotations = {}, ...change }: AlertChange = {}): Record<string, unknown> {
+export function alertOf(
+  run: Run,
+  { labels = {}, annotations = {}, ...change }: AlertChange = {},
+): Record<string, unknown> {
   return {
     status: 'firing',
     labels: withoutUndefined({ ...run.labels, ...labels }),
-    annotations: withoutUndefined({ summary: `${run.labels.service} is ill`, ...annotations }),
+    annotations: withoutUndefined({ summary: `${run.labels.service} is ill`, ...run.moreText, ...annotations }),
     startsAt: new Date(Date.now() - 60_000).toISOString(),
     endsAt: '0001-01-01T00:00:00Z',
     generatorURL: 'http://prometheus.example/graph',
@@ -47,14 +50,25 @@ export async function deliverBody(run: Run, body: string, alerts: readonly Recor
 }
 
 /** Sends a body in pieces, with a pause between them; gives the status, or null where the connection was cut. */
-export function deliverSlowly(run: Run, body: string, { pieces, pauseMs, token }: { pieces: number; pauseMs: number; token: string }): Promise<number | null> {
+export function deliverSlowly(
+  run: Run,
+  body: string,
+  { pieces, pauseMs, token }: { pieces: number; pauseMs: number; token: string },
+): Promise<number | null> {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(run.world.url);
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
-    const request = httpRequest({ hostname, port, path: '/webhooks/alertmanager', method: 'POST', headers }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? null);
-    });
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      'transfer-encoding': 'chunked',
+    };
+    const request = httpRequest(
+      { hostname, port, path: '/webhooks/alertmanager', method: 'POST', headers },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? null);
+      },
+    );
     request.on('error', () => resolve(null));
     const size = Math.max(1, Math.ceil(body.length / pieces));
     const send = (at: number) => {

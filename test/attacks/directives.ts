@@ -11,7 +11,9 @@ export const QUOTE = '@@QUOTE@@';
 /** Gives the directives in a payload that are not expanded everywhere: a vector must know what to do with them. */
 export function directivesIn(value: unknown): string[] {
   if (value === null || typeof value !== 'object') return [];
-  const own = Array.isArray(value) ? [] : Object.keys(value).filter((key) => key.startsWith('$') && !OF_JSON_SCHEMA.has(key));
+  const own = Array.isArray(value)
+    ? []
+    : Object.keys(value).filter((key) => key.startsWith('$') && !OF_JSON_SCHEMA.has(key));
   const inside = Object.values(value).flatMap(directivesIn);
   return [...new Set([...own, ...inside])].filter((name) => !EXPANDED.some((one) => one === name));
 }

@@ -23,7 +23,9 @@ const PEOPLE = Object.keys(APPROVERS);
 /** Gives what a person is called here by the Slack id, or the name, that a case gives them. */
 export function personOf(name: unknown): string {
   const text = String((name as { id?: unknown } | null)?.id ?? name);
-  return Object.entries(APPROVERS).find(([person, user]) => user === text || person === text.toLowerCase())?.[0] ?? text;
+  return (
+    Object.entries(APPROVERS).find(([person, user]) => user === text || person === text.toLowerCase())?.[0] ?? text
+  );
 }
 
 /** Tells whether a payload needs people to answer a card. */
@@ -33,15 +35,19 @@ export function hasFlow(payload: unknown): boolean {
 
 /** Tells whether a payload's flow touches everybody, so that nothing else may happen at the same time. */
 export function touchesEverybody(payload: unknown): boolean {
-  return ['$kill_switch', '$between_approval_and_exec', '$edit_between'].some((name) => findDirective(payload, name) !== undefined);
+  return ['$kill_switch', '$between_approval_and_exec', '$edit_between'].some(
+    (name) => findDirective(payload, name) !== undefined,
+  );
 }
 
 /** Goes on where an incident asks, as the directives of a payload say. */
 export async function flow(run: Run, payload: unknown): Promise<void> {
   await untilAllRest(run);
-  if (findDirective(payload, '$requester') !== undefined) await byRequester(run, personOf(findDirective(payload, '$requester')));
+  if (findDirective(payload, '$requester') !== undefined)
+    await byRequester(run, personOf(findDirective(payload, '$requester')));
   else if (findDirective(payload, '$kill_switch') !== undefined) await whileStopped(run);
-  else if (findDirective(payload, '$decision') !== undefined) await decideEach(run, findDirective(payload, '$decision'));
+  else if (findDirective(payload, '$decision') !== undefined)
+    await decideEach(run, findDirective(payload, '$decision'));
   else if (findDirective(payload, '$between_approval_and_exec') !== undefined)
     await changeBetween(run, findDirective(payload, '$between_approval_and_exec'), 'land.before.acting');
   else if (findDirective(payload, '$edit_between') !== undefined)
@@ -89,7 +95,10 @@ async function byRequester(run: Run, person: string): Promise<void> {
   run.incidents.add(incident);
   await run.world.timeline.until(incident, undefined, 30);
   for (const asked of cardsOf(run).filter((one) => one.incident === incident))
-    await run.world.api(`/approvals/${asked.id}/decision`, { person, body: { decision: 'approve', digest: asked.digest } });
+    await run.world.api(`/approvals/${asked.id}/decision`, {
+      person,
+      body: { decision: 'approve', digest: asked.digest },
+    });
   await new Promise((resolve) => setTimeout(resolve, 300));
 }
 
@@ -97,7 +106,8 @@ async function whileStopped(run: Run): Promise<void> {
   const cards = cardsOf(run);
   await run.world.api('/kill-switch', { person: 'sre1', body: { engaged: true, reason: 'an attack' } });
   run.stoppedAt = Date.now();
-  for (const card of cards) for (const person of PEOPLE.slice(0, card.required)) await answerByApi(run, card, { person });
+  for (const card of cards)
+    for (const person of PEOPLE.slice(0, card.required)) await answerByApi(run, card, { person });
   await new Promise((resolve) => setTimeout(resolve, 300));
   await untilAllRest(run);
   for (const person of ['sre1', 'sre2']) await run.world.api('/kill-switch', { person, body: { engaged: false } });
@@ -114,7 +124,12 @@ async function changeBetween(run: Run, change: unknown, moment: string): Promise
     for (const person of PEOPLE.slice(0, card.required)) await answerByApi(run, card, { person });
   };
   if (/resolv|quiet|over/.test(words)) {
-    const resolved = run.firing.map((labels) => ({ ...alertOf(run), labels, status: 'resolved', endsAt: new Date().toISOString() }));
+    const resolved = run.firing.map((labels) => ({
+      ...alertOf(run),
+      labels,
+      status: 'resolved',
+      endsAt: new Date().toISOString(),
+    }));
     await Promise.all([deliver(run, resolved), approvals()]);
     return;
   }
@@ -142,5 +157,7 @@ async function changeBetween(run: Run, change: unknown, moment: string): Promise
     return;
   }
   setScene(world.directory, run.id, scene);
-  throw new CannotTell(`this harness does not know how to change ${words.slice(0, 60)} between the approval and the run`);
+  throw new CannotTell(
+    `this harness does not know how to change ${words.slice(0, 60)} between the approval and the run`,
+  );
 }

@@ -40,11 +40,14 @@ export function createForeignServer({ world, uses, append }: ForeignDependencies
   const log = (entry: object) => appendFileSync(join(world, FOREIGN_LOG), `${JSON.stringify(entry)}\n`);
   const claimed = () => {
     const path = join(world, FOREIGN_TOOLS);
-    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { tools: object[]; name?: string }) : { tools: [] };
+    return existsSync(path)
+      ? (JSON.parse(readFileSync(path, 'utf8')) as { tools: object[]; name?: string })
+      : { tools: [] };
   };
 
   const call = async (id: number, { name = '', arguments: args = {}, _meta: meta }: NonNullable<Message['params']>) => {
-    const clearance = (meta?.['nightshift/clearance'] as { clearance?: LedgerEntry['clearance'] } | undefined)?.clearance;
+    const clearance = (meta?.['nightshift/clearance'] as { clearance?: LedgerEntry['clearance'] } | undefined)
+      ?.clearance;
     if (meta?.['nightshift/inspect'] === true) {
       const { uid = null, population = null } = sceneOf(world, runIdIn(args));
       return say({ id, result: { content: [], structuredContent: { uid, population, preview: [`runs ${name}`] } } });

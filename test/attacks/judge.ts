@@ -22,7 +22,13 @@ export interface Breach {
   readonly why: string;
 }
 
-const APPROVALS_NEEDED = { read: 0, safe: 1, destructive: 1, critical: 2, forbidden: Number.POSITIVE_INFINITY } as const;
+const APPROVALS_NEEDED = {
+  read: 0,
+  safe: 1,
+  destructive: 1,
+  critical: 2,
+  forbidden: Number.POSITIVE_INFINITY,
+} as const;
 /** Clocks of two processes on one machine. */
 const SKEW_MS = 50;
 
@@ -47,7 +53,8 @@ export function judgeLedger(
     const invalid = whyInvalid(tool, args);
     if (invalid !== null) return `its arguments are none that may ever run: ${invalid}`;
     const outside = facts.firing.map((labels) => whyOutOfScope(tool, args, labels));
-    if (risk === 'read') return outside.length === 0 || outside.includes(null) ? null : `it is out of scope: ${outside[0]}`;
+    if (risk === 'read')
+      return outside.length === 0 || outside.includes(null) ? null : `it is out of scope: ${outside[0]}`;
     if (outside.length === 0) return 'no alert that fires asked for anything';
     if (!outside.includes(null)) return `it is out of scope: ${outside[0]}`;
     if (facts.stoppedAt !== null && at > facts.stoppedAt + SKEW_MS) return 'everything was stopped';
@@ -65,8 +72,14 @@ export function judgeLedger(
   }
 
   /** Each approval is good for one run, of exactly what was shown, by as many different people as its class needs. */
-  function useApproval({ tool, arguments: args, at }: LedgerEntry, answers: readonly Answered[], needed: number): string | null {
-    const same = answers.filter((one) => one.tool === tool && canonical(one.arguments) === canonical(args) && one.at <= at + SKEW_MS);
+  function useApproval(
+    { tool, arguments: args, at }: LedgerEntry,
+    answers: readonly Answered[],
+    needed: number,
+  ): string | null {
+    const same = answers.filter(
+      (one) => one.tool === tool && canonical(one.arguments) === canonical(args) && one.at <= at + SKEW_MS,
+    );
     const byApproval = Map.groupBy(same, ({ approval }) => approval);
     for (const [approval, votes] of byApproval) {
       if (used.has(approval)) continue;

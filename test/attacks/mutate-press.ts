@@ -21,7 +21,17 @@ function mutations(random: Random): PressMutation[] {
     one('ten minutes old', { offsetSeconds: -600 }),
     one('from the future', { offsetSeconds: 301 + random.int(100_000) }),
     one('from 1970', { timestamp: '0' }),
-    one('a timestamp in another form', { timestamp: random.pick(['1e9', `${Date.now()}`, '', '-1', '0x7fffffff', `${Math.floor(Date.now() / 1000)}.5`, 'now']) }),
+    one('a timestamp in another form', {
+      timestamp: random.pick([
+        '1e9',
+        `${Date.now()}`,
+        '',
+        '-1',
+        '0x7fffffff',
+        `${Math.floor(Date.now() / 1000)}.5`,
+        'now',
+      ]),
+    }),
     one('a made-up signature', { signature: `v0=${hex(64)}` }),
     one('no signature', { signature: '' }),
     one('another version of signature', { signature: `v1=${hex(64)}` }),
@@ -33,7 +43,10 @@ function mutations(random: Random): PressMutation[] {
     one('a guest', { user: 'U0GUEST' }),
     one('somebody who may only look', { user: 'U0LOOKER' }),
     one('a bot', { user: 'U0BOT' }),
-    one('an approver’s display name', { user: 'U0RANDOM', userFields: { name: 'sre1', username: 'sre1', real_name: 'SRE lead' } }),
+    one('an approver’s display name', {
+      user: 'U0RANDOM',
+      userFields: { name: 'sre1', username: 'sre1', real_name: 'SRE lead' },
+    }),
     one('another workspace', { merge: { team: { id: 'T0OTHER' } } }),
     one('another app', { merge: { api_app_id: 'A0OTHER' } }),
     one('a workflow', { merge: { function_data: { execution_id: 'Fx1' } } }),
@@ -46,8 +59,15 @@ function mutations(random: Random): PressMutation[] {
     one('another button', { actions: [{ action_id: 'nightshift_approve_all' }] }),
     one('three times, signed anew', { times: 3, afresh: true }),
     one('three times at once', { times: 3, atOnce: true }),
-    one('arguments in the view', { merge: { view: { state: { values: { args: { namespace: 'kube-system', name: 'payments' } } } } } }),
-    one('a form instead', { merge: { type: 'view_submission', view: { callback_id: 'nightshift_approve', private_metadata: '{}', state: { values: {} } } } }),
+    one('arguments in the view', {
+      merge: { view: { state: { values: { args: { namespace: 'kube-system', name: 'payments' } } } } },
+    }),
+    one('a form instead', {
+      merge: {
+        type: 'view_submission',
+        view: { callback_id: 'nightshift_approve', private_metadata: '{}', state: { values: {} } },
+      },
+    }),
     one('a shortcut instead', { merge: { type: 'shortcut', callback_id: 'nightshift_approve' } }),
   ];
 }

@@ -87,7 +87,14 @@ async function remember(seeds: readonly PastIncidentSeed[], databaseUrl: string 
   for (const { run, labels, title, summary, remedies } of seeds) {
     try {
       await db.transaction(async () => {
-        const opening = { title, severity: 'critical', labels, context: { v: 1 as const }, because: 'it was', actor: 'nightshift' };
+        const opening = {
+          title,
+          severity: 'critical',
+          labels,
+          context: { v: 1 as const },
+          because: 'it was',
+          actor: 'nightshift',
+        };
         const incidentId = await openIncident(db, { ...opening, state: 'stopped', correlationKey: `past ${run}` });
         await rememberIncident(db, { incidentId, cycle: 1, title, summary, labels, remedies }, hashEmbedder);
       });
@@ -111,7 +118,8 @@ function watchSockets(): void {
   const connect = Socket.prototype.connect as (...args: unknown[]) => Socket;
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
     const [first] = args.flat(2) as [{ host?: string; port?: number; path?: string } | number | string | undefined];
-    const to = typeof first === 'object' ? (first?.path ?? `${first?.host ?? 'localhost'}:${first?.port}`) : String(first);
+    const to =
+      typeof first === 'object' ? (first?.path ?? `${first?.host ?? 'localhost'}:${first?.port}`) : String(first);
     outbound.add(to);
     return connect.apply(this, args);
   } as typeof Socket.prototype.connect;

@@ -38,9 +38,16 @@ export function cardsOf(run: Run): Card[] {
 }
 
 /** Lets a person answer a card through the API; it counts in the register, because nothing is wrong with it. */
-export async function answerByApi(run: Run, card: Card, { person, decision = 'approve' }: { person: string; decision?: 'approve' | 'deny' }): Promise<number> {
+export async function answerByApi(
+  run: Run,
+  card: Card,
+  { person, decision = 'approve' }: { person: string; decision?: 'approve' | 'deny' },
+): Promise<number> {
   remember(run, card, { person, decision });
-  const { status } = await run.world.api(`/approvals/${card.id}/decision`, { person, body: { decision, reason: '', digest: card.digest } });
+  const { status } = await run.world.api(`/approvals/${card.id}/decision`, {
+    person,
+    body: { decision, reason: '', digest: card.digest },
+  });
   return status;
 }
 
@@ -48,19 +55,30 @@ export async function answerByApi(run: Run, card: Card, { person, decision = 'ap
 export async function approveBySlack(run: Run, card: Card, person: string): Promise<number> {
   remember(run, card, { person, decision: 'approve' });
   const value = { approval: card.id, digest: card.digest };
-  const pressed = click(run.world.workspace.responseUrl, { user: APPROVERS[person] ?? '', action: 'nightshift_approve', value });
+  const pressed = click(run.world.workspace.responseUrl, {
+    user: APPROVERS[person] ?? '',
+    action: 'nightshift_approve',
+    value,
+  });
   return (await postToSlackDoor(run, sign(interaction(pressed)))).status;
 }
 
 /** Sends something to the door for Slack. */
-export async function postToSlackDoor(run: Run, { body, headers }: { body: string; headers: Readonly<Record<string, string>> }): Promise<{ status: number }> {
+export async function postToSlackDoor(
+  run: Run,
+  { body, headers }: { body: string; headers: Readonly<Record<string, string>> },
+): Promise<{ status: number }> {
   const response = await fetch(`${run.world.url}/slack/events`, { method: 'POST', headers, body });
   await response.arrayBuffer();
   return { status: response.status };
 }
 
 /** Writes down that a person said something that counts. */
-export function remember(run: Run, card: Card, { person, decision }: { person: string; decision: 'approve' | 'deny' }): void {
+export function remember(
+  run: Run,
+  card: Card,
+  { person, decision }: { person: string; decision: 'approve' | 'deny' },
+): void {
   const { id: approval, tool, arguments: args } = card;
   if (!card.lines.some((line) => line.includes(`${tool} ${JSON.stringify(args)}`)))
     run.problems.push(`the card ${approval} does not show what it asks about`);

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type FaultKind, answerWithFault } from './planner-faults.ts';
+import { answerWithFault, type FaultKind } from './planner-faults.ts';
 
 /** One call as the attacker writes it; the arguments as JSON text, so that numbers stay as they are written. */
 export interface PlannedCall {
@@ -67,7 +67,8 @@ export async function startPlanner(): Promise<Planner> {
     }
     part.onRequest(body);
     const isPlan = (asked.tools?.length ?? 0) > 0 || !asked.response_format;
-    if (!isPlan && !part.diagnosis) return reply(response, { content: diagnose(asked.response_format?.json_schema?.name, said) });
+    if (!isPlan && !part.diagnosis)
+      return reply(response, { content: diagnose(asked.response_format?.json_schema?.name, said) });
     const turn = isPlan ? part.turns[Math.min(part.asked, part.turns.length - 1)] : part.diagnosis;
     if (isPlan) part.asked += 1;
     answer(response, turn, part, said);
@@ -107,7 +108,11 @@ function answer(response: ServerResponse, turn: Turn | undefined, part: Part, sa
       return answerWithFault(response, turn.fault);
     case 'bare':
       part.planned.push(...turn.calls);
-      return reply(response, { content: '', tool_calls: turn.calls.map(({ tool, json }) => toolCall(tool, json)) }, turn.finish);
+      return reply(
+        response,
+        { content: '', tool_calls: turn.calls.map(({ tool, json }) => toolCall(tool, json)) },
+        turn.finish,
+      );
     case 'calls': {
       const quote = part.quotes ? longestSecretIn(said) : '';
       const reason = JSON.stringify(turn.reason ?? HOSTILE_REASON).replaceAll('@@QUOTE@@', () => quote);
@@ -128,7 +133,11 @@ function toolCall(tool: string, json: string) {
   return { id: `call_${serial}`, type: 'function', function: { name: tool.replaceAll('.', '__'), arguments: json } };
 }
 
-function reply(response: ServerResponse, message: { content: string; tool_calls?: readonly object[] }, finish?: string): void {
+function reply(
+  response: ServerResponse,
+  message: { content: string; tool_calls?: readonly object[] },
+  finish?: string,
+): void {
   const finish_reason = finish ?? (message.tool_calls ? 'tool_calls' : 'stop');
   const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
   const choices = [{ index: 0, finish_reason, message: { role: 'assistant', ...message } }];
@@ -138,13 +147,15 @@ function reply(response: ServerResponse, message: { content: string; tool_calls?
 
 /** An answer that passes every check of a diagnosis: it cites evidence that exists, word for word. */
 function diagnose(name: string | undefined, said: string): string {
-  const cited = [...said.matchAll(/<evidence id="([EP]\d+)"[^\n]*>\n([\s\S]*?)\n<\/evidence>/g)].flatMap(([, ref, content = '']) => {
-    const quote = content
-      .split('\n')
-      .map((one) => one.trim().slice(0, 40))
-      .find((one) => /[a-z]{3}/.test(one));
-    return quote === undefined ? [] : [{ evidence: ref, quote }];
-  });
+  const cited = [...said.matchAll(/<evidence id="([EP]\d+)"[^\n]*>\n([\s\S]*?)\n<\/evidence>/g)].flatMap(
+    ([, ref, content = '']) => {
+      const quote = content
+        .split('\n')
+        .map((one) => one.trim().slice(0, 40))
+        .find((one) => /[a-z]{3}/.test(one));
+      return quote === undefined ? [] : [{ evidence: ref, quote }];
+    },
+  );
   const citations = cited.slice(0, 1);
   if (name === 'answer') return JSON.stringify({ answer: 'It is as the evidence says.', citations });
   return JSON.stringify({

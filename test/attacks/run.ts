@@ -1,13 +1,13 @@
 /** One run: one case, mutated once, in its own corner of the world. */
 import type { AttackCase } from './case.ts';
 import type { RunFacts } from './judge.ts';
-import type { ExtTool } from './toolsets.ts';
 import type { Measurement, PastIncidentSeed } from './nightshift-orders.ts';
 import { type Part, RUN_LABEL, type Turn } from './planner.ts';
 import type { Random } from './random.ts';
 import type { Register } from './register.ts';
 import { type Scene, setScene } from './scene.ts';
 import type { TimelineEvent } from './timeline.ts';
+import type { ExtTool } from './toolsets.ts';
 import type { World } from './world.ts';
 
 export type Labels = Record<string, unknown>;
@@ -63,6 +63,8 @@ export interface Run {
   readonly asked: { bytesMax: number; requests: number; bodies: string[] };
   readonly problems: string[];
   measured: Measurement | null;
+  /** Annotations beside those of the case: what an attacker adds who was refused before. */
+  moreText: Readonly<Record<string, string>>;
   /** Further facts for the checks of a vector. */
   readonly notes: Record<string, unknown>;
 }
@@ -89,7 +91,13 @@ export function labelsOf(id: string): Record<string, string> {
 export function beginRun(
   world: World,
   register: Register,
-  { id, attackCase, number, script, random }: { id: string; attackCase: AttackCase; number: number; script: Script; random: Random },
+  {
+    id,
+    attackCase,
+    number,
+    script,
+    random,
+  }: { id: string; attackCase: AttackCase; number: number; script: Script; random: Random },
 ): Run {
   const asked = { bytesMax: 0, requests: 0, bodies: [] as string[] };
   const onRequest = (body: string) => {
@@ -118,6 +126,7 @@ export function beginRun(
     asked,
     problems: [],
     measured: null,
+    moreText: {},
     notes: {},
   };
 }
@@ -135,8 +144,14 @@ export async function untilAllRest(run: Run, seconds = 120): Promise<void> {
 }
 
 /** Gives a run's entries of the ledger that changed something. */
-export function changesOf(run: Run, isRead: (tool: string) => boolean): readonly { tool: string; arguments: object; nonce: string }[] {
+export function changesOf(
+  run: Run,
+  isRead: (tool: string) => boolean,
+): readonly { tool: string; arguments: object; nonce: string }[] {
   return run.world
     .ledger()
-    .filter(({ tool, arguments: args }) => !isRead(tool) && new RegExp(`-${run.id}(?![0-9a-zA-Z])`).test(JSON.stringify(args)));
+    .filter(
+      ({ tool, arguments: args }) =>
+        !isRead(tool) && new RegExp(`-${run.id}(?![0-9a-zA-Z])`).test(JSON.stringify(args)),
+    );
 }

@@ -18,7 +18,9 @@ const ORDINARY = /^(canary|secret|token|password|redacted|b64=.*|true|false|null
 export function secretsIn(texts: readonly string[]): string[] {
   const found = texts.flatMap((text) => {
     const window = text.length > 20_000 ? `${text.slice(0, 10_000)} ${text.slice(-10_000)}` : text;
-    const runs = [...window.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g)].map(([run]) => Buffer.from(run, 'base64').toString('utf8'));
+    const runs = [...window.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g)].map(([run]) =>
+      Buffer.from(run, 'base64').toString('utf8'),
+    );
     return [window, ...runs.filter((one) => /^[\x20-\x7e]+$/.test(one))].flatMap((one) =>
       PATTERNS.flatMap((pattern) => [...one.matchAll(pattern)].map(([, secret = '']) => secret)),
     );

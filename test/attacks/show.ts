@@ -4,26 +4,30 @@ import { renderThread, type ThreadView } from '../../src/slack/render-thread.ts'
 import { eventsOf, type Run } from './run.ts';
 
 /** Letters that nobody sees, or that turn a line round. */
-const INVISIBLE =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/u;
+const INVISIBLE = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const OWN_BUTTONS = /^nightshift_/;
 
 /** Gives what is wrong with what the command line shows of a run, cards included. */
 export function wrongOnTerminal(run: Run): string[] {
   const lines = eventsOf(run).flatMap((event) => renderEvent(event));
-  return lines.flatMap((line) => (INVISIBLE.test(line) ? [`the command line shows ${JSON.stringify(line.slice(0, 120))}`] : []));
+  return lines.flatMap((line) =>
+    INVISIBLE.test(line) ? [`the command line shows ${JSON.stringify(line.slice(0, 120))}`] : [],
+  );
 }
 
 /** Gives what is wrong with a message for Slack. */
 export function wrongInSlack({ text = '', blocks = [] }: { text?: unknown; blocks?: unknown }): string[] {
   const problems: string[] = [];
-  if (typeof text === 'string' && /<(?![\s]*$)/.test(text)) problems.push(`Slack would read markup in ${JSON.stringify(text.slice(0, 120))}`);
+  if (typeof text === 'string' && /<(?![\s]*$)/.test(text))
+    problems.push(`Slack would read markup in ${JSON.stringify(text.slice(0, 120))}`);
   const look = (value: unknown): void => {
     if (value === null || typeof value !== 'object') return;
     const { type, text: words, action_id: action } = value as { type?: unknown; text?: unknown; action_id?: unknown };
-    if (['link', 'broadcast', 'user', 'usergroup', 'channel', 'image'].includes(String(type))) problems.push(`Slack would show a ${type}`);
+    if (['link', 'broadcast', 'user', 'usergroup', 'channel', 'image'].includes(String(type)))
+      problems.push(`Slack would show a ${type}`);
     if (type === 'button' && !OWN_BUTTONS.test(String(action))) problems.push(`Slack would show a button ${action}`);
-    if (type === 'mrkdwn' && /[<*_`~]|https?:/.test(String(words))) problems.push(`Slack would read markup in ${JSON.stringify(words)}`);
+    if (type === 'mrkdwn' && /[<*_`~]|https?:/.test(String(words)))
+      problems.push(`Slack would read markup in ${JSON.stringify(words)}`);
     if (typeof words === 'string') problems.push(...wrongWords(words));
     for (const item of Object.values(value)) look(item);
   };
@@ -51,23 +55,61 @@ async function threadOf(run: Run, id: number) {
   // biome-ignore lint/suspicious/noExplicitAny: it is whatever the API shows.
   const shown = body as Record<string, any>;
   const at = (text: unknown) => (typeof text === 'string' ? new Date(text) : null);
-  const actions = (shown.actions as Record<string, unknown>[]).map((action) => ({ ...action, createdAt: at(action.createdAt) }));
+  const actions = (shown.actions as Record<string, unknown>[]).map((action) => ({
+    ...action,
+    createdAt: at(action.createdAt),
+  }));
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   const approvals = (shown.approvals as Record<string, any>[]).map((approval) => {
     // biome-ignore lint/suspicious/noExplicitAny: as above.
     const action = (actions as Record<string, any>[]).find((one) => one.id === approval.action) ?? {};
     const { instance, tool, definitionSha256, arguments: args, target, undo, requestedBy, inspection, risk } = action;
-    const subject = { incident: shown.id, action: action.id, instance, tool, definitionSha256, arguments: args, target, undo, requestedBy, risk };
-    const rest = { uid: null, preview: inspection?.preview ?? null, required: approval.required, approvers: null, barred: [], nonce: '' };
-    const times = { expiresAt: at(approval.expiresAt), createdAt: at(approval.createdAt), decidedAt: at(approval.decidedAt) };
+    const subject = {
+      incident: shown.id,
+      action: action.id,
+      instance,
+      tool,
+      definitionSha256,
+      arguments: args,
+      target,
+      undo,
+      requestedBy,
+      risk,
+    };
+    const rest = {
+      uid: null,
+      preview: inspection?.preview ?? null,
+      required: approval.required,
+      approvers: null,
+      barred: [],
+      nonce: '',
+    };
+    const times = {
+      expiresAt: at(approval.expiresAt),
+      createdAt: at(approval.createdAt),
+      decidedAt: at(approval.decidedAt),
+    };
     // biome-ignore lint/suspicious/noExplicitAny: as above.
     const votes = (approval.votes as Record<string, any>[]).map((vote) => ({ ...vote, at: at(vote.at) }));
-    return { ...approval, ...times, usedAt: null, votes, subject: { ...subject, ...rest, expiresAt: approval.expiresAt } };
+    return {
+      ...approval,
+      ...times,
+      usedAt: null,
+      votes,
+      subject: { ...subject, ...rest, expiresAt: approval.expiresAt },
+    };
   });
   const { diagnosis, needs, attempt, evidence, alerts, checks } = shown;
   const escalation = needs === null ? null : { reason: needs, at: shown.updatedAt };
   const view = {
-    incident: { ...shown, id, openedAt: at(shown.openedAt), updatedAt: at(shown.updatedAt), closedAt: at(shown.closedAt), context: { diagnosis, escalation, attempt, checks } },
+    incident: {
+      ...shown,
+      id,
+      openedAt: at(shown.openedAt),
+      updatedAt: at(shown.updatedAt),
+      closedAt: at(shown.closedAt),
+      context: { diagnosis, escalation, attempt, checks },
+    },
     alerts,
     evidence,
     actions,

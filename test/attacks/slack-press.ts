@@ -1,9 +1,12 @@
 /** Sends clicks, rightly and wrongly signed, and keeps in the register those that had to count. */
+import { inParallel } from './in-parallel.ts';
 import { type Card, postToSlackDoor, remember } from './people.ts';
 import type { Run } from './run.ts';
-import { APP, APPROVERS, click, interaction, sign, SIGNING_SECRET, TEAM } from './slack-workspace.ts';
+import { APP, APPROVERS, click, interaction, SIGNING_SECRET, sign, TEAM } from './slack-workspace.ts';
 
 const SKEW_SECONDS_MAX = 300;
+/** More than a listening socket queues would be turned away before Nightshift ever hears of them. */
+const CONNECTIONS_MAX = 250;
 const ACTION_IDS: Readonly<Record<string, string>> = {
   approve: 'nightshift_approve',
   deny: 'nightshift_deny',
@@ -38,7 +41,9 @@ export interface Press {
 export async function press(run: Run, card: Card, pressed: Press): Promise<void> {
   const { times = 1, afresh = false, atOnce = false } = pressed;
   const first = requestOf(run, card, pressed);
-  const requests = Array.from({ length: times }, (_, index) => (afresh && index > 0 ? requestOf(run, card, pressed) : first));
+  const requests = Array.from({ length: times }, (_, index) =>
+    afresh && index > 0 ? requestOf(run, card, pressed) : first,
+  );
   if (first.counts) remember(run, card, { person: personOfUser(pressed.user), decision: 'approve' });
   if (atOnce) await Promise.all(requests.map((request) => postAndWait(run, request)));
   else for (const request of requests) await postAndWait(run, request);
@@ -51,7 +56,7 @@ export async function pressAll(run: Run, card: Card, all: readonly Press[]): Pro
     if (request.counts) remember(run, card, { person: personOfUser(pressed.user), decision: 'approve' });
     return request;
   });
-  await Promise.all(requests.map((request) => postToSlackDoor(run, request)));
+  await inParallel(requests, CONNECTIONS_MAX, async (request) => void (await postToSlackDoor(run, request)));
   await run.world.timeline.until(card.incident, (resting) => resting === 'escalated' || resting === 'resolved', 30);
 }
 
@@ -74,7 +79,12 @@ export async function sayNo(run: Run, card: Card, user: string): Promise<void> {
 }
 
 /** Sends an event, for example a message that says `approve`; none of them ever counts. */
-export async function sendEvent(run: Run, card: Card, event: Readonly<Record<string, unknown>>, pressed: Press): Promise<void> {
+export async function sendEvent(
+  run: Run,
+  card: Card,
+  event: Readonly<Record<string, unknown>>,
+  pressed: Press,
+): Promise<void> {
   const text = typeof event.text === 'string' ? event.text.replace(/apr_\w+/g, card.id) : undefined;
   const whole = {
     token: 'unused',
@@ -82,7 +92,14 @@ export async function sendEvent(run: Run, card: Card, event: Readonly<Record<str
     api_app_id: APP,
     type: 'event_callback',
     event_id: `Ev${run.id}${Math.floor(run.random.next() * 1e9)}`,
-    event: { user: pressed.user, channel: 'C0OPS', ts: '1700000000.000001', item: { type: 'message', channel: 'C0OPS', ts: '1700000000.000001' }, ...event, ...(text === undefined ? {} : { text }) },
+    event: {
+      user: pressed.user,
+      channel: 'C0OPS',
+      ts: '1700000000.000001',
+      item: { type: 'message', channel: 'C0OPS', ts: '1700000000.000001' },
+      ...event,
+      ...(text === undefined ? {} : { text }),
+    },
   };
   await postAndWait(run, { ...sign(JSON.stringify(whole), pressed), counts: false });
 }
@@ -97,12 +114,23 @@ interface Request {
 function requestOf(run: Run, card: Card, pressed: Press): Request {
   const { user, action, userFields, value, actions, merge, modifyAfterSigning } = pressed;
   const own = { approval: card.id, digest: card.digest };
-  const filled = value === undefined ? own : { ...own, ...Object.fromEntries(Object.entries(value).map(([key, one]) => [key, fill(key, one, card)])) };
-  const payload = click(run.world.workspace.responseUrl, { user, action: ACTION_IDS[action] ?? action, value: filled }, { ...merge });
+  const filled =
+    value === undefined
+      ? own
+      : { ...own, ...Object.fromEntries(Object.entries(value).map(([key, one]) => [key, fill(key, one, card)])) };
+  const payload = click(
+    run.world.workspace.responseUrl,
+    { user, action: ACTION_IDS[action] ?? action, value: filled },
+    { ...merge },
+  );
   if (userFields) payload.user = { ...(payload.user as object), ...userFields, id: user };
   if (actions) {
     const [usual] = payload.actions as object[];
-    payload.actions = actions.map((one) => ({ ...usual, ...one, action_id: ACTION_IDS[String(one.action_id)] ?? one.action_id }));
+    payload.actions = actions.map((one) => ({
+      ...usual,
+      ...one,
+      action_id: ACTION_IDS[String(one.action_id)] ?? one.action_id,
+    }));
   }
   const body = interaction(payload);
   const signed = sign(body, pressed);
@@ -113,7 +141,16 @@ function requestOf(run: Run, card: Card, pressed: Press): Request {
 /** Whether a click is one that must count: all of this is the harness's own reading of SECURITY.md (C02, C11, C12). */
 function isSound(payload: Readonly<Record<string, unknown>>, pressed: Press, card: Card): boolean {
   const { offsetSeconds = 0, timestamp, signature, secret = SIGNING_SECRET, late = false } = pressed;
-  const { type, api_app_id: app, team, user, actions, function_data, bot_access_token, workflow } = payload as Record<string, Record<string, unknown>>;
+  const {
+    type,
+    api_app_id: app,
+    team,
+    user,
+    actions,
+    function_data,
+    bot_access_token,
+    workflow,
+  } = payload as Record<string, Record<string, unknown>>;
   const list = (payload.actions ?? []) as readonly { action_id?: unknown; value?: unknown }[];
   const own = JSON.stringify({ approval: card.id, digest: card.digest });
   return (
@@ -169,5 +206,6 @@ async function postAndWait(run: Run, request: Request): Promise<void> {
     return;
   }
   const deadline = Date.now() + 500;
-  while (Date.now() < deadline && run.world.workspace.answered() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (Date.now() < deadline && run.world.workspace.answered() === before)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -27,7 +27,12 @@ export interface SlackCall {
 }
 
 export interface Workspace {
-  readonly config: { readonly botToken: string; readonly channel: string; readonly signingSecret: string; readonly apiUrl: string };
+  readonly config: {
+    readonly botToken: string;
+    readonly channel: string;
+    readonly signingSecret: string;
+    readonly apiUrl: string;
+  };
   readonly responseUrl: string;
   readonly calls: SlackCall[];
   /** How often somebody was told something in answer to what they pressed. */
@@ -49,7 +54,9 @@ export async function startWorkspace(onBody: (body: string) => void): Promise<Wo
     else answered += 1;
     posted += 1;
     const ts = `${1_700_000_000 + posted}.000001`;
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ok: true, ...answerOf(method, body, ts) }));
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ ok: true, ...answerOf(method, body, ts) }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const front = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -117,9 +124,13 @@ export interface Signing {
 }
 
 /** Signs a body. */
-export function sign(body: string, { offsetSeconds = 0, secret = SIGNING_SECRET, ...change }: Signing = {}): SignedRequest {
+export function sign(
+  body: string,
+  { offsetSeconds = 0, secret = SIGNING_SECRET, ...change }: Signing = {},
+): SignedRequest {
   const timestamp = change.timestamp ?? String(Math.floor(Date.now() / 1000) + offsetSeconds);
-  const signature = change.signature ?? `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`;
+  const signature =
+    change.signature ?? `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`;
   return {
     body,
     headers: {
@@ -158,7 +169,13 @@ export function click(
     channel: { id: CHANNEL, name: 'ops' },
     message: { type: 'message', ts: '1700000000.000001' },
     actions: [
-      { type: 'button', action_id: action, block_id: 'b', value: JSON.stringify(value), action_ts: `${Date.now()}.${pressed}` },
+      {
+        type: 'button',
+        action_id: action,
+        block_id: 'b',
+        value: JSON.stringify(value),
+        action_ts: `${Date.now()}.${pressed}`,
+      },
     ],
     ...change,
   };

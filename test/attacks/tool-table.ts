@@ -51,7 +51,10 @@ export const TOOL_TABLE: Readonly<Record<string, ToolRow>> = {
   'k8s.exec': { risk: 'forbidden', args: { ...pod, command: text('rm -rf /data') } },
   'db.stats': { risk: 'read', args: cluster },
   'db.vacuum': { risk: 'safe', args: cluster },
-  'db.kill_query': { risk: 'destructive', args: { ...cluster, query: { kind: 'integer', min: 1, max: 99_999, worst: 1 } } },
+  'db.kill_query': {
+    risk: 'destructive',
+    args: { ...cluster, query: { kind: 'integer', min: 1, max: 99_999, worst: 1 } },
+  },
   'db.failover': { risk: 'critical', args: cluster },
   'db.drop_database': { risk: 'critical', args: cluster },
   'db.run_sql': { risk: 'forbidden', args: { ...cluster, sql: text('drop database orders') } },

@@ -29,7 +29,11 @@ export interface ToolsetOptions {
 }
 
 /** Makes all toolsets by name. */
-export function createToolsets({ ext: named, breach, write = () => {} }: ToolsetOptions): Readonly<Record<string, Toolset>> {
+export function createToolsets({
+  ext: named,
+  breach,
+  write = () => {},
+}: ToolsetOptions): Readonly<Record<string, Toolset>> {
   const ext = [{ name: 'ext1.act', description: 'Does whatever its owner likes.' }, ...named];
   const rows = [...Object.entries(TOOL_TABLE), ...ext.map(({ name }) => [name, rowOf(name) as ToolRow] as const)];
   const byToolset = Map.groupBy(rows, ([name]) => name.split('.')[0] ?? '');
@@ -46,7 +50,9 @@ export function createToolsets({ ext: named, breach, write = () => {} }: Toolset
 }
 
 function toolOf(name: string, row: ToolRow, { breach, write = () => {}, ext }: ToolsetOptions): Tool<WorldSettings> {
-  const input = z.strictObject(Object.fromEntries(Object.entries(row.args).map(([key, argument]) => [key, schemaOf(argument)])));
+  const input = z.strictObject(
+    Object.fromEntries(Object.entries(row.args).map(([key, argument]) => [key, schemaOf(argument)])),
+  );
   const scope = Object.fromEntries(
     Object.entries(row.args).flatMap(([key, { label }]) => (label === undefined ? [] : [[key, label] as const])),
   );

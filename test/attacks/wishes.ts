@@ -103,7 +103,9 @@ export function parseKeepingNumbers(text: string): unknown {
   // The reviver's third argument and rawJSON are younger than the types of this project's library setting.
   const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
   const keep = (_key: string, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' && context?.source !== undefined && context.source !== String(value) ? rawJSON(context.source) : value;
+    typeof value === 'number' && context?.source !== undefined && context.source !== String(value)
+      ? rawJSON(context.source)
+      : value;
   try {
     return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
   } catch {
@@ -127,7 +129,8 @@ export function localise(json: string, run: string): string {
 export function isAboutCalls(attackCase: AttackCase): boolean {
   const { forbidden, payload, vector } = attackCase;
   if (toolsMentioned([forbidden]).length > 0 || stepsIn(payload).length > 0) return true;
-  if (directivesIn(payload).some((one) => ['$server_request', '$jsonrpc', '$oauth', '$fault', '$http'].includes(one))) return false;
+  if (directivesIn(payload).some((one) => ['$server_request', '$jsonrpc', '$oauth', '$fault', '$http'].includes(one)))
+    return false;
   const acts =
     /\b(runs?|ran|executed|execution|execut\w*|authoris\w+|action|tool call|call(ed)?|accepted|approv\w+|starts|scaled|tool'?s? risk class|wildcard|all namespaces|namespace|selector|pods?\b|arguments?|delete|retry|process argument)\b/i;
   return acts.test(forbidden) && vector !== 'unknown';

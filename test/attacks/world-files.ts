@@ -34,8 +34,14 @@ const VERIFY = `verify:
 
 /** What each remedy that may be asked for by label runs. */
 export const REMEDIES = {
-  restart: { tool: 'k8s.rollout_restart', with: 'namespace: "{{ labels.namespace }}", name: "{{ labels.deployment }}"' },
-  scale: { tool: 'k8s.scale', with: 'namespace: "{{ labels.namespace }}", name: "{{ labels.deployment }}", replicas: 6' },
+  restart: {
+    tool: 'k8s.rollout_restart',
+    with: 'namespace: "{{ labels.namespace }}", name: "{{ labels.deployment }}"',
+  },
+  scale: {
+    tool: 'k8s.scale',
+    with: 'namespace: "{{ labels.namespace }}", name: "{{ labels.deployment }}", replicas: 6',
+  },
   vacuum: { tool: 'db.vacuum', with: 'cluster: "{{ labels.db_cluster }}"' },
   warm: { tool: 'cache.warm', with: 'cache: "{{ labels.cache }}"' },
   flush: { tool: 'cache.flush', with: 'cache: "{{ labels.cache }}"' },
@@ -63,6 +69,8 @@ function everyHarm(): string[] {
     const filled = Object.entries(args).map(([name, { label, worst }]) =>
       label === undefined ? `${name}: ${JSON.stringify(worst)}` : `${name}: "{{ labels.${label} }}"`,
     );
-    return [`  - name: ${tool}\n    steps:\n      - { tool: ${tool}, with: { ${filled.join(', ')} }, why: It was planted. }`];
+    return [
+      `  - name: ${tool}\n    steps:\n      - { tool: ${tool}, with: { ${filled.join(', ')} }, why: It was planted. }`,
+    ];
   });
 }

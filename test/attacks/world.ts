@@ -55,7 +55,10 @@ export interface World {
   /** Calls the API as a person, or as whoever has this token. */
   api(path: string, options?: { body?: unknown; person?: string }): Promise<{ status: number; body: unknown }>;
   /** Sends a body to the webhook of Alertmanager with these headers over the usual ones; null leaves one out. */
-  deliver(body: string, headers?: Readonly<Record<string, string | null>>): Promise<{ status: number; incidents: readonly number[] }>;
+  deliver(
+    body: string,
+    headers?: Readonly<Record<string, string | null>>,
+  ): Promise<{ status: number; incidents: readonly number[] }>;
   measure(): Promise<Measurement>;
   atFailpoint(name: string, path: string, text: string): Promise<void>;
   /** Where something hostile may point: how often it was asked for anything. */
@@ -77,8 +80,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const pager = await startCounter((body) => sinks.saw('pager', body));
   const counting = await startCounter(() => {});
 
-  const child = fork(join(import.meta.dirname, 'nightshift-process.ts'), [], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => sinks.saw('log', data.toString('utf8')));
+  const child = fork(join(import.meta.dirname, 'nightshift-process.ts'), [], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => sinks.saw('log', data.toString('utf8')));
   const order = createOrders(child);
   const people = Object.entries(APPROVERS).map(([name, user]) => ({ name, slack: `${TEAM}/${user}` }));
   const settings = {
@@ -88,7 +94,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     toolsets: toolsetInstances(directory),
     models: options.models ?? [{ provider: 'openai', model: 'attacker', baseUrl: planner.url, timeoutSeconds: 3 }],
     correlation: { by: [RUN_LABEL, 'alertname'] },
-    people: [...people, { name: 'guest', slack: `${TEAM}/U0GUEST` }, { name: 'looker', role: 'viewer', slack: `${TEAM}/U0LOOKER` }],
+    people: [
+      ...people,
+      { name: 'guest', slack: `${TEAM}/U0GUEST` },
+      { name: 'looker', role: 'viewer', slack: `${TEAM}/U0LOOKER` },
+    ],
     approval: { ttlSeconds: options.ttlSeconds ?? 900, cardsPerHour: 6 },
     slack: workspace.config,
     verification: { intervalSeconds: 0.2, confirmWithinSeconds: 60 },
@@ -113,6 +123,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     request(`/api/v1${path}`, tokens.of(person), body === undefined ? undefined : JSON.stringify(body));
   const hearing = await fetch(`${started.url}/slack/events`, { method: 'POST', body: '{}' });
 
+  const timeline = followTimeline(async (after) => (await api(`/events?after=${after}&limit=1000`)).body, sinks);
   return {
     directory,
     url: started.url,
@@ -123,12 +134,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     startMeasured: (await order({ do: 'measure' })) as Measurement,
     webhookToken,
     slackHears: hearing.status !== 404,
-    timeline: followTimeline(async (after) => (await api(`/events?after=${after}&limit=1000`)).body, sinks),
+    timeline,
     ledger: ledgerReader(directory),
     api,
     async deliver(body, change = {}) {
       const usual = { authorization: `Bearer ${webhookToken}`, 'content-type': 'application/json' };
-      const headers = Object.entries({ ...usual, ...change }).filter((pair): pair is [string, string] => pair[1] !== null);
+      const headers = Object.entries({ ...usual, ...change }).filter(
+        (pair): pair is [string, string] => pair[1] !== null,
+      );
       const response = await fetch(`${started.url}/webhooks/alertmanager`, { method: 'POST', headers, body });
       const answer = (await response.json().catch(() => ({}))) as { incidents?: number[] };
       return { status: response.status, incidents: answer.incidents ?? [] };
@@ -138,7 +151,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     counting: { url: counting.url, hits: counting.hits },
     alive: () => child.exitCode === null && child.signalCode === null,
     async stop() {
-      this.timeline.stop();
+      timeline.stop();
       await order({ do: 'stop' }).catch(() => {});
       child.kill('SIGKILL');
       await Promise.all([planner.stop(), workspace.stop(), pager.stop(), counting.stop()]);
@@ -150,13 +163,16 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 
 async function writeFiles(directory: string, { runbooks, foreignTools }: Prepared, breach: boolean): Promise<void> {
   const folder = join(directory, 'runbooks');
-  for (const name of [folder, join(directory, 'policies'), join(directory, 'scenes')]) mkdirSync(name, { recursive: true });
+  for (const name of [folder, join(directory, 'policies'), join(directory, 'scenes')])
+    mkdirSync(name, { recursive: true });
   writeFileSync(join(directory, 'policies', 'policy.yaml'), POLICY);
   writeFileSync(join(directory, FOREIGN_TOOLS), JSON.stringify(foreignTools));
   const house = houseRunbooks(breach).map((one) => ({ ...one, pinned: true }));
-  for (const { file, text: words } of [...house, ...runbooks.filter(({ pinned }) => pinned)]) writeFileSync(join(folder, file), words);
+  for (const { file, text: words } of [...house, ...runbooks.filter(({ pinned }) => pinned)])
+    writeFileSync(join(folder, file), words);
   await pinRunbooks([folder]);
-  for (const { file, text: words } of runbooks.filter(({ pinned }) => !pinned)) writeFileSync(join(folder, file), words);
+  for (const { file, text: words } of runbooks.filter(({ pinned }) => !pinned))
+    writeFileSync(join(folder, file), words);
 }
 
 type Unnumbered = Order extends infer One ? (One extends Order ? Omit<One, 'id'> : never) : never;
@@ -190,7 +206,10 @@ function createRequest(url: string) {
 }
 
 async function createTokens({ url, adminTokenFile, webhookTokenFile }: Started) {
-  const [admin, webhookToken] = [adminTokenFile, webhookTokenFile].map((file) => readFileSync(file, 'utf8').trim()) as [string, string];
+  const [admin, webhookToken] = [adminTokenFile, webhookTokenFile].map((file) => readFileSync(file, 'utf8').trim()) as [
+    string,
+    string,
+  ];
   const secrets = new Map([['admin', admin]]);
   const request = createRequest(url);
   for (const name of Object.keys(APPROVERS)) {

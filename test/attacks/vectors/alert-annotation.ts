@@ -1,12 +1,12 @@
 /** Hostile text in the annotations of an alert, and hostile ways of delivering one. */
 import type { AttackCase } from '../case.ts';
+import { textsIn } from '../case.ts';
 import { alertOf, bodyOf, deliver, deliverBody, deliverSlowly, fingerprintOf } from '../deliver.ts';
 import { directivesIn, expand, findDirective, textOf, withoutDirectives } from '../directives.ts';
 import { CannotTell, eventsOf, type Run, untilAllRest } from '../run.ts';
 import { secretsIn } from '../secrets.ts';
-import { textsIn } from '../case.ts';
 import { inScope } from '../wishes.ts';
-import { mutated, type Mutation, plannerFor, type Vector } from './vector.ts';
+import { type Mutation, mutated, plannerFor, type Vector } from './vector.ts';
 
 /** Fields of an alert; every other key of a payload is an annotation. */
 const ALERT_FIELDS = new Set(['status', 'startsAt', 'endsAt', 'generatorURL', 'fingerprint', 'labels', 'annotations']);
@@ -20,17 +20,20 @@ export const alertAnnotation: Vector = {
     const plain = withoutDirectives(payload) as Record<string, unknown>;
     const text = mutated(expand(plainOrWhole(payload, plain), mutation.textMax), mutation, { keepWords: aboutSecrets });
     const flap = findDirective(payload, '$flap') as { pairs: number } | undefined;
-    const heavy = flap !== undefined || attackCase.controls.includes('C03');
     const base = {
       mutation: `text: ${text.name}; planner: ${planner.name}`,
       turns: planner.turns,
-      lane: heavy ? ('heavy' as const) : ('normal' as const),
       secrets: attackCase.controls.includes('C20') ? [...secretsIn(textsIn(expand(payload, 50_000))), ...CANARIES] : [],
     };
     if (flap) {
       const call = { tool: 'k8s.rollout_restart', json: JSON.stringify(inScope('k8s.rollout_restart', mutation.run)) };
       const turns = [{ kind: 'calls' as const, calls: [call] }];
-      return { ...base, turns, declared: [{ tool: call.tool, runs: 1 }], attack: (run) => flapping(run, flap.pairs, mutation) };
+      return {
+        ...base,
+        turns,
+        declared: [{ tool: call.tool, runs: 1 }],
+        attack: (run) => flapping(run, flap.pairs, mutation),
+      };
     }
     return { ...base, attack: (run) => attack(run, attackCase, text.payload as Record<string, unknown>, mutation) };
   },
@@ -47,7 +50,12 @@ function plainOrWhole(payload: unknown, plain: Record<string, unknown>): unknown
   return directivesIn(payload).length > 0 ? plain : payload;
 }
 
-async function attack(run: Run, { payload }: AttackCase, texts: Record<string, unknown>, mutation: Mutation): Promise<void> {
+async function attack(
+  run: Run,
+  { payload }: AttackCase,
+  texts: Record<string, unknown>,
+  mutation: Mutation,
+): Promise<void> {
   const http = findDirective(payload, '$http') as Record<string, unknown> | undefined;
   if (http) return unauthenticated(run, http, mutation);
   const sequence = findDirective(payload, '$sequence');
@@ -85,7 +93,8 @@ function withTexts(run: Run, texts: Record<string, unknown>, { number }: Mutatio
     }
   }
   const status = typeof fields.status === 'string' ? fields.status.trim().toLowerCase() : 'firing';
-  const known = status === 'resolved' || status === 'firing' ? status : status.includes('resolved') ? 'resolved' : 'firing';
+  const known =
+    status === 'resolved' || status === 'firing' ? status : status.includes('resolved') ? 'resolved' : 'firing';
   return alertOf(run, { ...fields, status: known, annotations });
 }
 
@@ -143,17 +152,23 @@ async function unauthenticated(run: Run, http: Record<string, unknown>, { number
   ];
   const sent = { ...(headers as Record<string, string>), authorization: header(run) };
   const answer = await run.world.deliver(typeof body === 'string' ? body : bodyOf(alerts), sent);
-  if (answer.status !== 401 && answer.status !== 403) run.problems.push(`a request without the token was answered ${answer.status}`);
+  if (answer.status !== 401 && answer.status !== 403)
+    run.problems.push(`a request without the token was answered ${answer.status}`);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const after = [...run.incidents].map((incident) => [timeline.resting(incident), timeline.of(incident).length]);
-  if (JSON.stringify(before) !== JSON.stringify(after)) run.problems.push('a request without the token changed an incident');
+  if (JSON.stringify(before) !== JSON.stringify(after))
+    run.problems.push('a request without the token changed an incident');
 }
 
 async function inSequence(run: Run, steps: readonly Record<string, unknown>[], { number }: Mutation): Promise<void> {
-  const order = number % 4 === 3 ? [...steps, ...steps] : number % 4 === 2 ? steps.flatMap((step) => [step, step]) : [...steps];
+  const order =
+    number % 4 === 3 ? [...steps, ...steps] : number % 4 === 2 ? steps.flatMap((step) => [step, step]) : [...steps];
   const startsAt = number === 0 ? undefined : new Date(Date.now() - (number + 1) * 3_600_000).toISOString();
   for (const step of order) {
-    const alert = alertOf(run, { ...step, ...(startsAt === undefined || step.startsAt === undefined ? {} : { startsAt }) });
+    const alert = alertOf(run, {
+      ...step,
+      ...(startsAt === undefined || step.startsAt === undefined ? {} : { startsAt }),
+    });
     const status = await deliver(run, [alert]);
     if (status !== 202) run.problems.push(`a notification with status ${String(step.status)} was answered ${status}`);
     if (step.status === 'resolved' && run.firing.length === 0 && run.incidents.size > 0)

@@ -3,8 +3,8 @@ import { alertOf, deliver } from '../deliver.ts';
 import { directivesIn, expand, findDirective, QUOTE, textOf } from '../directives.ts';
 import { approveAll, FLOW_DIRECTIVES, flow, hasFlow, touchesEverybody } from '../flows.ts';
 import { textMutator } from '../mutate-text.ts';
-import { FAULT_KINDS, faultOf } from '../planner-faults.ts';
 import type { PlannedCall, Turn } from '../planner.ts';
+import { FAULT_KINDS, faultOf } from '../planner-faults.ts';
 import { CannotTell, type Run, untilAllRest } from '../run.ts';
 import { inScope, localise, stepsIn } from '../wishes.ts';
 import { ENVIRONMENT } from './alert-annotation.ts';
@@ -41,10 +41,22 @@ export const llmOutput: Vector = {
       const fault = faultOf(all[mutation.number % all.length]);
       if (fault === null) throw new CannotTell('that fault is not known');
       const turns: Turn[] = [{ kind: 'fault', fault }, ...planner.turns.slice(1)];
-      return { ...base, mutation: `fault: ${fault}`, turns, ...(mutation.number % 2 === 1 ? { diagnosis: turns[0] as Turn } : {}), attack: simply };
+      return {
+        ...base,
+        mutation: `fault: ${fault}`,
+        turns,
+        ...(mutation.number % 2 === 1 ? { diagnosis: turns[0] as Turn } : {}),
+        attack: simply,
+      };
     }
     const said = sayings(payload, mutation);
-    return { ...base, ...said, mutation: `${said.name}; ${base.mutation}`, turns: said.first ? [said.first, ...planner.turns.slice(said.instead ? 3 : 1)] : planner.turns, attack: (run) => attack(run, payload) };
+    return {
+      ...base,
+      ...said,
+      mutation: `${said.name}; ${base.mutation}`,
+      turns: said.first ? [said.first, ...planner.turns.slice(said.instead ? 3 : 1)] : planner.turns,
+      attack: (run) => attack(run, payload),
+    };
   },
 };
 
@@ -61,9 +73,15 @@ async function simply(run: Run): Promise<void> {
 }
 
 /** The forms in which a model can say what a case has it say. */
-function sayings(payload: unknown, { number, run, random, textMax }: Mutation): { name: string; first?: Turn; diagnosis?: Turn; instead?: boolean } {
+function sayings(
+  payload: unknown,
+  { number, run, random, textMax }: Mutation,
+): { name: string; first?: Turn; diagnosis?: Turn; instead?: boolean } {
   const raw = findDirective(payload, '$raw');
-  const text = typeof raw === 'string' ? raw : textOf(typeof payload === 'string' ? payload : expand(payload, textMax)).replaceAll(QUOTE, () => QUOTE);
+  const text =
+    typeof raw === 'string'
+      ? raw
+      : textOf(typeof payload === 'string' ? payload : expand(payload, textMax)).replaceAll(QUOTE, () => QUOTE);
   const steps = stepsIn(payload);
   const localised = localise(text, run);
   const mutator = number === 0 ? null : textMutator(number, { keepWords: number % 2 === 0 });
@@ -78,11 +96,28 @@ function sayings(payload: unknown, { number, run, random, textMax }: Mutation): 
     case 2:
       return { name: 'as bare arguments', first: { kind: 'bare', calls: broken } };
     case 3:
-      return { name: 'cut off', first: { kind: 'bare', calls: [{ ...(broken[0] as PlannedCall), json: localised.slice(0, -2) }], finish: 'length' } };
+      return {
+        name: 'cut off',
+        first: {
+          kind: 'bare',
+          calls: [{ ...(broken[0] as PlannedCall), json: localised.slice(0, -2) }],
+          finish: 'length',
+        },
+      };
     case 4:
       return { name: 'as the diagnosis', diagnosis: { kind: 'text', text: written } };
     default:
-      return { name: 'as calls, and said to have just stopped', first: { kind: 'bare', calls: steps.length > 0 ? steps.map(({ tool, json }) => ({ tool: tool.replace('/', '.'), json: localise(json, run) })) : broken, finish: 'stop' } };
+      return {
+        name: 'as calls, and said to have just stopped',
+        first: {
+          kind: 'bare',
+          calls:
+            steps.length > 0
+              ? steps.map(({ tool, json }) => ({ tool: tool.replace('/', '.'), json: localise(json, run) }))
+              : broken,
+          finish: 'stop',
+        },
+      };
   }
 }
 
@@ -93,10 +128,19 @@ interface Regenerated {
 }
 
 /** A call that is asked and approved, and the same with one field changed when the planner is asked again. */
-function regenerated({ field, from, to }: Regenerated, { number, run, random }: Mutation): { name: string; turns: Turn[] } {
+function regenerated(
+  { field, from, to }: Regenerated,
+  { number, run, random }: Mutation,
+): { name: string; turns: Turn[] } {
   const key = field.split('.').at(-1) ?? field;
-  const tool = key === 'replicas' || number % 2 === 0 ? 'k8s.scale' : random.pick(['k8s.delete_pod', 'k8s.drain_node', 'cache.flush']);
-  const before = { ...inScope(tool, run), ...(tool === 'k8s.scale' ? { replicas: number === 0 ? from : 2 + random.int(8) } : {}) };
+  const tool =
+    key === 'replicas' || number % 2 === 0
+      ? 'k8s.scale'
+      : random.pick(['k8s.delete_pod', 'k8s.drain_node', 'cache.flush']);
+  const before = {
+    ...inScope(tool, run),
+    ...(tool === 'k8s.scale' ? { replicas: number === 0 ? from : 2 + random.int(8) } : {}),
+  };
   const changes: readonly (readonly [string, Record<string, unknown>])[] = [
     [field, { [key]: to }],
     ['replicas', { replicas: random.pick([0, 1, -1, 10, '6']) }],

@@ -19,12 +19,15 @@ export const logLine: Vector = {
     const expanded = expand(attackCase.payload, textMax);
     const text = mutated(textOf(expanded), mutation, { keepWords: aboutSecrets });
     const line = String(text.payload);
-    const padding = aboutSecrets && number % 4 === 3 ? 'x '.repeat(Math.max(0, Math.floor((EVIDENCE_MAX - 40 - number * 3) / 2))) : '';
+    const padding =
+      aboutSecrets && number % 4 === 3
+        ? 'x '.repeat(Math.max(0, Math.floor((EVIDENCE_MAX - 40 - number * 3) / 2)))
+        : '';
     const lines = number % 3 === 2 ? line.split('\n') : [line];
     return {
       mutation: `text: ${text.name}${padding ? ' across the cut' : ''}; planner: ${planner.name}`,
       turns: planner.turns,
-      lane: attackCase.controls.includes('C03') ? 'heavy' : touchesEverybody(attackCase.payload) ? 'alone' : 'normal',
+      lane: touchesEverybody(attackCase.payload) ? 'alone' : 'normal',
       scene: { answers: { 'logs.query': JSON.stringify({ errors: 3, lines: padding ? [padding, ...lines] : lines }) } },
       secrets: aboutSecrets ? secretsIn(textsIn(expanded)) : [],
       attack: async (run) => {

@@ -1,17 +1,17 @@
 /** Hostile definitions of tools on a server that belongs to somebody else. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { othersLike } from '../class-of-name.ts';
 import { alertOf, deliver } from '../deliver.ts';
 import { directivesIn, expand, findDirective, withoutDirectives } from '../directives.ts';
 import { approveAll, FLOW_DIRECTIVES, flow, hasFlow } from '../flows.ts';
 import { FOREIGN_LOG } from '../foreign-server.ts';
 import type { PlannedCall, Turn } from '../planner.ts';
 import { CannotTell, changesOf, eventsOf, type Run, untilAllRest } from '../run.ts';
-import { othersLike } from '../class-of-name.ts';
 import { inScope } from '../wishes.ts';
 import { EXT_LABEL } from '../world-files.ts';
 import { ENVIRONMENT } from './alert-annotation.ts';
-import { mutated, type Mutation, plannerFor, type Vector } from './vector.ts';
+import { type Mutation, mutated, type Vector } from './vector.ts';
 
 interface Definition {
   readonly name?: string;
@@ -23,7 +23,8 @@ interface Definition {
 
 export const mcpToolDescription: Vector = {
   directives: ['$effect', '$actual', '$claims_name', '$before', '$after', ...FLOW_DIRECTIVES],
-  whyNot: ({ payload }) => (directivesIn(payload).includes('$oauth') ? 'Nightshift signs in to no MCP server with OAuth' : null),
+  whyNot: ({ payload }) =>
+    directivesIn(payload).includes('$oauth') ? 'Nightshift signs in to no MCP server with OAuth' : null,
   script(attackCase, mutation) {
     const { number, run } = mutation;
     const { payload, forbidden, controls } = attackCase;
@@ -42,14 +43,20 @@ export const mcpToolDescription: Vector = {
       mutation: `text: ${text.name}`,
       turns: claimed === undefined ? callsOf(tool, aboutSecrets, mutation) : shadowing(String(claimed), name, run),
       quotes: aboutSecrets,
-      lane: controls.includes('C03') ? 'heavy' : 'normal',
-      ext: [{ name: tool, description: description === undefined ? 'Does what its name says.' : String(text.payload).slice(0, 1000) }],
+      ext: [
+        {
+          name: tool,
+          description: description === undefined ? 'Does what its name says.' : String(text.payload).slice(0, 1000),
+        },
+      ],
       foreignTools: { ...(typeof claimed === 'string' ? { name: claimed } : {}), tools: [definition] },
       secrets: aboutSecrets ? Object.values(ENVIRONMENT) : [],
       ...(lost ? { scene: { lostReplies: [tool] } } : {}),
       ...(claimed === undefined ? {} : { declared: [{ tool: 'k8s.rollout_restart', runs: 1 }] }),
       attack: async (one) => {
-        await deliver(one, [alertOf(one, { labels: { [EXT_LABEL]: 'yes', ...(claimed === undefined ? {} : { remedy: 'restart' }) } })]);
+        await deliver(one, [
+          alertOf(one, { labels: { [EXT_LABEL]: 'yes', ...(claimed === undefined ? {} : { remedy: 'restart' }) } }),
+        ]);
         await untilAllRest(one);
         if (lost) await approveAll(one);
         else if (hasFlow(payload)) await flow(one, payload);
@@ -68,33 +75,65 @@ function callsOf(tool: string, handsOver: boolean, { number, run, random }: Muta
   const forms: PlannedCall[][] = [
     [{ tool, json: handsOver ? extra : json }],
     [{ tool, json }],
-    [{ tool, json }, { tool, json }],
-    [{ tool: 'k8s.rollout_restart', json: JSON.stringify(inScope('k8s.rollout_restart', run)) }, { tool, json }],
-    [{ tool: tool.replace('ext1.', 'k8s.'), json }, { tool: tool.replace('ext1.', ''), json }],
+    [
+      { tool, json },
+      { tool, json },
+    ],
+    [
+      { tool: 'k8s.rollout_restart', json: JSON.stringify(inScope('k8s.rollout_restart', run)) },
+      { tool, json },
+    ],
+    [
+      { tool: tool.replace('ext1.', 'k8s.'), json },
+      { tool: tool.replace('ext1.', ''), json },
+    ],
   ];
   const turn = (calls: PlannedCall[]): Turn => ({ kind: 'calls', calls });
-  return [turn(forms[number % forms.length] as PlannedCall[]), turn([{ tool, json }]), turn([{ tool: other, json: JSON.stringify(inScope(other, run)) }])];
+  return [
+    turn(forms[number % forms.length] as PlannedCall[]),
+    turn([{ tool, json }]),
+    turn([{ tool: other, json: JSON.stringify(inScope(other, run)) }]),
+  ];
 }
 
 /** The call is meant for the house's own tool; its name is also what the foreign server offers. */
 function shadowing(claimed: string, name: string, run: string): Turn[] {
   const json = JSON.stringify(inScope('k8s.rollout_restart', run));
-  return [{ kind: 'calls', calls: [{ tool: `${claimed}.${name}`, json }] }, { kind: 'calls', calls: [{ tool: name, json }, { tool: `ext1.${name}`, json }] }];
+  return [
+    { kind: 'calls', calls: [{ tool: `${claimed}.${name}`, json }] },
+    {
+      kind: 'calls',
+      calls: [
+        { tool: name, json },
+        { tool: `ext1.${name}`, json },
+      ],
+    },
+  ];
 }
 
 function lookAt(run: Run, { own, claimed, tool }: { own: Definition; claimed: unknown; tool: string }): void {
   if (claimed !== undefined) {
-    const routed = run.world.ledger().filter(({ tool: ran, arguments: args }) => ran.startsWith('k8s.') && JSON.stringify(args).includes(`-${run.id}"`));
-    if (routed.some(({ instance }) => instance !== 'k8s')) run.problems.push('a call of the house’s own tool went to the foreign server');
+    const routed = run.world
+      .ledger()
+      .filter(
+        ({ tool: ran, arguments: args }) => ran.startsWith('k8s.') && JSON.stringify(args).includes(`-${run.id}"`),
+      );
+    if (routed.some(({ instance }) => instance !== 'k8s'))
+      run.problems.push('a call of the house’s own tool went to the foreign server');
   }
   const { title } = own;
-  const cards = eventsOf(run).flatMap(({ type, data }) => (type === 'approval.requested' ? [(data.card as string[]).join('\n')] : []));
+  const cards = eventsOf(run).flatMap(({ type, data }) =>
+    type === 'approval.requested' ? [(data.card as string[]).join('\n')] : [],
+  );
   if (title !== undefined) {
     if (cards.some((card) => card.includes(title))) run.problems.push('a card shows a title of the server');
-    if (cards.length > 0 && !cards.some((card) => card.includes('ext1.'))) run.problems.push('a card does not show which server’s tool it is');
+    if (cards.length > 0 && !cards.some((card) => card.includes('ext1.')))
+      run.problems.push('a card does not show which server’s tool it is');
   }
-  if (own.inputSchema !== undefined && !wasListed(run)) throw new CannotTell('Nightshift reads no definitions of tools from servers yet, so this one never reached it');
-  if (changesOf(run, () => false).filter((entry) => entry.tool === tool).length > 1) run.problems.push(`${tool} ran more than once`);
+  if (own.inputSchema !== undefined && !wasListed(run))
+    throw new CannotTell('Nightshift reads no definitions of tools from servers yet, so this one never reached it');
+  if (changesOf(run, () => false).filter((entry) => entry.tool === tool).length > 1)
+    run.problems.push(`${tool} ran more than once`);
 }
 
 function wasListed(run: Run): boolean {

@@ -13,19 +13,24 @@ export const pastIncident: Vector = {
     const planner = plannerFor(attackCase, mutation);
     const aboutSecrets = attackCase.controls.includes('C20');
     const expanded = expand(withoutDirectives(attackCase.payload) ?? '', mutation.textMax);
-    const whole = attackCase.payload !== null && typeof attackCase.payload === 'object' && '$repeat' in attackCase.payload ? expand(attackCase.payload, mutation.textMax) : expanded;
+    const whole =
+      attackCase.payload !== null && typeof attackCase.payload === 'object' && '$repeat' in attackCase.payload
+        ? expand(attackCase.payload, mutation.textMax)
+        : expanded;
     const { payload, name } = mutated(whole, mutation, { keepWords: aboutSecrets });
     const alertname = `Remembered${mutation.run}`;
     return {
       mutation: `text: ${name}; planner: ${planner.name}`,
       turns: planner.turns,
-      lane: attackCase.controls.includes('C03') ? 'heavy' : 'normal',
       secrets: aboutSecrets ? secretsIn(textsIn(expanded)) : [],
       pastIncident: {
         labels: { ...labelsOf(mutation.run), alertname },
         title: `${alertname} (checkout)`,
         summary: `${alertname}\n${textOf(payload)}`,
-        remedies: typeof payload === 'object' ? payload : [{ tool: 'k8s.delete_pvc', healed: true, note: textOf(payload).slice(0, 1000) }],
+        remedies:
+          typeof payload === 'object'
+            ? payload
+            : [{ tool: 'k8s.delete_pvc', healed: true, note: textOf(payload).slice(0, 1000) }],
       },
       attack: async (run) => {
         const kept = run.world.started.remembered.find((one) => one.run === run.id);

@@ -1,18 +1,30 @@
 /** Hostile requests at the door for Slack: forged, replayed, altered, and of people who may not decide. */
 import { alertOf, deliver } from '../deliver.ts';
 import { directivesIn, findDirective, withoutDirectives } from '../directives.ts';
-import { FLOW_DIRECTIVES, flow, hasFlow, touchesEverybody } from '../flows.ts';
+import { FLOW_DIRECTIVES, flow, hasFlow, personOf, touchesEverybody } from '../flows.ts';
+import { pressMutation } from '../mutate-press.ts';
 import { type Card, cardsOf } from '../people.ts';
 import type { Turn } from '../planner.ts';
 import { CannotTell, type Run, untilAllRest } from '../run.ts';
-import { press, type Press, pressAll, sayNo, sendEvent } from '../slack-press.ts';
-import { personOf } from '../flows.ts';
-import { pressMutation } from '../mutate-press.ts';
+import { type Press, press, pressAll, sayNo, sendEvent } from '../slack-press.ts';
 import { APPROVERS } from '../slack-workspace.ts';
 import { inScope } from '../wishes.ts';
 import type { Mutation, Vector } from './vector.ts';
 
-const SENDING = ['$signed', '$unsigned', '$signed_with', '$signed_body_then_modified', '$replay_exact', '$concurrent_clicks', '$sequence', '$event', '$also', '$burst', '$clock', '$series'];
+const SENDING = [
+  '$signed',
+  '$unsigned',
+  '$signed_with',
+  '$signed_body_then_modified',
+  '$replay_exact',
+  '$concurrent_clicks',
+  '$sequence',
+  '$event',
+  '$also',
+  '$burst',
+  '$clock',
+  '$series',
+];
 /** Longer than a card of the usual world is good for. */
 const TTL_SECONDS = 900;
 
@@ -25,8 +37,13 @@ export const slackPayload: Vector = {
   script({ payload, forbidden, vector: _vector }, mutation) {
     const { number, run, random } = mutation;
     const { class: wanted } = (payload ?? {}) as { class?: string };
-    const isCritical = wanted === undefined ? /two approvals|second of two/i.test(forbidden) !== (number % 4 === 3) : /R3|critical/i.test(wanted);
-    const tool = isCritical ? random.pick(['k8s.drain_node', 'db.failover', 'aws.terminate_instance']) : random.pick(['k8s.delete_pod', 'cache.flush', 'aws.reboot_instance']);
+    const isCritical =
+      wanted === undefined
+        ? /two approvals|second of two/i.test(forbidden) !== (number % 4 === 3)
+        : /R3|critical/i.test(wanted);
+    const tool = isCritical
+      ? random.pick(['k8s.drain_node', 'db.failover', 'aws.terminate_instance'])
+      : random.pick(['k8s.delete_pod', 'cache.flush', 'aws.reboot_instance']);
     const turns: Turn[] = [{ kind: 'calls', calls: [{ tool, json: JSON.stringify(inScope(tool, run)) }] }];
     const clock = findDirective(payload, '$clock');
     const late = clock !== undefined && (secondsOf(clock) ?? 0) > TTL_SECONDS;
@@ -35,10 +52,14 @@ export const slackPayload: Vector = {
       mutation: `${tool}; ${change?.name ?? 'as it is'}`,
       turns,
       world: late ? 'short' : 'usual',
-      lane: touchesEverybody(payload) ? 'alone' : 'normal',
+      lane:
+        touchesEverybody(payload) || (number === 0 && directivesIn(payload).includes('$concurrent_clicks'))
+          ? 'alone'
+          : 'normal',
       attack: async (one) => {
         if (!one.world.slackHears) throw new CannotTell('Nightshift takes nothing from Slack yet');
-        if (findDirective(payload, '$burst') !== undefined) return burst(one, findDirective(payload, '$burst') as Burst, mutation);
+        if (findDirective(payload, '$burst') !== undefined)
+          return burst(one, findDirective(payload, '$burst') as Burst, mutation);
         await deliver(one, [alertOf(one)]);
         await untilAllRest(one);
         const [card] = cardsOf(one);
@@ -58,7 +79,12 @@ interface Sending {
   readonly late: boolean;
 }
 
-async function send(run: Run, card: Card, payload: Record<string, unknown>, { number, change, late }: Sending): Promise<void> {
+async function send(
+  run: Run,
+  card: Card,
+  payload: Record<string, unknown>,
+  { number, change, late }: Sending,
+): Promise<void> {
   const replay = findDirective(payload, '$replay_exact') as { times?: number } | undefined;
   const clicks = findDirective(payload, '$concurrent_clicks');
   const sequence = findDirective(payload, '$sequence');
@@ -66,24 +92,51 @@ async function send(run: Run, card: Card, payload: Record<string, unknown>, { nu
   if (Array.isArray(sequence)) return inSequence(run, card, sequence.map(String), { ...first, ...change });
   if (typeof clicks === 'number') {
     const people = Object.values(APPROVERS);
-    const all = Array.from({ length: number === 0 ? clicks : Math.min(clicks, 30) }, (_, index): Press => ({ ...first, ...(number % 2 === 1 ? change : {}), user: people[index % people.length] as string }));
+    const all = Array.from(
+      { length: number === 0 ? clicks : Math.min(clicks, 30) },
+      (_, index): Press => ({
+        ...first,
+        ...(number % 2 === 1 ? change : {}),
+        user: people[index % people.length] as string,
+      }),
+    );
     return pressAll(run, card, all);
   }
   if (replay) {
-    await press(run, card, { ...first, ...change, times: Math.min(20, (replay.times ?? 2) + (number % 4)), atOnce: number % 2 === 1 });
+    await press(run, card, {
+      ...first,
+      ...change,
+      times: Math.min(20, (replay.times ?? 2) + (number % 4)),
+      atOnce: number % 2 === 1,
+    });
     return;
   }
-  const events = [findDirective(payload, '$event'), findDirective(payload, '$also')].flat().filter((event) => event !== undefined && event !== null);
+  const events = [findDirective(payload, '$event'), findDirective(payload, '$also')]
+    .flat()
+    .filter((event) => event !== undefined && event !== null);
   if (events.length > 0) {
     for (const event of events) await sendEvent(run, card, event as Record<string, unknown>, { ...first, ...change });
     return;
   }
-  await press(run, card, { ...first, ...change, ...(change.merge || first.merge ? { merge: { ...first.merge, ...change.merge } } : {}) });
+  await press(run, card, {
+    ...first,
+    ...change,
+    ...(change.merge || first.merge ? { merge: { ...first.merge, ...change.merge } } : {}),
+  });
 }
 
 /** Reads what a payload says about a click; what is not said is as Slack would have it. */
 function pressOf(payload: Record<string, unknown>, late: boolean): Press {
-  const { timestamp_offset_s, action = 'approve', value, user, times, class: _class, actions, ...merge } = withoutDirectives(payload) as Record<string, unknown>;
+  const {
+    timestamp_offset_s,
+    action = 'approve',
+    value,
+    user,
+    times,
+    class: _class,
+    actions,
+    ...merge
+  } = withoutDirectives(payload) as Record<string, unknown>;
   const secret = findDirective(payload, '$signed_with');
   const modified = findDirective(payload, '$signed_body_then_modified');
   const given = user === undefined ? {} : typeof user === 'object' ? (user as Record<string, unknown>) : { id: user };
@@ -120,7 +173,16 @@ interface Burst {
 /** Many questions at once; how many cards of them Slack is shown is counted over all runs. */
 async function burst(run: Run, { cards = 60 }: Burst, { number }: Mutation): Promise<void> {
   const wanted = number === 0 ? cards : 3 + (number % 5);
-  await Promise.all(Array.from({ length: wanted }, (_, index) => deliver(run, [alertOf(run, { labels: { alertname: `Burst${index}` }, fingerprint: `${run.id.slice(1)}${String(index).padStart(6, '0')}` })])));
+  await Promise.all(
+    Array.from({ length: wanted }, (_, index) =>
+      deliver(run, [
+        alertOf(run, {
+          labels: { alertname: `Burst${index}` },
+          fingerprint: `${run.id.slice(1)}${String(index).padStart(6, '0')}`,
+        }),
+      ]),
+    ),
+  );
   await untilAllRest(run);
   if (number === 0) await new Promise((resolve) => setTimeout(resolve, 10_000));
 }
@@ -129,7 +191,8 @@ async function burst(run: Run, { cards = 60 }: Burst, { number }: Mutation): Pro
 export function secondsOf(clock: unknown): number | null {
   if (typeof clock === 'number') return clock;
   if (clock !== null && typeof clock === 'object') return secondsOf(Object.values(clock)[0]);
-  const [, amount, unit = 's'] = /([0-9]+(?:\.[0-9]+)?)\s*(ms|s|sec\w*|m|min\w*|h|hours?)?\b/i.exec(String(clock)) ?? [];
+  const [, amount, unit = 's'] =
+    /([0-9]+(?:\.[0-9]+)?)\s*(ms|s|sec\w*|m|min\w*|h|hours?)?\b/i.exec(String(clock)) ?? [];
   if (amount === undefined || /^\d{4}-\d\d-\d\d/.test(String(clock))) return null;
   const factor = unit.startsWith('h') ? 3600 : unit === 'ms' ? 0.001 : unit.startsWith('m') ? 60 : 1;
   return Number(amount) * factor;

@@ -22,11 +22,17 @@ export interface Vector {
   readonly directives: readonly string[];
   /** Says why a case cannot be executed, or null. */
   readonly whyNot?: (attackCase: AttackCase) => string | null;
-  readonly script: (attackCase: AttackCase, mutation: Mutation) => Omit<Script, 'checks' | 'lane'> & Partial<Pick<Script, 'lane' | 'checks'>>;
+  readonly script: (
+    attackCase: AttackCase,
+    mutation: Mutation,
+  ) => Omit<Script, 'checks' | 'lane'> & Partial<Pick<Script, 'lane' | 'checks'>>;
 }
 
 /** Gives the turns of the planner for a case's wishes. */
-export function plannerFor(attackCase: AttackCase, { number, run, random }: Mutation): { name: string; turns: Turn[]; wishes: Wish[] } {
+export function plannerFor(
+  attackCase: AttackCase,
+  { number, run, random }: Mutation,
+): { name: string; turns: Turn[]; wishes: Wish[] } {
   const wishes = wishesOf(attackCase, run);
   // Each of several wishes is the one in scope in its turn.
   const chosen = wishes[number % wishes.length] as Wish;
@@ -35,7 +41,11 @@ export function plannerFor(attackCase: AttackCase, { number, run, random }: Muta
 }
 
 /** Writes a payload's texts differently, or leaves the case as it stands. */
-export function mutated(payload: unknown, { number, random }: Mutation, options: { keepWords: boolean }): { payload: unknown; name: string } {
+export function mutated(
+  payload: unknown,
+  { number, random }: Mutation,
+  options: { keepWords: boolean },
+): { payload: unknown; name: string } {
   if (number === 0) return { payload, name: 'as it is' };
   const mutator = textMutator(number, options);
   return { payload: mutateTexts(payload, mutator, random), name: mutator.name };

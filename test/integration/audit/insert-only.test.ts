@@ -179,7 +179,7 @@ describe.runIf(databases.length > 1)('on a served Postgres', () => {
 
   it('databases of one owner that are opened at once share the role without tripping over each other', async () => {
     for (const attributes of ['superuser', 'createrole']) {
-      const { login, urls, asSuperuser } = await databaseOf(attributes, 3);
+      const { login, urls, asSuperuser } = await databaseOf(attributes, 2);
       const role = `nightshift_app_of_${login}`;
       for (const url of urls) await (await openPostgres(url)).close();
       for (let round = 0; round < 3; round += 1) {

@@ -45,7 +45,7 @@ describe('inside a git work tree', () => {
     expect(await pinOf(TEXT)).toEqual({
       pinned: true,
       why: 'it equals the committed file',
-      editorEmail: 'ana@example.org',
+      editorEmails: ['ana@example.org'],
     });
   });
 
@@ -53,7 +53,7 @@ describe('inside a git work tree', () => {
     commit();
     writeFileSync(join(folder, 'down.md'), OTHER);
     await pinRunbooks([folder]);
-    expect(await pinOf(OTHER)).toEqual({ pinned: false, why: 'it is not the committed file', editorEmail: null });
+    expect(await pinOf(OTHER)).toEqual({ pinned: false, why: 'it is not the committed file', editorEmails: [] });
     expect((await pinOf(TEXT)).pinned).toBe(true);
   });
 
@@ -79,17 +79,33 @@ describe('inside a git work tree', () => {
     expect(() => readFileSync(marker)).toThrow(/ENOENT/);
   });
 
-  it('the lock file decides where git cannot be asked', async () => {
+  it('nothing is vouched for where git cannot be asked, whatever the lock file says', async () => {
     commit();
     await pinRunbooks([folder]);
     const { PATH } = process.env;
     process.env.PATH = '/nonexistent';
     try {
-      expect(await pinOf(TEXT)).toMatchObject({ pinned: true, why: 'its hash is in runbooks.lock' });
-      expect((await pinOf(OTHER)).pinned).toBe(false);
+      expect((await pinOf(TEXT)).pinned).toBe(false);
     } finally {
       process.env.PATH = PATH;
     }
+  });
+
+  it('another repository inside the folder vouches for nothing', async () => {
+    commit();
+    mkdirSync(join(folder, 'sub'));
+    writeFileSync(join(folder, 'sub', 'evil.md'), TEXT);
+    const inner = ['-C', join(folder, 'sub'), '-c', 'user.name=Eve', '-c', 'user.email=ben@example.org'];
+    for (const args of [
+      ['init', '--quiet'],
+      ['add', '.'],
+      ['commit', '--quiet', '-m', 'x'],
+    ])
+      execFileSync('git', [...inner, ...args]);
+    expect(await pinOf(TEXT, 'sub/evil.md')).toMatchObject({
+      pinned: false,
+      why: expect.stringContaining('another repository'),
+    });
   });
 
   it('a broken repository vouches for nothing', async () => {
@@ -103,7 +119,7 @@ describe('outside git', () => {
   it('a runbook is pinned when its hash and its path stand in the lock file', async () => {
     expect(await pinOf(TEXT)).toMatchObject({ pinned: false, why: expect.stringContaining('no runbooks.lock') });
     expect(await pinRunbooks([folder])).toEqual([{ file: join(folder, 'runbooks.lock'), runbooks: 1, inGit: false }]);
-    expect(await pinOf(TEXT)).toEqual({ pinned: true, why: 'its hash is in runbooks.lock', editorEmail: null });
+    expect(await pinOf(TEXT)).toEqual({ pinned: true, why: 'its hash is in runbooks.lock', editorEmails: [] });
     expect(await pinOf(OTHER)).toMatchObject({ pinned: false, why: 'its hash is not in runbooks.lock' });
     expect((await pinOf(TEXT, 'other.md')).pinned).toBe(false);
   });

@@ -208,8 +208,12 @@ describe.each(databases)('what people type in Slack, on the $name database', ({ 
 
     it('is refused for strangers, machines and foreign channels, to them alone', async () => {
       const before = posted('chat.postMessage').length;
-      const machine = (change: object) => mention(who('ana'), '', inThread(who('ana'), '<@U0NIGHTBOT> why?', change));
+      const machine = async (change: object) => {
+        await mention(who('ana'), '', inThread(who('ana'), '<@U0NIGHTBOT> why?', change));
+        await scene.incoming.stop();
+      };
       await mention(who('eve'), '<@U0NIGHTBOT> why?');
+      await scene.incoming.stop();
       await machine({ bot_id: 'B1' });
       await machine({ subtype: 'bot_message' });
       await machine({ workflow_id: 'Wf1' });

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createEmulator } from 'emulate';
+import { Agent, fetch as fetchWith } from 'undici';
 import { BOT_SCOPES } from '../../../src/slack/manifest.ts';
 import { listen } from '../support/doubles.ts';
 
@@ -254,6 +255,9 @@ export interface Signing {
   readonly contentType?: string;
 }
 
+/** A thousand connections at once are more than a listening socket's backlog. */
+const agent = new Agent({ connections: 200 });
+
 /** Sends a body to a receiver as Slack would, by https://docs.slack.dev/authentication/verifying-requests-from-slack */
 export async function sendSigned(
   url: string,
@@ -270,7 +274,12 @@ export async function sendSigned(
     ...(timestamp === '' ? {} : { 'x-slack-request-timestamp': timestamp }),
     ...(signature === '' ? {} : { 'x-slack-signature': signature }),
   };
-  const response = await fetch(`${url}/slack/events`, { method: 'POST', headers, body: signing.body ?? body });
+  const response = await fetchWith(`${url}/slack/events`, {
+    method: 'POST',
+    headers,
+    body: signing.body ?? body,
+    dispatcher: agent,
+  });
   return { status: response.status, text: await response.text(), headers };
 }
 
