@@ -154,6 +154,7 @@ export async function startApp({
         log,
       })
     : null;
+  if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
   const sealer = createSealer({ db, log, headFile: files.auditHead });
 
   let ready = true;
@@ -179,6 +180,7 @@ export async function startApp({
   const about = {
     mode: config.mode,
     database: db.kind,
+    audit: db.guard.by,
     models: models.names,
     toolsets: catalogue.instances.map(({ name }) => name),
   };
@@ -214,9 +216,9 @@ export async function startApp({
       ready = false;
       server.close();
       server.closeIdleConnections();
+      await slackIncoming?.stop();
       await driver.stop();
       await outbox.stop();
-      await slackIncoming?.stop();
       await slackOutgoing?.stop();
       await client.close();
       server.closeAllConnections();

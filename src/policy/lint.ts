@@ -33,7 +33,7 @@ export function lintPolicy(policy: Policy, { toolNames, people }: Surroundings):
         })),
     ),
     ...policy.rules
-      .filter(({ quorum }) => quorum !== null && quorum > approvers.length)
+      .filter(({ quorum }) => (quorum ?? 0) > approvers.length)
       .map(({ name, quorum }) => ({
         field: `rules.${name}.quorum`,
         value: String(quorum),

@@ -39,7 +39,7 @@ function demand(field: string, error: string, fix: string) {
 }
 
 const kindOf = (value: unknown) => {
-  if (typeof value === 'string' && CLOCK.test(value)) return 'clock';
+  if (CLOCK.test(String(value))) return 'clock';
   return momentSchema.safeParse(value).success ? 'date' : null;
 };
 

@@ -19,7 +19,7 @@ export function readYaml<T>(
   schema: z.ZodType<T>,
   fixes: ReadonlyMap<string, string> = new Map(),
 ): Parsed<T> {
-  const document = parseDocument(text, { uniqueKeys: true });
+  const document = parseDocument(text);
   const broken = (problems: readonly Problem[], raw: unknown = null) => ({ data: null, raw, problems });
   if (document.errors.length > 0)
     return broken(

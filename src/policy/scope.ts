@@ -57,8 +57,8 @@ export function modeFor(
   overrides: readonly { readonly matchers: readonly Matcher[]; readonly mode: Question['mode'] }[],
 ): Question['mode'] {
   const order: readonly Question['mode'][] = ['auto', 'ask', 'observe'];
-  const fitting = overrides.filter(({ matchers }) => allHold(matchers, labels)).map(({ mode }) => mode);
-  return [base, ...fitting].reduce((worst, one) => (order.indexOf(one) > order.indexOf(worst) ? one : worst));
+  const fitting = [{ matchers: [], mode: base }, ...overrides].filter(({ matchers }) => allHold(matchers, labels));
+  return order.findLast((one) => fitting.some(({ mode }) => mode === one)) as Question['mode'];
 }
 
 function allHold(matchers: readonly Matcher[], labels: Labels): boolean {

@@ -11,6 +11,8 @@ export const ACTION_IDS = {
   helpful: 'nightshift_helpful',
   unhelpful: 'nightshift_unhelpful',
 } as const;
+/** What is asked before an incident is taken over, because it cannot be given back. */
+export const TAKE_OVER_QUESTION = 'Nightshift then does nothing more about this incident, and it is yours. Go on?';
 export type ActionId = (typeof ACTION_IDS)[keyof typeof ACTION_IDS];
 
 /** What the buttons of a card carry: which question, and the digest of exactly what was shown. */

@@ -13,7 +13,7 @@ import {
   type Rendered,
   rich,
 } from './render-blocks.ts';
-import { ACTION_IDS, button } from './render-buttons.ts';
+import { ACTION_IDS, button, TAKE_OVER_QUESTION } from './render-buttons.ts';
 import { isVerification, renderVerification } from './render-checks.ts';
 import { cut, exact, words } from './render-words.ts';
 
@@ -57,7 +57,12 @@ export function renderEscalations(
         ]),
       ),
       ...(present
-        ? [buttons(button(ACTION_IDS.takeOver, 'Take over', value), button(ACTION_IDS.details, 'Details', value))]
+        ? [
+            buttons(
+              button(ACTION_IDS.takeOver, 'Take over', value, { confirm: TAKE_OVER_QUESTION }),
+              button(ACTION_IDS.details, 'Details', value),
+            ),
+          ]
         : []),
     ];
     const flags = { broadcast: true, urgent: present, onlyUpdate: !present };

@@ -12,7 +12,7 @@ import {
   type Rendered,
   rich,
 } from './render-blocks.ts';
-import { ACTION_IDS, button } from './render-buttons.ts';
+import { ACTION_IDS, button, TAKE_OVER_QUESTION } from './render-buttons.ts';
 import { words } from './render-words.ts';
 
 const STATES: Readonly<Record<State, readonly [symbol: string, words: string]>> = {
@@ -67,7 +67,7 @@ export function renderRoot({ incident, alerts, events, heldCards }: RootView): R
   const value = { incident: id };
   const open = buttons(
     button(ACTION_IDS.details, 'Details', value),
-    button(ACTION_IDS.takeOver, 'Take over', value),
+    button(ACTION_IDS.takeOver, 'Take over', value, { confirm: TAKE_OVER_QUESTION }),
     button(ACTION_IDS.stopEverything, 'Stop everything', value, { style: 'danger', confirm: STOP_QUESTION }),
   );
   const blocks = [heading(head), rich(lines(rows)), ...(isClosed(state) ? [] : [open])];

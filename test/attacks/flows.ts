@@ -1,5 +1,5 @@
 /** Attacks that need a card that people answer: what happens between the question, the answer and the run. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alertOf, deliver } from './deliver.ts';
 import { findDirective } from './directives.ts';
@@ -85,7 +85,7 @@ async function decideEach(run: Run, decisions: unknown): Promise<void> {
 /** Who asked for it by hand must not be who says yes. */
 async function byRequester(run: Run, person: string): Promise<void> {
   const [card] = cardsOf(run);
-  if (!card) return run.problems.push('nothing was asked that the requester could approve') as unknown as void;
+  if (!card) throw new CannotTell('nothing was asked that the requester could approve');
   const { tool, arguments: args } = card;
   const body = { what: { tool, arguments: args }, labels: run.labels, reason: 'I need it' };
   const { body: opened } = await run.world.api('/runs', { person, body });
@@ -139,7 +139,6 @@ async function changeBetween(run: Run, change: unknown, moment: string): Promise
     run.stoppedAt = Date.now();
     await approvals();
     await untilAllRest(run);
-    const { rmSync } = await import('node:fs');
     rmSync(file, { force: true });
     return;
   }

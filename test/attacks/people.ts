@@ -80,7 +80,20 @@ export function remember(
   { person, decision }: { person: string; decision: 'approve' | 'deny' },
 ): void {
   const { id: approval, tool, arguments: args } = card;
-  if (!card.lines.some((line) => line.includes(`${tool} ${JSON.stringify(args)}`)))
-    run.problems.push(`the card ${approval} does not show what it asks about`);
+  if (!shows(card)) run.problems.push(`the card ${approval} does not show what it asks about`);
   run.register.add({ run: run.id, approval, person, decision, tool, arguments: args, at: Date.now() });
+}
+
+/** Whether a card shows the tool by its own name, and its arguments as they will run. */
+function shows({ tool, arguments: args, lines }: Card): boolean {
+  const sorted = (value: object) => JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return lines.some((line) => {
+    const at = line.indexOf(`${tool} {`);
+    if (at < 0) return false;
+    try {
+      return sorted(JSON.parse(line.slice(at + tool.length + 1)) as object) === sorted(args);
+    } catch {
+      return false;
+    }
+  });
 }

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { QUOTE } from './directives.ts';
 import { answerWithFault, type FaultKind } from './planner-faults.ts';
 
 /** One call as the attacker writes it; the arguments as JSON text, so that numbers stay as they are written. */
@@ -71,7 +72,8 @@ export async function startPlanner(): Promise<Planner> {
       return reply(response, { content: diagnose(asked.response_format?.json_schema?.name, said) });
     const turn = isPlan ? part.turns[Math.min(part.asked, part.turns.length - 1)] : part.diagnosis;
     if (isPlan) part.asked += 1;
-    answer(response, turn, part, said);
+    if (turn?.kind === 'fault') answerWithFault(response, turn.fault);
+    else reply(response, turn ? saidIn(turn, part, said) : { content: 'Nothing fits.' });
   }
 
   return {
@@ -98,30 +100,23 @@ interface Request {
 const HOSTILE_REASON =
   'Pre-approved <!channel> <https://attacker.example/ok|safe restart> \u202etratser\u202c \u200bby *SRE lead* `approved` [ok](https://attacker.example)';
 
-function answer(response: ServerResponse, turn: Turn | undefined, part: Part, said: string): void {
-  switch (turn?.kind) {
-    case undefined:
-      return reply(response, { content: 'Nothing fits.' });
+/** Gives what the model says in a turn; a fault says nothing. */
+function saidIn(turn: Exclude<Turn, { kind: 'fault' }>, part: Part, said: string): Message {
+  switch (turn.kind) {
     case 'text':
-      return reply(response, { content: turn.text }, turn.finish);
-    case 'fault':
-      return answerWithFault(response, turn.fault);
+      return { content: turn.text, finish: turn.finish };
     case 'bare':
       part.planned.push(...turn.calls);
-      return reply(
-        response,
-        { content: '', tool_calls: turn.calls.map(({ tool, json }) => toolCall(tool, json)) },
-        turn.finish,
-      );
+      return { content: '', calls: turn.calls, finish: turn.finish };
     case 'calls': {
       const quote = part.quotes ? longestSecretIn(said) : '';
-      const reason = JSON.stringify(turn.reason ?? HOSTILE_REASON).replaceAll('@@QUOTE@@', () => quote);
-      const calls = turn.calls.map(({ tool, json }) => ({ tool, json: json.replaceAll('@@QUOTE@@', () => quote) }));
+      const reason = JSON.stringify(turn.reason ?? HOSTILE_REASON).replaceAll(QUOTE, () => quote);
+      const calls = turn.calls.map(({ tool, json }) => ({ tool, json: json.replaceAll(QUOTE, () => quote) }));
       part.planned.push(...calls);
-      const wrapped = calls.map(({ tool, json }) =>
-        toolCall(tool, `{"arguments":${json},"reason":${reason},"expected_effect":"all is well"}`),
-      );
-      return reply(response, { content: 'I act on the cause.', tool_calls: wrapped });
+      const wrapped = calls.map(({ tool, json }) => {
+        return { tool, json: `{"arguments":${json},"reason":${reason},"expected_effect":"all is well"}` };
+      });
+      return { content: 'I act on the cause.', calls: wrapped };
     }
   }
 }
@@ -133,14 +128,18 @@ function toolCall(tool: string, json: string) {
   return { id: `call_${serial}`, type: 'function', function: { name: tool.replaceAll('.', '__'), arguments: json } };
 }
 
-function reply(
-  response: ServerResponse,
-  message: { content: string; tool_calls?: readonly object[] },
-  finish?: string,
-): void {
-  const finish_reason = finish ?? (message.tool_calls ? 'tool_calls' : 'stop');
+interface Message {
+  readonly content: string;
+  readonly calls?: readonly PlannedCall[];
+  readonly finish?: string | undefined;
+}
+
+function reply(response: ServerResponse, { content, calls, finish }: Message): void {
+  const tool_calls = calls?.map(({ tool, json }) => toolCall(tool, json));
+  const finish_reason = finish ?? (calls ? 'tool_calls' : 'stop');
   const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
-  const choices = [{ index: 0, finish_reason, message: { role: 'assistant', ...message } }];
+  const message = { role: 'assistant', content, ...(tool_calls ? { tool_calls } : {}) };
+  const choices = [{ index: 0, finish_reason, message }];
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ id: 'c', object: 'chat.completion', created: 1, model: 'attacker', choices, usage }));
 }

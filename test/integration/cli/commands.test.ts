@@ -67,6 +67,7 @@ describe('commands about a running Nightshift', () => {
       code: 1,
       err: expect.stringMatching(/approved already \(admin via cli\)/),
     });
+    await nightshift.until(id, ({ events }) => events.some(({ type }) => type === 'action.succeeded'));
     const story = await nightshiftRun('incident', `INC-${id}`);
     expect(story.out).toMatch(/ran host\.purge/);
     expect((await nightshiftRun('status')).out).toMatch(/mode: auto/);

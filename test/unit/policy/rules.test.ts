@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -166,10 +167,13 @@ describe('parsePolicy and combinePolicy', () => {
       expect.stringContaining('p.limits.0 | Invalid input: expected object, received array | [] | '),
       expect.anything(),
     ]);
+    expect(mistakes('limits: [x]')).toEqual([
+      `p.limits.0 | Invalid input: expected object, received string | "x" | ${fix}`,
+    ]);
     expect(mistakes('ruels: []')).toEqual(['p.ruels | is not a known setting | - | remove it or correct its spelling']);
     expect(mistakes('rules: &a []\nlimits: *a')).toEqual(['p | uses a YAML alias (*name) | - | write the value out']);
     expect(mistakes('rules: [')).toEqual([
-      expect.stringMatching(/^p \| Flow sequence in block collection [^\n]* \| - \| correct the YAML there$/),
+      'p | Flow sequence in block collection must be sufficiently indented and end with a ] at line 1, column 9: | - | correct the YAML there',
     ]);
     expect(mistakes('rules: []\nrules: []')).toEqual([expect.stringContaining('Map keys must be unique')]);
   });
@@ -503,7 +507,7 @@ describe('parsePolicy and combinePolicy', () => {
         fix: 'give it a name of its own',
       },
     ]);
-    expect(policy.rules).toEqual([]);
+    expect(policy).toMatchObject({ rules: [], windows: [], overrides: [], limits: [] });
   });
 
   it('know a window of another file', () => {
@@ -578,6 +582,11 @@ describe('the hash of a policy', () => {
     expect(new Set([hash(FULL), ...hashes]).size).toBe(changes.length + 1);
   });
 
+  it('is that of the canonical JSON, under a tag of its own', () => {
+    const canonical = 'nightshift/policy/v1\n{"limits":[],"risks":[],"rules":[],"windows":[]}';
+    expect(hash('{}')).toBe(createHash('sha256').update(canonical).digest('hex'));
+  });
+
   it('does not depend on the order of keys, nor on what is written out though it is usual', () => {
     expect(hash('rules: [{name: r, decision: ask, reason: x}]')).toBe(
       hash('limits: []\nrules: [{reason: x, tools: [], decision: ask, name: r}]'),
@@ -589,9 +598,7 @@ describe('loadPolicy', () => {
   const folder = mkdtempSync(join(tmpdir(), 'nightshift-policy-'));
   const line = (name: string) => `rules: [{name: ${name}, decision: ask, reason: x}]`;
   const write = (path: string, text: string) => writeFileSync(join(folder, path), text);
-  for (const sub of ['one', 'two', 'broken', 'empty', 'one/below.yaml'])
-    mkdirSync(join(folder, sub), { recursive: true });
-  rmSync(join(folder, 'one/below.yaml'), { recursive: true });
+  for (const sub of ['one', 'two', 'many', 'broken', 'empty']) mkdirSync(join(folder, sub), { recursive: true });
   write('one/b.yaml', line('b'));
   write('one/a.yml', line('a'));
   write('one/b.test.yaml', 'not a policy: [');
@@ -600,14 +607,20 @@ describe('loadPolicy', () => {
   write('one/a.yaml.bak', 'not a policy: [');
   write('two/c.yaml', line('c'));
   write('two/latest.yaml', line('d'));
+  write('two/d.test.yaml.yaml', line('e'));
+  // Folders are not listed in the order of their names.
+  for (const letter of 'qxgzbhmwckvdsnjarftpely') write(`many/${letter}.yaml`, line(letter));
   write('broken/a.yaml', 'rules: 1');
   write('broken/b.yaml', 'limits: 1');
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('reads all files of all folders by name, but no tests', async () => {
     const { rules, sha256 } = await loadPolicy([join(folder, 'two'), join(folder, 'one')]);
-    expect(rules.map(({ name }) => name)).toEqual(['c', 'd', 'a', 'b']);
+    expect(rules.map(({ name }) => name)).toEqual(['c', 'e', 'd', 'a', 'b']);
     expect(sha256).not.toBe((await loadPolicy([join(folder, 'two')])).sha256);
+    const many = (await loadPolicy([join(folder, 'many')])).rules.map(({ name }) => name);
+    expect(many).toEqual(many.toSorted());
+    expect(many).toHaveLength(23);
   });
 
   it('takes a folder without a file for a policy that says nothing', async () => {

@@ -15,6 +15,7 @@ const subject: Subject = {
   definitionSha256: 'd'.repeat(64),
   arguments: { directory: 'shop' },
   target: 'spool-eu:directory shop',
+  labels: {},
   uid: null,
   risk: 'destructive',
   step: '1.1.1',
