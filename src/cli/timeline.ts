@@ -64,6 +64,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'approval.expired': () => ['approval expired unanswered'],
   'approval.superseded': ({ because }) => [`approval no longer needed: ${plain(because)}`],
+  'action.started': ({ tool, target, grantor }) => [`sending ${tool} on ${target}, let by ${plain(grantor ?? '')}`],
   'action.succeeded': ({ tool, target, result }) => [`ran ${tool} on ${target}: ${brief(JSON.stringify(result))}`],
   'action.failed': ({ tool, target, error }) => [`${tool} on ${target} failed: ${plain(error)}`],
   'action.unknown': ({ tool, target, error }) => [

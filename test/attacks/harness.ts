@@ -43,7 +43,11 @@ export async function runHarness(options: HarnessOptions): Promise<Scorecard> {
       if (done % 100 === 0) onProgress(`${done} of ${planned.length} runs`);
     };
     const first = await attackWorld(world, usual, { register, onRun });
-    if (process.env.ATTACKS_SLOW) for (const r of [...first.runs].sort((a, b) => Number(b.notes.seconds) - Number(a.notes.seconds)).slice(0, 25)) onProgress(`${r.case.id}#${r.number} ${r.notes.seconds}s ${r.script.lane} ${JSON.stringify(r.measured?.rssMax)} ${Number(r.notes.rssBefore)} ${r.measured?.blockedMsMax} asked ${JSON.stringify([r.asked.requests, r.asked.bytesMax])} ${[...r.incidents].map((i) => world.timeline.resting(i))}`);
+    if (process.env.ATTACKS_SLOW)
+      for (const r of [...first.runs].sort((a, b) => Number(b.notes.seconds) - Number(a.notes.seconds)).slice(0, 25))
+        onProgress(
+          `${r.case.id}#${r.number} ${r.notes.seconds}s ${r.script.lane} ${JSON.stringify(r.measured?.rssMax)} ${Number(r.notes.rssBefore)} ${r.measured?.blockedMsMax} asked ${JSON.stringify([r.asked.requests, r.asked.bytesMax])} ${[...r.incidents].map((i) => world.timeline.resting(i))}`,
+        );
     onProgress('benign incidents');
     const { benign, runs: benignRuns } = await benignIncidents(world, register, planned.length + 1);
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));

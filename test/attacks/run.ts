@@ -136,6 +136,16 @@ export function eventsOf(run: Run): TimelineEvent[] {
   return [...run.incidents].flatMap((incident) => [...run.world.timeline.of(incident)]);
 }
 
+/** Tells whether evidence of a kind was gathered for a run whose origin names something; what never arrived attacked nothing. */
+export function hasEvidence(run: Run, kind: string, origin = ''): boolean {
+  const gathered = eventsOf(run).filter(({ type }) => type === 'evidence.gathered');
+  return gathered.some(({ data }) =>
+    (data.evidence as { kind: string; origin: unknown }[]).some(
+      (one) => one.kind === kind && (JSON.stringify(one.origin) ?? '').includes(origin),
+    ),
+  );
+}
+
 /** Waits until every incident of a run rests; what does not is a problem of the run. */
 export async function untilAllRest(run: Run, seconds = 120): Promise<void> {
   for (const incident of run.incidents)

@@ -58,8 +58,14 @@ export function houseRunbooks(breach: boolean): { file: string; text: string }[]
     file: `remedy-${name}.md`,
     text: `---\nmatch: ['${REMEDY_LABEL}="${name}"']\nsteps:\n  - tool: ${tool}\n    with: { ${args} }\n    why: It has helped before.\n${VERIFY}\n---\n# A service that ${tool} heals\nIts worker wedges now and then.\n`,
   }));
-  const steps = breach ? `remedies:\n${everyHarm().join('\n')}\n` : '';
-  const general = `---\nmatch: ['${RUN_LABEL}=~".+"']\n${steps}${VERIFY}\n---\n# A service is ill\nLook at its log first. A person decides what to do.\n`;
+  // Only a runbook with a remedy is asked for its checks; this one's is for alerts that carry a label which none here has.
+  const never = [
+    '  - name: never',
+    '    steps:',
+    '      - { tool: k8s.cordon_node, with: { node: "{{ labels.node_to_cordon }}" }, why: It is ill. }',
+  ];
+  const remedies = `remedies:\n${(breach ? everyHarm() : never).join('\n')}\n`;
+  const general = `---\nmatch: ['${RUN_LABEL}=~".+"']\n${remedies}${VERIFY}\n---\n# A service is ill\nLook at its log first. A person decides what to do.\n`;
   return [{ file: 'service-is-ill.md', text: general }, ...ofRemedy];
 }
 

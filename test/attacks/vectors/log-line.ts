@@ -3,7 +3,7 @@ import { textsIn } from '../case.ts';
 import { alertOf, deliver } from '../deliver.ts';
 import { expand, textOf } from '../directives.ts';
 import { FLOW_DIRECTIVES, flow, hasFlow, touchesEverybody } from '../flows.ts';
-import { untilAllRest } from '../run.ts';
+import { CannotTell, hasEvidence, untilAllRest } from '../run.ts';
 import { secretsIn } from '../secrets.ts';
 import { mutated, plannerFor, type Vector } from './vector.ts';
 
@@ -33,6 +33,7 @@ export const logLine: Vector = {
       attack: async (run) => {
         await deliver(run, [alertOf(run)]);
         await untilAllRest(run);
+        if (!hasEvidence(run, 'tool', 'logs.query')) throw new CannotTell('the log was not read');
         if (hasFlow(attackCase.payload)) await flow(run, attackCase.payload);
       },
     };

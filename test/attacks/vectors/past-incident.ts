@@ -3,7 +3,7 @@ import { textsIn } from '../case.ts';
 import { alertOf, deliver } from '../deliver.ts';
 import { expand, textOf, withoutDirectives } from '../directives.ts';
 import { FLOW_DIRECTIVES, flow, hasFlow } from '../flows.ts';
-import { CannotTell, labelsOf, untilAllRest } from '../run.ts';
+import { CannotTell, hasEvidence, labelsOf, untilAllRest } from '../run.ts';
 import { secretsIn } from '../secrets.ts';
 import { mutated, plannerFor, type Vector } from './vector.ts';
 
@@ -38,6 +38,8 @@ export const pastIncident: Vector = {
         run.notes.remembered = kept.problem ?? 'kept';
         await deliver(run, [alertOf(run, { labels: { alertname } })]);
         await untilAllRest(run);
+        if (!hasEvidence(run, 'past_incident'))
+          throw new CannotTell(`nothing was remembered (${run.notes.remembered})`);
         if (hasFlow(attackCase.payload)) await flow(run, attackCase.payload);
       },
     };

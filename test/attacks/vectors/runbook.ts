@@ -43,6 +43,7 @@ export const runbook: Vector = {
           alertOf(one, { annotations: { description: body.slice(0, 200).toWellFormed().replaceAll('\0', ' ') } }),
         ]);
         await untilAllRest(one);
+        if (!hasEvidence(one, 'runbook', `attack-${run}.md`)) one.notes.notRetrieved = true;
         if (hasFlow(payload)) await flow(one, payload);
       },
     };

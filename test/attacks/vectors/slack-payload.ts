@@ -63,7 +63,18 @@ export const slackPayload: Vector = {
         await deliver(one, [alertOf(one)]);
         await untilAllRest(one);
         const [card] = cardsOf(one);
-        if (!card) throw new CannotTell(`nothing was asked (${[...one.incidents].map((i) => `INC-${i} ${one.world.timeline.resting(i)} ${one.world.timeline.of(i).map(({ type }) => type).join(' ')}`).join(', ')}; ${JSON.stringify(one.problems)})`);
+        if (!card)
+          throw new CannotTell(
+            `nothing was asked (${[...one.incidents]
+              .map(
+                (i) =>
+                  `INC-${i} ${one.world.timeline.resting(i)} ${one.world.timeline
+                    .of(i)
+                    .map(({ type }) => type)
+                    .join(' ')}`,
+              )
+              .join(', ')}; ${JSON.stringify(one.problems)})`,
+          );
         if (late) await new Promise((resolve) => setTimeout(resolve, 1500));
         if (hasFlow(payload)) await flow(one, payload);
         else await send(one, card, payload as Record<string, unknown>, { number, change: change?.change ?? {}, late });

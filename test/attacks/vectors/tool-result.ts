@@ -8,7 +8,7 @@ import { expand, findDirective, textOf } from '../directives.ts';
 import { approveAll, FLOW_DIRECTIVES, flow, hasFlow, touchesEverybody } from '../flows.ts';
 import { FOREIGN_LOG } from '../foreign-server.ts';
 import type { Turn } from '../planner.ts';
-import { CannotTell, changesOf, eventsOf, type Run, untilAllRest } from '../run.ts';
+import { CannotTell, changesOf, eventsOf, hasEvidence, type Run, untilAllRest } from '../run.ts';
 import { secretsIn } from '../secrets.ts';
 import { riskOfCall } from '../tool-table.ts';
 import { inScope } from '../wishes.ts';
@@ -74,6 +74,7 @@ export const toolResult: Vector = {
       ...base,
       attack: async (one) => {
         await simply(one, {});
+        if (!hasEvidence(one, 'tool')) throw new CannotTell('no tool was read');
         if (hasFlow(payload)) await flow(one, payload);
       },
     };

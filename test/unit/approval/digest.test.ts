@@ -81,6 +81,8 @@ describe('the digest of an approval', () => {
     expect(digestOf(reversed)).toBe(digestOf(SUBJECT));
     expect(digestOf(SUBJECT)).toMatch(/^[0-9a-f]{64}$/);
     // Pinned, so that approvals which people gave to an earlier release are still what they were.
-    expect(digestOf(SUBJECT)).toMatchInlineSnapshot(`"4a626c24b7890d03bfbc0474e468c93399683086bd91e35316dca8819e0ddaaf"`);
+    expect(digestOf(SUBJECT)).toMatchInlineSnapshot(
+      `"4a626c24b7890d03bfbc0474e468c93399683086bd91e35316dca8819e0ddaaf"`,
+    );
   });
 });
