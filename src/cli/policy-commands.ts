@@ -129,7 +129,7 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
       out(`${counts.different} of ${counts.judged} decision(s) would be different`);
       if (counts.partly > 0)
         out(
-          `${counts.partly} of them counted more runs than are kept, so a limit may have known more than this replay`,
+          `${counts.partly} of the ${counts.judged} counted more runs than are kept, so a limit may have known more than this replay`,
         );
     });
 

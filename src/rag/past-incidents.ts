@@ -44,14 +44,17 @@ interface Row {
 }
 
 const CANDIDATES = 50;
+/** In characters; every retrieval reads the summaries of its candidates, so one that is huge would slow all of them down. */
+const SUMMARY_MAX = 16 * 1024;
+const TITLE_MAX = 1024;
 /** What remains of the score of one that people found unhelpful. */
 const DISLIKED = 0.5;
 
-/** Remembers a closed incident, or what is now known better of it; joins the transaction it is called in. */
+/** Remembers a closed incident, or what is now known better of it, its summary cut to 16,384 characters; joins the transaction it is called in. */
 export async function rememberIncident(db: Database, incident: RememberedIncident, embedder: Embedder): Promise<void> {
   const { incidentId, cycle, labels } = incident;
-  const title = storable(incident.title);
-  const summary = storable(incident.summary);
+  const title = storable(incident.title, TITLE_MAX);
+  const summary = storable(incident.summary, SUMMARY_MAX);
   const values = Object.values(labels).join('\n');
   const [embedding = []] = await embedder.embed([[title, values, summary].join('\n')]);
   const row = {
@@ -137,6 +140,6 @@ export async function ratePastIncident(
 }
 
 /** Postgres holds neither NUL characters nor lone surrogates. */
-function storable(text: string): string {
-  return text.replaceAll('\0', '\uFFFD').toWellFormed();
+function storable(text: string, max: number): string {
+  return text.slice(0, max).replaceAll('\0', '\uFFFD').toWellFormed();
 }

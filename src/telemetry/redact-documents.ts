@@ -7,7 +7,8 @@ type Found = Omit<Span, 'type'>;
 const KEY_LENGTH_MAX = 20_000;
 const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 const KEY_END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
-const BREAK = '(?:\\s|\\\\+[rn])';
+/** Also where a log's lines are a list in JSON. */
+const BREAK = '(?:\\s|\\\\+[rn]|\\\\*",\\s*\\\\*")';
 /** What follows a BEGIN without an END: header lines, then base64 in pieces, the last of which may be cut. */
 const CUT_BODY = new RegExp(
   `(?:${BREAK}+(?:Proc-Type|DEK-Info|Version|Comment|Hash): ?[^\\r\\n\\\\]{0,200})*(?:${BREAK}+[A-Za-z0-9+/=]{16,})*(?:${BREAK}+[A-Za-z0-9+/=]+(?![A-Za-z0-9+/= ]))?`,

@@ -3,7 +3,7 @@ import { textsIn } from '../case.ts';
 import { alertOf, deliver } from '../deliver.ts';
 import { expand, findDirective, textOf, withoutDirectives } from '../directives.ts';
 import { FLOW_DIRECTIVES, flow, hasFlow, touchesEverybody } from '../flows.ts';
-import { untilAllRest } from '../run.ts';
+import { CannotTell, hasEvidence, untilAllRest } from '../run.ts';
 import { secretsIn } from '../secrets.ts';
 import { rowOf } from '../tool-table.ts';
 import { mutated, plannerFor, type Vector } from './vector.ts';
@@ -43,7 +43,9 @@ export const runbook: Vector = {
           alertOf(one, { annotations: { description: body.slice(0, 200).toWellFormed().replaceAll('\0', ' ') } }),
         ]);
         await untilAllRest(one);
-        if (!hasEvidence(one, 'runbook', `attack-${run}.md`)) one.notes.notRetrieved = true;
+        // One with a front matter of its own is read when it is indexed, and need not be found again.
+        if (!body.startsWith('---') && !hasEvidence(one, 'runbook', `attack-${run}.md`))
+          throw new CannotTell('the runbook was not found for its alert');
         if (hasFlow(payload)) await flow(one, payload);
       },
     };

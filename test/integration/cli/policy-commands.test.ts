@@ -304,7 +304,7 @@ describe('with a running Nightshift', () => {
     expect(await cli('policy', 'replay')).toEqual({
       code: 0,
       err: '',
-      out: '0 of 5 decision(s) would be different\n1 of them counted more runs than are kept, so a limit may have known more than this replay',
+      out: '0 of 5 decision(s) would be different\n1 of the 5 counted more runs than are kept, so a limit may have known more than this replay',
     });
     expect(await cli('policy', 'replay', '--json')).toEqual({ code: 0, err: '', out: '' });
   });
@@ -322,7 +322,9 @@ describe('with a running Nightshift', () => {
     expect(lines).toContain(
       `${`INC-${incidents.safe}`.padEnd(8)} supervisor.restart on processes:process p-safe: ${now}`,
     );
-    expect(lines).toContainEqual(expect.stringMatching(/^INC-\d+ +supervisor\.restart on shop:process web: /));
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^INC-\d+ +supervisor\.restart on processes:process old: allow → ask/),
+    );
     expect(lines.at(-2)).toBe('2 of 5 decision(s) would be different');
     const json = (await cli('policy', 'replay', '--policies', name, '--json')).out
       .split('\n')

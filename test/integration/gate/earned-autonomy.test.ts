@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json as bodyOf } from 'node:stream/consumers';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openEmbedded, openPostgres } from '../../../src/database/index.ts';
 import type { TrackRecord } from '../../../src/gate/index.ts';
@@ -95,6 +96,7 @@ describe.each(databases)('earned autonomy on $name', ({ name: database }) => {
         'candidate',
         'it\'s "odd"',
         'racing',
+        'overtaken',
       ])
         await past(20, service);
       // Wilson's lower bound of 30 in 31 is above 0.8, and yet.
@@ -232,6 +234,26 @@ describe.each(databases)('earned autonomy on $name', ({ name: database }) => {
     const next = await open(illness('veteran').alert);
     expect(spoke(await nightshift.until(next, 'awaiting_approval'))).toEqual(['nothing-allows']);
     await nightshift.api(`/incidents/${next}/words`, { word: 'stop' });
+  });
+
+  it.runIf(database === 'postgres')('asks also about what was cleared when another run made it worse', async () => {
+    const url = nightshift.databaseUrl ?? '';
+    const [gate, db] = [new pg.Client({ connectionString: url }), await openPostgres(url)];
+    await gate.connect();
+    // Nothing is sent while somebody else holds this.
+    await gate.query("begin; select pg_advisory_xact_lock(hashtextextended('nightshift intent', 0))");
+    const ill = illness('overtaken');
+    const id = await open(ill.alert);
+    await eventually('nobody waits to send', async () => {
+      const { rows } = await gate.query("select 1 from pg_locks where locktype = 'advisory' and not granted");
+      return rows[0];
+    });
+    await addPastRuns(db, ['worse'], { labels: { alertname: 'Down', service: 'overtaken' }, daysAgo: 0 });
+    await gate.query('commit');
+    expect((await nightshift.until(id, 'escalated')).needs).toMatch(/was cleared but did not run/);
+    expect(supervisor.started).not.toContain(ill.process);
+    await gate.end();
+    await db.close();
   });
 
   it('says so where another rule allows it all the same', async () => {

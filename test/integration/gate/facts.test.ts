@@ -11,8 +11,9 @@ import {
   toStored,
   trackRecords,
 } from '../../../src/gate/index.ts';
-import { addEvents } from '../../../src/incident/index.ts';
+import { addEvents, contextSchema } from '../../../src/incident/index.ts';
 import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
+import { actionsOf, setEffect } from '../../../src/planning/index.ts';
 import {
   combinePolicy,
   judge,
@@ -112,6 +113,20 @@ describe.each(databases)('what decisions rest on, from the rows of $name', ({ op
       await addPastRun(db, { labels, effect: null });
       await addPastRun(db, { labels, effect: 'unknown', tool: 'host.purge' });
       expect(await recordOf(db, of('ordered'))).toEqual(['worse', 'healed']);
+    });
+
+    it('is written for what was sent, and for nothing that only failed to start', async () => {
+      const labels = { alertname: 'Down', service: 'sent' };
+      const { incidentId, action } = await addPastRun(db, { labels });
+      const of = { incidentId, cycle: 1 };
+      const { action: unsent } = await addPastRun(db, { labels, of, ordinal: 2, sentDaysAgo: null });
+      await db.q.updateTable('action').set({ status: 'failed' }).where('id', '=', unsent).execute();
+      await setEffect(db, { id: incidentId, cycle: 1, context: contextSchema.parse({ v: 1, attempt: 1 }) }, 'worse');
+      const effects = (await actionsOf(db, incidentId)).map(({ id, effect }) => [id, effect]);
+      expect(effects).toEqual([
+        [action, 'worse'],
+        [unsent, null],
+      ]);
     });
 
     it('is for one alert name and service, and an alert without a name has none', async () => {
