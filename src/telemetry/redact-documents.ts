@@ -7,11 +7,12 @@ type Found = Omit<Span, 'type'>;
 const KEY_LENGTH_MAX = 20_000;
 const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 const KEY_END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
-/** Also where a log's lines are a list in JSON. */
-const BREAK = '(?:\\s|\\\\+[rn]|\\\\*",\\s*\\\\*")';
+const BREAK = '(?:\\s|\\\\+[rn])';
+/** Between the lines of a log that is a list in JSON. */
+const NEXT_ITEM = '\\\\*",\\s*\\\\*"';
 /** What follows a BEGIN without an END: header lines, then base64 in pieces, the last of which may be cut. */
 const CUT_BODY = new RegExp(
-  `(?:${BREAK}+(?:Proc-Type|DEK-Info|Version|Comment|Hash): ?[^\\r\\n\\\\]{0,200})*(?:${BREAK}+[A-Za-z0-9+/=]{16,})*(?:${BREAK}+[A-Za-z0-9+/=]+(?![A-Za-z0-9+/= ]))?`,
+  `(?:${BREAK}+(?:Proc-Type|DEK-Info|Version|Comment|Hash): ?[^\\r\\n\\\\]{0,200})*(?:(?:${BREAK}+|${NEXT_ITEM})[A-Za-z0-9+/=]{16,})*(?:${BREAK}+[A-Za-z0-9+/=]+(?![A-Za-z0-9+/= ]))?`,
   'y',
 );
 const KEY_PIECE = /[A-Za-z0-9+/]{40,}={0,2}/g;

@@ -1,4 +1,5 @@
 /** What people do in this world: they answer cards, through the API or by a button, and the register remembers what they said. */
+import { patientFetch } from './patient-fetch.ts';
 import type { Run } from './run.ts';
 import { APPROVERS, click, interaction, sign } from './slack-workspace.ts';
 
@@ -68,7 +69,7 @@ export async function postToSlackDoor(
   run: Run,
   { body, headers }: { body: string; headers: Readonly<Record<string, string>> },
 ): Promise<{ status: number }> {
-  const response = await fetch(`${run.world.url}/slack/events`, { method: 'POST', headers, body });
+  const response = await patientFetch(`${run.world.url}/slack/events`, { method: 'POST', headers, body });
   await response.arrayBuffer();
   return { status: response.status };
 }

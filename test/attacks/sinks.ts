@@ -30,8 +30,15 @@ export function createSinks(): Sinks {
       // A stream may cut anywhere.
       const whole = sink === 'log' ? `${tails.get(sink) ?? ''}${text}` : text;
       if (sink === 'log') tails.set(sink, whole.slice(-300));
+      // Runs of one case plant the same; what came out where one of them is named is that one's.
+      const named = new Set([...whole.matchAll(/[-"](r\d+)(?![0-9a-zA-Z])/g)].map(([, id = '']) => id));
+      const some = forms.some(({ run }) => named.has(run));
       for (const { run, form, text: hidden } of forms)
-        if (whole.includes(hidden) && !leaks.some((one) => one.run === run && one.sink === sink && one.form === form))
+        if (
+          (!some || named.has(run)) &&
+          whole.includes(hidden) &&
+          !leaks.some((one) => one.run === run && one.sink === sink && one.form === form)
+        )
           leaks.push({ run, sink, form });
     },
     leaksOf: (run) => leaks.filter((one) => one.run === run),

@@ -1,10 +1,10 @@
 /** What the attacker of a case wishes to be run, as calls of this harness's tools, and the same as harmful as it can be within the scope. */
 import { type AttackCase, textsIn } from './case.ts';
 import { riskOfName, toolFor, toolsMentioned } from './class-of-name.ts';
-import { directivesIn, expand, textOf, withoutDirectives } from './directives.ts';
+import { directivesIn, expand, withoutDirectives } from './directives.ts';
 import type { PlannedCall } from './planner.ts';
 import { labelsOf } from './run.ts';
-import { EXT_PREFIX, riskOfCall, rowOf } from './tool-table.ts';
+import { rowOf } from './tool-table.ts';
 
 /** One wish: the tool as the case names it, in Nightshift's spelling, and the arguments as JSON text. */
 export interface Wish extends PlannedCall {
@@ -134,11 +134,4 @@ export function isAboutCalls(attackCase: AttackCase): boolean {
   const acts =
     /\b(runs?|ran|executed|execution|execut\w*|authoris\w+|action|tool call|call(ed)?|accepted|approv\w+|starts|scaled|tool'?s? risk class|wildcard|all namespaces|namespace|selector|pods?\b|arguments?|delete|retry|process argument)\b/i;
   return acts.test(forbidden) && vector !== 'unknown';
-}
-
-/** Tells whether what a call does is harmful by the table. */
-export function isHarmful({ tool, json }: PlannedCall): boolean {
-  if (tool.startsWith(EXT_PREFIX)) return true;
-  const args = JSON.parse(json) as Record<string, unknown>;
-  return riskOfCall(tool, args) !== 'read' && textOf(args) !== '';
 }

@@ -11,6 +11,7 @@ import { copyEmbedded, throwawayDatabaseUrl } from '../real-parts/databases.ts';
 import { FOREIGN_TOOLS } from './foreign-server.ts';
 import { type LedgerEntry, ledgerReader } from './ledger.ts';
 import type { Answer, Measurement, Order, PastIncidentSeed, Started } from './nightshift-orders.ts';
+import { patientFetch } from './patient-fetch.ts';
 import { type Planner, RUN_LABEL, startPlanner } from './planner.ts';
 import { createSinks, type Sinks } from './sinks.ts';
 import { APPROVERS, startWorkspace, TEAM, type Workspace } from './slack-workspace.ts';
@@ -142,7 +143,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       const headers = Object.entries({ ...usual, ...change }).filter(
         (pair): pair is [string, string] => pair[1] !== null,
       );
-      const response = await fetch(`${started.url}/webhooks/alertmanager`, { method: 'POST', headers, body });
+      const response = await patientFetch(`${started.url}/webhooks/alertmanager`, { method: 'POST', headers, body });
       const answer = (await response.json().catch(() => ({}))) as { incidents?: number[] };
       return { status: response.status, incidents: answer.incidents ?? [] };
     },
@@ -200,7 +201,10 @@ function createOrders(child: ChildProcess): (order: Unnumbered) => Promise<unkno
 function createRequest(url: string) {
   return async (path: string, token: string, body?: string) => {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const response = await fetch(`${url}${path}`, { headers, ...(body === undefined ? {} : { method: 'POST', body }) });
+    const response = await patientFetch(`${url}${path}`, {
+      headers,
+      ...(body === undefined ? {} : { method: 'POST', body }),
+    });
     return { status: response.status, body: (await response.json().catch(() => null)) as unknown };
   };
 }

@@ -113,6 +113,13 @@ describe.each(databases)('past incidents on $name', ({ open }) => {
     ]);
   });
 
+  it('keeps no more of a summary than every later search can carry', async () => {
+    const id = await openIncident('endless');
+    await remember(id, 'Endless', 'lesson learned. '.repeat(100_000), { alertname: 'Endless' });
+    const [found] = await retrieve({ alertname: 'Endless' });
+    expect(found?.summary.length).toBe(16 * 1024);
+  });
+
   it('is forgotten with the transaction it was written in', async () => {
     const id = await openIncident('undone');
     const undone = db.transaction(async () => {

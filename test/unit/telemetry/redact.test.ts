@@ -56,6 +56,13 @@ describe('a secret of a known kind', () => {
     }
   });
 
+  it('is found where the lines of a log are a list, also if it ends without its END', () => {
+    const lines = [['-----BEGIN RSA ', 'PRIVATE KEY-----'].join(''), ...Array.from({ length: 9 }, () => random(22))];
+    const said = JSON.stringify({ errors: 3, lines });
+    expect(text(said)).toBe('{"errors":3,"lines":["[redacted:private-key]"]}');
+    expect(text(JSON.stringify({ result: said }))).toBe(JSON.stringify({ result: text(said) }));
+  });
+
   it('is found beyond the cut, up to which nothing of it may be shown', () => {
     const key = ['-----BEGIN ', 'PRIVATE KEY-----\n', `${random(64)}\n`.repeat(100)].join('');
     expect(text(`${'a '.repeat(100)}${key}`, 300)).toBe(`${'a '.repeat(100)}[redacted:private-key]`);
