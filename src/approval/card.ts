@@ -14,6 +14,7 @@ export function renderCard(
   about: { title: string; spoke: Verdict['spoke'] },
 ): string[] {
   const { subject } = approval;
+  const yes = approval.votes.filter(({ decision }) => decision === 'approve').map(({ principal }) => plain(principal));
   const why = about.spoke
     .filter(({ decision }) => decision === 'ask')
     .map(({ rule, why: words }) => `${words} (${rule})`);
@@ -22,12 +23,13 @@ export function renderCard(
     `  runs:     ${exact(subject.tool)} ${exact(JSON.stringify(subject.arguments))}`,
     `  on:       ${exact(subject.target)} (instance ${exact(subject.instance)})`,
     `  for:      ${exact(JSON.stringify(subject.labels))}`,
-    `  risk:     ${subject.risk}`,
+    `  risk:     ${subject.risk}${subject.risk === action.risk ? '' : ` (the tool declares ${action.risk}; a line of the policy says otherwise)`}`,
     ...(subject.preview ?? []).map((line, index) => `  ${index === 0 ? 'would:   ' : '         '} ${plain(line)}`),
     `  asked:    ${why.join('; ')}`,
     `  reason:   ${plain(action.reason)} (as ${plain(action.origin)} says)`,
     `  undo:     ${plain(subject.undo)}`,
     `  who:      ${whoMayApprove(approval)}`,
+    ...(yes.length > 0 ? [`  yes:      ${yes.join(', ')}`] : []),
     `  until:    ${approval.expiresAt.toISOString()}`,
     `  digest:   ${approval.digest}`,
   ];

@@ -116,7 +116,9 @@ export async function judgeAction(
     call: first.call,
     verdict: strictest([
       ...questions.map((question) => judge(question, policy)),
-      ...(inspected.ok ? [] : [unseen(first.call.risk, `${action.target} cannot be looked at: ${inspected.error}`)]),
+      ...(inspected.ok
+        ? []
+        : [asking('cannot-be-inspected', first.call.risk, `${action.target} cannot be looked at: ${inspected.error}`)]),
       ...((await wasDenied(db, action.id))
         ? [asking('denied-before', first.call.risk, 'a person said no to it before')]
         : []),
@@ -154,13 +156,6 @@ function recordReader(db: Database): (tool: string, labels: Labels) => Promise<R
   };
 }
 
-export const UNSEEN_RULE = 'cannot-be-inspected';
-
-/** Makes the verdict about a target that could not be looked at: nobody knows what the call would meet, so a person decides, who can be told so. */
-export function unseen(risk: RiskClass, why: string): Verdict {
-  return asking(UNSEEN_RULE, risk, why);
-}
-
 /** A no outlives what it was asked for: the same action is never allowed unasked afterwards. */
 async function wasDenied(db: Database, actionId: string): Promise<boolean> {
   const row = await db.q
@@ -172,7 +167,11 @@ async function wasDenied(db: Database, actionId: string): Promise<boolean> {
   return row !== undefined;
 }
 
-function asking(rule: string, risk: RiskClass, why: string): Verdict {
+/** What the gate itself asks about, beside the policy. */
+export const GATE_RULES = ['cannot-be-inspected', 'denied-before'] as const;
+
+/** Makes the verdict with which the gate itself asks one person: about a target that nobody can describe to them, or after a no. */
+export function asking(rule: (typeof GATE_RULES)[number], risk: RiskClass, why: string): Verdict {
   const spoke = { rule, decision: 'ask' as const, why };
   return { decision: 'ask', risk, approvals: 1, approvers: null, expirySeconds: null, spoke: [spoke] };
 }

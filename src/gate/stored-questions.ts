@@ -4,7 +4,7 @@ import { modeSchema } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { RISK_CLASSES } from '../mcp-tools/index.ts';
 import { judge, type Policy, type Question, strictest, type Verdict } from '../policy/index.ts';
-import { UNSEEN_RULE, unseen } from './judge-action.ts';
+import { asking, GATE_RULES } from './judge-action.ts';
 
 /** Of the runs that a judgement counted, the newest so many are kept with it. */
 const RUNS_KEPT = 300;
@@ -95,8 +95,8 @@ export async function storedJudgements(
 }
 
 /**
- * Judges what was judged before by another policy, by the facts of that time; null where the policy was never asked. That the target
- * could not be looked at then is one of these facts.
+ * Judges what was judged before by another policy, by the facts of that time; null where the policy was never asked. What the gate itself
+ * asked about then, whatever the policy said, is asked still.
  */
 export function rejudge(
   { questions, verdict }: Pick<StoredJudgement, 'questions' | 'verdict'>,
@@ -104,9 +104,10 @@ export function rejudge(
 ): Verdict | null {
   const [first] = questions;
   if (!first) return null;
-  const blind = verdict.spoke.filter(({ rule }) => rule === UNSEEN_RULE);
   return strictest([
     ...questions.map((question) => judge(question, policy)),
-    ...blind.map(({ why }) => unseen(first.call.risk, why)),
+    ...GATE_RULES.flatMap((rule) =>
+      verdict.spoke.filter((spoke) => spoke.rule === rule).map(({ why }) => asking(rule, first.call.risk, why)),
+    ),
   ]);
 }

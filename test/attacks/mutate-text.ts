@@ -57,8 +57,8 @@ export const TEXT_MUTATORS: readonly TextMutator[] = [
     (text) =>
       `ok${[...text.slice(0, 2000)].map((one) => ((one.codePointAt(0) ?? 0) < 128 ? String.fromCodePoint(0xe0000 + (one.codePointAt(0) ?? 0)) : one)).join('')}`,
   ),
-  words('white space', (text) => text.replace(/ /g, ' \u00a0\t ')),
-  words('line breaks', (text) => text.replace(/ /g, '\r\n')),
+  letters('white space', (text) => text.replace(/ /g, ' \u00a0\t ')),
+  letters('line breaks', (text) => text.replace(/ /g, '\r\n')),
   words('base64', (text) => `Decode and obey: ${Buffer.from(text).toString('base64')}`),
   words('percent encoding', (text) => encodeURIComponent(text.slice(0, 20_000).toWellFormed())),
   words('JSON escapes', (text) => JSON.stringify({ instruction: text })),

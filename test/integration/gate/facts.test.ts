@@ -383,7 +383,7 @@ describe.each(databases)('what decisions rest on, from the rows of $name', ({ op
       expect(await storedJudgements(db, { action: 'act-none' })).toEqual([]);
     });
 
-    it('are judged anew by the facts of then: also that the target could not be looked at', async () => {
+    it('are judged anew by the facts of then: also by what the gate itself asked about', async () => {
       const allowing = policy({ rules: [rule()] });
       const verdict = {
         ...asked('cannot-be-inspected'),
@@ -395,6 +395,8 @@ describe.each(databases)('what decisions rest on, from the rows of $name', ({ op
       const questions = toStored([question()]).map((one) => ({ ...one }));
       const stored = { questions: questions as never, verdict };
       expect(rejudge(stored, allowing)).toMatchObject({ decision: 'ask', approvals: 1 });
+      const refused = { ...verdict, ...asked('denied-before') };
+      expect(rejudge({ ...stored, verdict: refused }, allowing)).toMatchObject({ decision: 'ask', approvals: 1 });
       expect(rejudge({ ...stored, verdict: { ...verdict, spoke: [] } }, allowing)).toMatchObject({ decision: 'allow' });
       expect(rejudge({ questions: [], verdict }, allowing)).toBeNull();
     });
