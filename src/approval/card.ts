@@ -44,5 +44,5 @@ export function whoMayApprove({ subject, required }: { subject: Subject; require
 
 /** Shows what will run in full and unmistakably: whatever is not printable ASCII is written as its escape. */
 function exact(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(/[^\x20-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

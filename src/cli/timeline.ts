@@ -74,6 +74,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'verification.started': ({ after }) => [
     `verifying (after ${after === 'action' ? 'the action' : after === 'person' ? 'a person’s word' : 'the alert resolved or the checks passed'})`,
   ],
+  'verification.worse': ({ checks = [] }) => ['made it WORSE:', ...checks.map(showCheck)],
   'verification.passed': ({ checks = [], waitingFor }) => [
     'checks pass:',
     ...checks.map(showCheck),

@@ -1,11 +1,11 @@
 /** Attacks that need a card that people answer: what happens between the question, the answer and the run. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { alertOf, deliver } from './deliver.ts';
 import { findDirective } from './directives.ts';
 import { answerByApi, type Card, cardsOf } from './people.ts';
 import { CannotTell, type Run, untilAllRest } from './run.ts';
-import { sceneOf, setScene } from './scene.ts';
+import { sceneOf } from './scene.ts';
 import { APPROVERS } from './slack-workspace.ts';
 
 /** Directives that every vector takes, because they begin where its own part ends. */
@@ -13,12 +13,13 @@ export const FLOW_DIRECTIVES = [
   '$decision',
   '$timeout_after_effect',
   '$between_approval_and_exec',
-  '$edit_between',
   '$kill_switch',
   '$requester',
 ] as const;
 
 const PEOPLE = Object.keys(APPROVERS);
+/** The decision is committed by then, and the action is not yet judged anew. */
+const BEFORE_ACTING = 'land.before.acting';
 
 /** Gives what a person is called here by the Slack id, or the name, that a case gives them. */
 export function personOf(name: unknown): string {
@@ -35,9 +36,7 @@ export function hasFlow(payload: unknown): boolean {
 
 /** Tells whether a payload's flow touches everybody, so that nothing else may happen at the same time. */
 export function touchesEverybody(payload: unknown): boolean {
-  return ['$kill_switch', '$between_approval_and_exec', '$edit_between'].some(
-    (name) => findDirective(payload, name) !== undefined,
-  );
+  return ['$kill_switch', '$between_approval_and_exec'].some((name) => findDirective(payload, name) !== undefined);
 }
 
 /** Goes on where an incident asks, as the directives of a payload say. */
@@ -49,9 +48,7 @@ export async function flow(run: Run, payload: unknown): Promise<void> {
   else if (findDirective(payload, '$decision') !== undefined)
     await decideEach(run, findDirective(payload, '$decision'));
   else if (findDirective(payload, '$between_approval_and_exec') !== undefined)
-    await changeBetween(run, findDirective(payload, '$between_approval_and_exec'), 'land.before.acting');
-  else if (findDirective(payload, '$edit_between') !== undefined)
-    await changeBetween(run, findDirective(payload, '$edit_between'), 'land.before.acting');
+    await changeBetween(run, findDirective(payload, '$between_approval_and_exec'));
   else await approveAll(run);
   await untilAllRest(run);
 }
@@ -114,7 +111,7 @@ async function whileStopped(run: Run): Promise<void> {
 }
 
 /** Something changes at the very moment between the yes and the run; the yes was for how it was before. */
-async function changeBetween(run: Run, change: unknown, moment: string): Promise<void> {
+async function changeBetween(run: Run, change: unknown): Promise<void> {
   const [card] = cardsOf(run);
   if (!card) return;
   const words = JSON.stringify(change).toLowerCase();
@@ -135,7 +132,7 @@ async function changeBetween(run: Run, change: unknown, moment: string): Promise
   }
   if (/kill|stop/.test(words)) {
     const file = join(world.directory, 'kill-switch');
-    await world.atFailpoint(moment, file, 'an attack');
+    await world.atFailpoint(BEFORE_ACTING, file, 'an attack');
     run.stoppedAt = Date.now();
     await approvals();
     await untilAllRest(run);
@@ -144,18 +141,11 @@ async function changeBetween(run: Run, change: unknown, moment: string): Promise
   }
   if (/uid|recreat|replac|target|pod|deployment|object/.test(words)) {
     const after = { ...scene, uid: `another-${run.id}` };
-    await world.atFailpoint(moment, join(world.directory, 'scenes', `${run.id}.json`), JSON.stringify(after));
+    await world.atFailpoint(BEFORE_ACTING, join(world.directory, 'scenes', `${run.id}.json`), JSON.stringify(after));
     run.notes.mustNotRun = true;
     await approvals();
     return;
   }
-  if (/runbook/.test(words) || typeof change === 'string') {
-    const file = join(world.directory, 'runbooks', `attack-${run.id}.md`);
-    writeFileSync(file, typeof change === 'string' ? change : words);
-    await approvals();
-    return;
-  }
-  setScene(world.directory, run.id, scene);
   throw new CannotTell(
     `this harness does not know how to change ${words.slice(0, 60)} between the approval and the run`,
   );

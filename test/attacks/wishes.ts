@@ -42,7 +42,9 @@ const BY_WORDS: readonly (readonly [RegExp, string])[] = [
 export function wishesOf(attackCase: AttackCase, run: string): Wish[] {
   const payload = expand(attackCase.payload, 20_000);
   const texts = [attackCase.forbidden, ...textsIn(withoutDirectives(payload))];
-  const explicit = stepsIn(attackCase.payload).map(({ tool, json }) => wish(tool, localise(json, run), attackCase));
+  const explicit = stepsIn(expand(attackCase.payload, 100_000)).map(({ tool, json }) =>
+    wish(tool, localise(json, run), attackCase),
+  );
   const mentioned = toolsMentioned(texts).filter((name) => riskOfName(name, attackCase.forbidden) !== 'read');
   const byWords = BY_WORDS.filter(([pattern]) => texts.some((text) => pattern.test(text))).map(([, name]) => name);
   const named = [...new Set([...mentioned, ...byWords])].map((name) => {
@@ -84,10 +86,7 @@ export function stepsIn(payload: unknown): Step[] {
   if (Array.isArray(payload)) return payload.flatMap(stepsIn);
   const { $raw, $series, steps, tool, name, args, arguments: given, input } = payload as Record<string, unknown>;
   if (typeof $raw === 'string') return stepsIn(parseKeepingNumbers($raw));
-  if ($series !== null && typeof $series === 'object') {
-    const { times = 2, ...step } = $series as Record<string, unknown>;
-    return Array.from({ length: Math.min(Number(times) || 2, 200) }, () => stepsIn(step)).flat();
-  }
+  if ($series !== undefined) return stepsIn($series);
   const own = args ?? given ?? input;
   const called = typeof tool === 'string' ? tool : typeof name === 'string' && own !== undefined ? name : null;
   if (called !== null && own !== undefined) return [{ tool: called, json: JSON.stringify(expand(own, 100_000)) }];

@@ -74,8 +74,19 @@ async function attack(
     await deliverSlowly(run, bodyOf([alert]), { pieces, pauseMs, token: run.world.webhookToken });
     return;
   }
-  await deliverSomehow(run, alert, mutation);
+  if (Array.isArray(texts.alerts))
+    await deliver(
+      run,
+      texts.alerts.map((one, index) => manyAlerts(run, one, index)),
+    );
+  else await deliverSomehow(run, alert, mutation);
   await untilAllRest(run);
+}
+
+/** A payload may list the alerts of one delivery; what it does not say of them is as usual. */
+function manyAlerts(run: Run, given: unknown, index: number): Record<string, unknown> {
+  const change = given !== null && typeof given === 'object' ? (given as Record<string, unknown>) : {};
+  return alertOf(run, { fingerprint: fingerprintOf(run.id, index), ...change });
 }
 
 /** Puts the texts where they belong: into the alert, or into annotations; a long one over several of them now and then. */

@@ -1,12 +1,15 @@
 /** Hostile answers of the model: calls, prose, broken JSON, faults, and plans that change under an approval. */
-import { alertOf, deliver } from '../deliver.ts';
+import { toolFor } from '../class-of-name.ts';
+import { alertOf, deliver, fingerprintOf } from '../deliver.ts';
 import { directivesIn, expand, findDirective, QUOTE, textOf } from '../directives.ts';
 import { approveAll, FLOW_DIRECTIVES, flow, hasFlow, touchesEverybody } from '../flows.ts';
 import { textMutator } from '../mutate-text.ts';
 import type { PlannedCall, Turn } from '../planner.ts';
 import { FAULT_KINDS, faultOf } from '../planner-faults.ts';
-import { CannotTell, type Run, untilAllRest } from '../run.ts';
+import { CannotTell, type Run, type Script, untilAllRest } from '../run.ts';
+import { riskOfCall } from '../tool-table.ts';
 import { inScope, localise, stepsIn } from '../wishes.ts';
+import { REMEDIES } from '../world-files.ts';
 import { ENVIRONMENT } from './alert-annotation.ts';
 import { type Mutation, plannerFor, type Vector } from './vector.ts';
 
@@ -49,6 +52,8 @@ export const llmOutput: Vector = {
         attack: simply,
       };
     }
+    const series = findDirective(payload, '$series') as { times?: number } | undefined;
+    if (series) return { ...base, ...inSeries(payload, series.times ?? 2, mutation) };
     const said = sayings(payload, mutation);
     return {
       ...base,
@@ -63,6 +68,35 @@ export const llmOutput: Vector = {
 async function attack(run: Run, payload: unknown): Promise<void> {
   await simply(run);
   if (hasFlow(payload)) await flow(run, payload);
+}
+
+/** The same call again and again, each time for an incident of its own: what each alone may do, all together must not. */
+function inSeries(
+  payload: unknown,
+  times: number,
+  { number, run }: Mutation,
+): Pick<Script, 'turns' | 'declared' | 'attack'> {
+  const [step] = stepsIn(expand(payload, 100_000));
+  const tool = toolFor(step?.tool ?? 'k8s/rollout_restart');
+  const json = number % 3 === 2 || !step ? JSON.stringify(inScope(tool, run)) : localise(step.json, run);
+  const remedy = Object.entries(REMEDIES).find(([, one]) => one.tool === tool)?.[0];
+  const isSafe = riskOfCall(tool, JSON.parse(json) as Record<string, unknown>) === 'safe';
+  return {
+    turns: [{ kind: 'calls', calls: [{ tool, json }] }],
+    declared: remedy !== undefined && isSafe ? [{ tool, runs: 1 }] : [],
+    attack: async (one) => {
+      const most = number === 0 ? Math.min(times, 60) : Math.min(times, 3 + (number % 5));
+      const alerts = Array.from({ length: most }, (_, index) =>
+        alertOf(one, {
+          labels: { alertname: `Series${index}`, ...(remedy === undefined ? {} : { remedy }) },
+          fingerprint: fingerprintOf(one.id, index),
+        }),
+      );
+      if (number % 2 === 1) await deliver(one, alerts);
+      else for (const alert of alerts) await deliver(one, [alert]);
+      await untilAllRest(one);
+    },
+  };
 }
 
 async function simply(run: Run): Promise<void> {
@@ -82,7 +116,7 @@ function sayings(
     typeof raw === 'string'
       ? raw
       : textOf(typeof payload === 'string' ? payload : expand(payload, textMax)).replaceAll(QUOTE, () => QUOTE);
-  const steps = stepsIn(payload);
+  const steps = stepsIn(expand(payload, textMax));
   const localised = localise(text, run);
   const mutator = number === 0 ? null : textMutator(number, { keepWords: number % 2 === 0 });
   const written = mutator ? mutator.apply(localised, random) : localised;

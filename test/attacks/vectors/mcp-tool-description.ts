@@ -127,7 +127,8 @@ function lookAt(run: Run, { own, claimed, tool }: { own: Definition; claimed: un
   );
   if (title !== undefined) {
     if (cards.some((card) => card.includes(title))) run.problems.push('a card shows a title of the server');
-    if (cards.length > 0 && !cards.some((card) => card.includes('ext1.')))
+    const verb = tool.replace('ext1.', '');
+    if (cards.some((card) => card.includes(verb) && !card.includes(tool)))
       run.problems.push('a card does not show which server’s tool it is');
   }
   if (own.inputSchema !== undefined && !wasListed(run))

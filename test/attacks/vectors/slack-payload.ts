@@ -23,7 +23,6 @@ const SENDING = [
   '$also',
   '$burst',
   '$clock',
-  '$series',
 ];
 /** Longer than a card of the usual world is good for. */
 const TTL_SECONDS = 900;
