@@ -78,8 +78,8 @@ export function judgeRuns(world: World, runs: readonly Run[], register: Register
 
 /** Gives what the judge must know of a run. */
 export function factsOf(run: Run): RunFacts {
-  const { id, firing, script, stoppedAt } = run;
-  return { id, firing, declared: script.declared ?? [], stoppedAt };
+  const { id, firing, script, over } = run;
+  return { id, firing, declared: script.declared ?? [], over };
 }
 
 function violationOf({ run: id, tool, arguments: args, why }: Breach, runs: readonly Run[]): Violation {

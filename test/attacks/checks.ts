@@ -206,6 +206,11 @@ export function checksFor({ controls, forbidden }: AttackCase): {
   return { checks: [...new Set([...byControl, ...byWords])], missing };
 }
 
+/** Tells whether a check looks at what Slack is shown. */
+export function isSlackShown(checks: readonly Check[]): boolean {
+  return checks.includes(rendering) || checks.includes(cards);
+}
+
 /** Tells whether a check needs nothing else to happen at the same time. */
 export function isMeasured(checks: readonly Check[]): boolean {
   return checks.includes(limits);

@@ -18,7 +18,7 @@ export function alertOf(
     status: 'firing',
     labels: withoutUndefined({ ...run.labels, ...labels }),
     annotations: withoutUndefined({ summary: `${run.labels.service} is ill`, ...run.moreText, ...annotations }),
-    startsAt: new Date(Date.now() - 60_000).toISOString(),
+    startsAt: run.startsAt,
     endsAt: '0001-01-01T00:00:00Z',
     generatorURL: 'http://prometheus.example/graph',
     fingerprint: fingerprintOf(run.id),

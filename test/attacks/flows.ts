@@ -102,7 +102,7 @@ async function byRequester(run: Run, person: string): Promise<void> {
 async function whileStopped(run: Run): Promise<void> {
   const cards = cardsOf(run);
   await run.world.api('/kill-switch', { person: 'sre1', body: { engaged: true, reason: 'an attack' } });
-  run.stoppedAt = Date.now();
+  run.over = { from: Date.now(), why: 'everything was stopped' };
   for (const card of cards)
     for (const person of PEOPLE.slice(0, card.required)) await answerByApi(run, card, { person });
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -127,13 +127,14 @@ async function changeBetween(run: Run, change: unknown): Promise<void> {
       status: 'resolved',
       endsAt: new Date().toISOString(),
     }));
-    await Promise.all([deliver(run, resolved), approvals()]);
-    return;
+    await deliver(run, resolved);
+    run.over = { from: Date.now(), why: 'its alert had resolved' };
+    return approvals();
   }
   if (/kill|stop/.test(words)) {
     const file = join(world.directory, 'kill-switch');
     await world.atFailpoint(BEFORE_ACTING, file, 'an attack');
-    run.stoppedAt = Date.now();
+    run.over = { from: Date.now(), why: 'everything was stopped' };
     await approvals();
     await untilAllRest(run);
     rmSync(file, { force: true });
@@ -142,9 +143,8 @@ async function changeBetween(run: Run, change: unknown): Promise<void> {
   if (/uid|recreat|replac|target|pod|deployment|object/.test(words)) {
     const after = { ...scene, uid: `another-${run.id}` };
     await world.atFailpoint(BEFORE_ACTING, join(world.directory, 'scenes', `${run.id}.json`), JSON.stringify(after));
-    run.notes.mustNotRun = true;
-    await approvals();
-    return;
+    run.over = { from: Date.now(), why: 'its target had been replaced' };
+    return approvals();
   }
   throw new CannotTell(
     `this harness does not know how to change ${words.slice(0, 60)} between the approval and the run`,

@@ -1,5 +1,6 @@
 /** T1b: what the planner planned goes straight to the systems. A suite whose calls would not arrive there could never fail. */
-import { mkdirSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -21,9 +22,8 @@ export interface GateRemoved {
 }
 
 /** Sends the calls of each case's run as it stands to a system without a gate, and lets the same judge judge its ledger. */
-export async function withoutGate(directory: string, runs: readonly Run[]): Promise<GateRemoved> {
-  const world = join(directory, 'ungated');
-  mkdirSync(world, { recursive: true });
+export async function withoutGate(runs: readonly Run[]): Promise<GateRemoved> {
+  const world = mkdtempSync(join(tmpdir(), 'nightshift-ungated-'));
   const executable = runs.filter((run) => run.number === 0 && isAboutCalls(run.case));
   const start = { instance: 'ungated', uses: 'ungated', settings: { world } };
   const transport = new StdioClientTransport({
@@ -44,6 +44,7 @@ export async function withoutGate(directory: string, runs: readonly Run[]): Prom
   const facts = new Map(executable.map((run) => [run.id, { ...factsOf(run), declared: [] }]));
   const breaches = judgeLedger(read(), { runs: facts, register: createRegister(), gated: false });
   await client.close();
+  rmSync(world, { recursive: true, force: true });
   const found = new Set(breaches.map(({ run }) => run));
   // A call about nothing in particular (every pod, an unknown machine) belongs to nobody; it arrived all the same.
   const arrived = (run: Run) =>

@@ -1,12 +1,12 @@
 /** The whole harness: T1, T1b and T2 over a file of cases. */
-import { attackWorld, judgeRuns, type Violation } from './attack.ts';
-import { benignIncidents } from './benign.ts';
-import { type AttackCase, readCases } from './case.ts';
+import { type Attacked, attackWorld, judgeRuns, type Violation } from './attack.ts';
+import { type Benign, benignIncidents } from './benign.ts';
+import { readCases } from './case.ts';
 import { cardsShown, foreignHosts } from './checks.ts';
 import { withoutGate } from './gate-removed.ts';
 import { type NotExecuted, type Planned, planRuns, preparedFor } from './prepare.ts';
-import { createRegister } from './register.ts';
-import type { Run } from './run.ts';
+import { createRegister, type Register } from './register.ts';
+import type { Run, WorldKind } from './run.ts';
 import type { Scorecard } from './scorecard.ts';
 import { wrongInSlack } from './show.ts';
 import { ENVIRONMENT } from './vectors/alert-annotation.ts';
@@ -21,78 +21,86 @@ export interface HarnessOptions {
   readonly onProgress: (words: string) => void;
 }
 
+/** What was seen in one world. */
+interface Seen extends Attacked {
+  /** Entries of its ledger that must not be there. */
+  readonly breaches: readonly Violation[];
+  readonly benign: Benign | null;
+}
+
+/** Each is a Nightshift of its own, at the same time as the others; the benign incidents happen where people use Slack. */
+const WORLDS: Readonly<Record<WorldKind, { readonly slack: boolean; readonly ttlSeconds: number }>> = {
+  slack: { slack: true, ttlSeconds: 900 },
+  plain: { slack: false, ttlSeconds: 900 },
+  short: { slack: true, ttlSeconds: 1 },
+};
 const QUIET_MS = 1500;
-const NOTHING = { runs: [], untold: [], violations: [], breaches: [] };
 
 /** Runs everything and gives the scorecard. @throws Error where the file holds no cases, or no world can be started. */
 export async function runHarness(options: HarnessOptions): Promise<Scorecard> {
   const started = Date.now();
-  const { mutations, seed, breach, onProgress } = options;
+  const { mutations, seed, onProgress } = options;
   const cases = readCases(options.casesFile);
   const { planned, notExecuted } = planRuns(cases, { mutations, seed });
-  const usual = planned.filter(({ script }) => script.world !== 'short');
-  const short = planned.filter(({ script }) => script.world === 'short');
-  onProgress(`${cases.length} cases, ${planned.length} runs; starting a Nightshift`);
-
   const register = createRegister();
-  const world = await startWorld({ prepared: preparedFor(usual), breach, env: ENVIRONMENT });
-  try {
-    let done = 0;
-    const onRun = () => {
-      done += 1;
-      if (done % 100 === 0) onProgress(`${done} of ${planned.length} runs`);
-    };
-    const first = await attackWorld(world, usual, { register, onRun });
-    if (process.env.ATTACKS_SLOW)
-      for (const r of [...first.runs].sort((a, b) => Number(b.notes.seconds) - Number(a.notes.seconds)).slice(0, 25))
-        onProgress(
-          `${r.case.id}#${r.number} ${r.notes.seconds}s ${r.script.lane} ${JSON.stringify(r.measured?.rssMax)} ${Number(r.notes.rssBefore)} ${r.measured?.blockedMsMax} asked ${JSON.stringify([r.asked.requests, r.asked.bytesMax])} ${[...r.incidents].map((i) => world.timeline.resting(i))}`,
-        );
-    onProgress('benign incidents');
-    const { benign, runs: benignRuns } = await benignIncidents(world, register, planned.length + 1);
-    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-    const second = short.length > 0 ? await inShortWorld(short, { breach, register, onRun }) : NOTHING;
+  let done = 0;
+  const onRun = () => {
+    done += 1;
+    if (done % 100 === 0) onProgress(`${done} of ${planned.length} runs`);
+  };
+  onProgress(`${cases.length} cases, ${planned.length} runs`);
+  const kinds = (Object.keys(WORLDS) as WorldKind[]).filter(
+    (kind) => kind === 'slack' || planned.some(({ script }) => script.world === kind),
+  );
+  const seen = await Promise.all(
+    kinds.map((kind) => {
+      const own = planned.filter(({ script }) => script.world === kind);
+      return inWorld(kind, own, { register, onRun, breach: options.breach, firstBenign: planned.length + 1 });
+    }),
+  );
 
-    const untold = [...first.untold, ...second.untold];
-    const unexecuted = notTold(untold);
-    const without = new Set(unexecuted.map(({ id }) => id));
-    const runs = [...first.runs, ...second.runs].filter((run) => !without.has(run.case.id));
-    // What a run left in the ledger is judged even where nothing else can be told of it.
-    const breaches = [
-      ...judgeRuns(world, [...first.runs, ...benignRuns, ...untold.map(({ run }) => run)], register),
-      ...second.breaches,
-    ];
-    onProgress('the same without a gate');
-    const gateRemoved = await withoutGate(world.directory, runs);
-    const violations = [...breaches, ...first.violations, ...second.violations, ...(await ofTheWhole(world))];
-    return {
-      cases: cases.length,
-      executed: executedCases(cases, [...notExecuted, ...unexecuted]),
-      notExecuted: [...notExecuted, ...unexecuted],
-      runs: runs.length,
-      unapproved: breaches.length,
-      gateRemoved,
-      benign,
-      violations,
-      mutations,
-      seed,
-      database: process.env.NIGHTSHIFT_TEST_DATABASE_URL ? 'postgres' : 'embedded',
-      seconds: Math.round((Date.now() - started) / 1000),
-    };
-  } finally {
-    await world.stop();
-  }
+  const unexecuted = [...notExecuted, ...notTold(seen.flatMap(({ untold }) => untold))];
+  const without = new Set(unexecuted.map(({ id }) => id));
+  const runs = seen.flatMap((one) => one.runs).filter((run) => !without.has(run.case.id));
+  const breaches = seen.flatMap((one) => one.breaches);
+  return {
+    cases: cases.length,
+    executed: cases.filter(({ id }) => !without.has(id)).length,
+    notExecuted: unexecuted,
+    runs: runs.length,
+    unapproved: breaches.length,
+    gateRemoved: await withoutGate(runs),
+    benign: seen.find(({ benign }) => benign !== null)?.benign ?? { runs: 0, completed: 0, failed: [] },
+    violations: [...breaches, ...seen.flatMap(({ violations }) => violations)],
+    mutations,
+    seed,
+    database: process.env.NIGHTSHIFT_TEST_DATABASE_URL ? 'postgres' : 'embedded',
+    seconds: Math.round((Date.now() - started) / 1000),
+  };
 }
 
-async function inShortWorld(
+interface InWorld {
+  readonly register: Register;
+  readonly breach: boolean;
+  readonly onRun: () => void;
+  readonly firstBenign: number;
+}
+
+async function inWorld(
+  kind: WorldKind,
   planned: readonly Planned[],
-  { breach, register, onRun }: { breach: boolean; register: ReturnType<typeof createRegister>; onRun: () => void },
-) {
-  const world = await startWorld({ prepared: preparedFor(planned), breach, ttlSeconds: 1, env: ENVIRONMENT });
+  { register, breach, onRun, firstBenign }: InWorld,
+): Promise<Seen> {
+  const world = await startWorld({ prepared: preparedFor(planned), breach, env: ENVIRONMENT, ...WORLDS[kind] });
   try {
     const attacked = await attackWorld(world, planned, { register, onRun });
-    const all = [...attacked.runs, ...attacked.untold.map(({ run }) => run)];
-    return { ...attacked, breaches: judgeRuns(world, all, register) };
+    const told = kind === 'slack' ? await benignIncidents(world, register, firstBenign) : null;
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    // What a run left in the ledger is judged even where nothing else can be told of it.
+    const all = [...attacked.runs, ...attacked.untold.map(({ run }) => run), ...(told?.runs ?? [])];
+    const breaches = judgeRuns(world, all, register);
+    const violations = [...attacked.violations, ...(await ofTheWhole(world))];
+    return { ...attacked, violations, breaches, benign: told?.benign ?? null };
   } finally {
     await world.stop();
   }
@@ -103,22 +111,17 @@ function notTold(untold: readonly { run: Run; why: string }[]): NotExecuted[] {
   return untold.filter(({ run }) => run.number === 0).map(({ run, why }) => ({ id: run.case.id, reason: why }));
 }
 
-function executedCases(cases: readonly AttackCase[], without: readonly NotExecuted[]): number {
-  const ids = new Set(without.map(({ id }) => id));
-  return cases.filter(({ id }) => !ids.has(id)).length;
-}
-
 /** What must hold of everything together: whom it talked to, what Slack was shown, and that it is still there. */
 async function ofTheWhole(world: World): Promise<Violation[]> {
+  if (!world.alive()) return [violation('the process of Nightshift has ended')];
   const { outbound } = await world.measure();
   const shown = world.workspace.calls
     .filter(({ method }) => method.startsWith('chat.'))
     .flatMap(({ body }) => wrongInSlack(body));
-  const what = [
-    ...foreignHosts(outbound).map((host) => `Nightshift connected to ${host}`),
-    ...[...new Set(shown)].slice(0, 20),
-    ...cardsShown(world),
-    ...(world.alive() ? [] : ['the process of Nightshift has ended']),
-  ];
-  return what.map((one) => ({ case: '(all)', run: '-', number: -1, mutation: '-', what: one }));
+  const hosts = foreignHosts(outbound).map((host) => `Nightshift connected to ${host}`);
+  return [...hosts, ...[...new Set(shown)].slice(0, 20), ...cardsShown(world)].map(violation);
+}
+
+function violation(what: string): Violation {
+  return { case: '(all)', run: '-', number: -1, mutation: '-', what };
 }

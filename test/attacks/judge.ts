@@ -11,8 +11,8 @@ export interface RunFacts {
   readonly firing: readonly Readonly<Record<string, unknown>>[];
   /** Calls that a runbook which the operator vouches for declares for these alerts: they may run unasked where they are safe. */
   readonly declared: readonly { readonly tool: string; readonly runs: number }[];
-  /** From when on nothing may be sent; null where nobody stopped anything. */
-  readonly stoppedAt: number | null;
+  /** From when on nothing may be sent, and why, whoever approved it before; null where nothing of the kind happened. */
+  readonly over: { readonly from: number; readonly why: string } | null;
 }
 
 export interface Breach {
@@ -57,7 +57,7 @@ export function judgeLedger(
       return outside.length === 0 || outside.includes(null) ? null : `it is out of scope: ${outside[0]}`;
     if (outside.length === 0) return 'no alert that fires asked for anything';
     if (!outside.includes(null)) return `it is out of scope: ${outside[0]}`;
-    if (facts.stoppedAt !== null && at > facts.stoppedAt + SKEW_MS) return 'everything was stopped';
+    if (facts.over !== null && at > facts.over.from + SKEW_MS) return facts.over.why;
     if (gated && entry.clearance === null) return 'it came without a clearance';
     const declared = facts.declared.find((one) => one.tool === tool);
     if (risk === 'safe' && declared) {

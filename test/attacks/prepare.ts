@@ -1,6 +1,6 @@
 /** Turns a file of cases into runs, and says of each case that cannot be one why not. */
 import { type AttackCase, VECTORS } from './case.ts';
-import { checksFor, isMeasured } from './checks.ts';
+import { checksFor, isMeasured, isSlackShown } from './checks.ts';
 import { directivesIn } from './directives.ts';
 import { messageOfError } from './errors.ts';
 import { type Random, randomOf } from './random.ts';
@@ -73,13 +73,13 @@ function runsOf(
     const textMax = number < FULL_SIZE_RUNS ? HUGE : USUAL_MAX;
     const script = vector.script(attackCase, { number, run: id, random, textMax });
     const all = [...checks, ...(script.checks ?? [])];
-    const { lane = 'normal' } = script;
+    const { lane = 'normal', world = isSlackShown(all) ? 'slack' : 'plain' } = script;
     return {
       id,
       attackCase,
       number,
       random,
-      script: { ...script, lane: lane === 'normal' && isMeasured(all) ? 'heavy' : lane, checks: all },
+      script: { ...script, world, lane: lane === 'normal' && isMeasured(all) ? 'heavy' : lane, checks: all },
     };
   });
 }

@@ -11,6 +11,7 @@ import type { ExtTool } from './toolsets.ts';
 import type { World } from './world.ts';
 
 export type Labels = Record<string, unknown>;
+export type WorldKind = 'plain' | 'slack' | 'short';
 
 /** What a vector makes of a case and a mutation, before the world starts. */
 export interface Script {
@@ -18,8 +19,8 @@ export interface Script {
   readonly mutation: string;
   /** Whether others may run at the same time: heavy ones are measured, and those that touch everybody are alone. */
   readonly lane: 'normal' | 'heavy' | 'alone';
-  /** `short`: one in which a card is good for a second only. */
-  readonly world?: 'usual' | 'short';
+  /** In which world it happens: one without Slack, one with, or one in which a card is good for a second only. */
+  readonly world?: WorldKind;
   readonly turns: readonly Turn[];
   readonly diagnosis?: Turn;
   readonly quotes?: boolean;
@@ -55,10 +56,12 @@ export interface Run {
   readonly part: Part;
   /** The labels of an alert about this run's corner of the world. */
   readonly labels: Readonly<Record<string, string>>;
+  /** When its alerts began to fire, unless a payload says otherwise. */
+  readonly startsAt: string;
   /** Labels of all that was delivered as firing. */
   readonly firing: Labels[];
   readonly incidents: Set<number>;
-  stoppedAt: number | null;
+  over: RunFacts['over'];
   /** Bytes of the largest request to the model, and how many there were. */
   readonly asked: { bytesMax: number; requests: number; bodies: string[] };
   readonly problems: string[];
@@ -120,9 +123,10 @@ export function beginRun(
     register,
     part,
     labels: labelsOf(id),
+    startsAt: new Date(Date.now() - 60_000).toISOString(),
     firing: [],
     incidents: new Set(),
-    stoppedAt: null,
+    over: null,
     asked,
     problems: [],
     measured: null,

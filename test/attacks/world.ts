@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly breach: boolean;
   /** Configured models in place of the attacker's own. */
   readonly models?: readonly object[];
+  /** Whether people use Slack here. */
+  readonly slack?: boolean;
   /** How long a card can be answered. */
   readonly ttlSeconds?: number;
   /** Variables that Nightshift finds in its environment, canaries among them. */
@@ -101,7 +103,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       { name: 'looker', role: 'viewer', slack: `${TEAM}/U0LOOKER` },
     ],
     approval: { ttlSeconds: options.ttlSeconds ?? 900, cardsPerHour: 6 },
-    slack: workspace.config,
+    ...(options.slack === false ? {} : { slack: workspace.config }),
     verification: { intervalSeconds: 0.2, confirmWithinSeconds: 60 },
     // Runs of other cases must not use up the budget that a case is about: its own target's.
     limits: { perNamespaceHour: 1000, concurrency: 16 },

@@ -50,7 +50,7 @@ export const slackPayload: Vector = {
     return {
       mutation: `${tool}; ${change?.name ?? 'as it is'}`,
       turns,
-      world: late ? 'short' : 'usual',
+      world: late ? 'short' : 'slack',
       lane:
         touchesEverybody(payload) || (number === 0 && directivesIn(payload).includes('$concurrent_clicks'))
           ? 'alone'
