@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'],
-          testTimeout: 5_000,
+          testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
       },
