@@ -131,7 +131,7 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly P
     const path = [...prefix, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
-        field: [...path, key].join('.'),
+        field: fieldOf([...path, key]),
         message: 'is not a known setting',
         fix: 'remove it or correct its spelling',
       }));
@@ -141,8 +141,23 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly P
       input,
     );
     const value = found === undefined ? undefined : shown(path, found);
-    return [{ field: path.join('.') || '(whole)', message: issue.message, ...(value === undefined ? {} : { value }) }];
+    return [
+      {
+        field: fieldOf(path) || '(whole)',
+        message: storable(issue.message),
+        ...(value === undefined ? {} : { value }),
+      },
+    ];
   });
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  return storable(path.map(String).join('.'));
+}
+
+/** What Postgres and every terminal take: no half of a surrogate pair, and no NUL. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 const SECRET = /password|token|secret|key|credential|authorization/i;
@@ -151,10 +166,7 @@ const SECRET = /password|token|secret|key|credential|authorization/i;
 function shown(path: readonly PropertyKey[], found: unknown): string {
   if (path.some((key) => SECRET.test(String(key)))) return '(not shown)';
   try {
-    return (JSON.stringify(found) ?? '')
-      .replace(/(:\/\/)[^/@\s"]*@/g, '$1…@')
-      .slice(0, 80)
-      .toWellFormed();
+    return storable((JSON.stringify(found) ?? '').replace(/(:\/\/)[^/@\s"]*@/g, '$1…@').slice(0, 80));
   } catch {
     return '(nested too deeply to show)';
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Alert, titleOf } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
@@ -69,6 +70,8 @@ export async function acceptDelivery(
           if (result.opened) opened.push(result.incidentId);
           if (result.wake) touched.add(result.incidentId);
         }
+        // The embedded database answers within the same turn of the event loop, so hundreds of alerts would hold up everything else.
+        await setImmediate();
       }
     }
     for (const id of touched) await wake(id);

@@ -188,9 +188,7 @@ function declare(frontMatter: string): { problems: readonly Problem[]; declarati
         const path = typeof keys[index] === 'string' ? [...issue.path, keys[index]] : issue.path;
         const field = path.findLast((key) => typeof key === 'string' && Object.hasOwn(FIXES, key));
         const fix = problem.fix ?? (typeof field === 'string' ? FIXES[field] : KNOWN_FIELDS);
-        const value = problem.value?.toWellFormed();
-        const message = `${problem.message} (line ${lineOf(path)})`.toWellFormed();
-        return { ...problem, message, ...(value === undefined ? {} : { value }), ...(fix ? { fix } : {}) };
+        return { ...problem, message: `${problem.message} (line ${lineOf(path)})`, ...(fix ? { fix } : {}) };
       });
     });
     return { problems: found };

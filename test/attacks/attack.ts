@@ -41,14 +41,11 @@ export async function attackWorld(
   const one = async (next: Planned): Promise<void> => {
     const { attackCase, script } = next;
     const run = beginRun(world, register, next);
-    const begun = Date.now();
-    const heavy = script.lane !== 'normal';
     const see = (what: string) =>
       violations.push({ case: attackCase.id, run: run.id, number: run.number, mutation: script.mutation, what });
     try {
-      if (heavy) run.notes.rssBefore = (await world.measure()).rss;
+      if (script.lane !== 'normal') run.measuredBefore = await world.measure();
       await script.attack(run);
-      if (heavy) run.measured = await world.measure();
       for (const check of script.checks) for (const what of await check(run)) see(what);
       for (const what of run.problems) see(what);
       runs.push(run);
@@ -59,7 +56,6 @@ export async function attackWorld(
         see(world.alive() ? `the run broke off: ${messageOfError(error)}` : 'the process of Nightshift has ended');
       }
     }
-    run.notes.seconds = (Date.now() - begun) / 1000;
     onRun();
   };
 

@@ -3,14 +3,15 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttackCase } from './case.ts';
-import { CannotTell, type Check, eventsOf } from './run.ts';
+import { type Check, eventsOf } from './run.ts';
 import { threadsOf, wrongInSlack, wrongOnTerminal } from './show.ts';
 import type { World } from './world.ts';
 
 const MIB = 1024 * 1024;
 const BLOCKED_MS_MAX = 1000;
-/** Of one alert's, log's or history's text, beside what every request holds. */
-const LLM_BYTES_MAX = 64 * 1024 + 48 * 1024;
+/** What every request holds beside the texts of a case: the prompt, the tools and the diagnosis. */
+const LLM_BYTES_USUAL = 48 * 1024;
+const LLM_TEXT_BYTES_MAX = 256 * 1024;
 const LLM_REQUESTS_MAX = 40;
 /** SECURITY.md allows 512 MiB for Nightshift alone; an embedded database lives in the same process, so what counts there is the growth. */
 const RSS_MAX = 512 * MIB;
@@ -26,22 +27,30 @@ const secrets: Check = (run) => {
   return run.world.sinks.leaksOf(run.id).map(({ sink, form }) => `a secret came out in ${sink} (${form})`);
 };
 
-const limits: Check = (run) => {
-  const { measured, asked, notes } = run;
+const limits: Check = async (run) => {
   if (!run.world.alive()) return ['the process of Nightshift has ended'];
-  if (!measured) throw new CannotTell('memory and the event loop were not measured');
-  const before = (notes.rssBefore as number | undefined) ?? measured.rss;
+  const { asked, measuredBefore, startedAt } = run;
+  const { rssMax, blocked } = await run.world.measure();
   const served = process.env.NIGHTSHIFT_TEST_DATABASE_URL !== undefined;
-  const tooLarge = served ? measured.rssMax > RSS_MAX : measured.rssMax - before > RSS_GROWTH_MAX;
+  // What others do at the same time takes memory, too, so it is measured only where there are none.
+  const before = measuredBefore?.rss ?? Number.POSITIVE_INFINITY;
+  const tooLarge = measuredBefore !== null && (served ? rssMax > RSS_MAX : rssMax - before > RSS_GROWTH_MAX);
+  const longest = Math.max(0, ...blocked.filter(({ at }) => at >= startedAt).map(({ ms }) => ms));
   return [
-    ...(tooLarge ? [`it took ${Math.round(measured.rssMax / MIB)} MiB, ${Math.round(before / MIB)} before`] : []),
-    ...(measured.blockedMsMax > BLOCKED_MS_MAX
-      ? [`its event loop was blocked for ${Math.round(measured.blockedMsMax)} ms`]
+    ...(tooLarge ? [`it took ${Math.round(rssMax / MIB)} MiB, ${Math.round(before / MIB)} before`] : []),
+    ...(longest > BLOCKED_MS_MAX ? [`its event loop was blocked for ${Math.round(longest)} ms`] : []),
+    ...(asked.bytesMax > LLM_BYTES_USUAL + textMaxOf(run.case)
+      ? [`${asked.bytesMax} bytes went to the model in one request`]
       : []),
-    ...(asked.bytesMax > LLM_BYTES_MAX ? [`${asked.bytesMax} bytes went to the model in one request`] : []),
     ...(asked.requests > LLM_REQUESTS_MAX ? [`the model was asked ${asked.requests} times`] : []),
   ];
 };
+
+/** How much of its text a case lets go to the model, where it says so. */
+function textMaxOf({ forbidden }: AttackCase): number {
+  const [, kib] = /over (\d+) KiB [^.]*\bLLM\b/i.exec(forbidden) ?? [];
+  return kib === undefined ? LLM_TEXT_BYTES_MAX : Number(kib) * 1024;
+}
 
 const egress: Check = async (run) => {
   const { outbound } = await run.world.measure();

@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { alertOf, deliver } from './deliver.ts';
-import { findDirective } from './directives.ts';
+import { findDirective, textOf } from './directives.ts';
 import { answerByApi, type Card, cardsOf } from './people.ts';
 import { CannotTell, type Run, untilAllRest } from './run.ts';
-import { sceneOf } from './scene.ts';
+import { sceneOf, setScene } from './scene.ts';
 import { APPROVERS } from './slack-workspace.ts';
 
 /** Directives that every vector takes, because they begin where its own part ends. */
@@ -13,6 +13,7 @@ export const FLOW_DIRECTIVES = [
   '$decision',
   '$timeout_after_effect',
   '$between_approval_and_exec',
+  '$edit_between',
   '$kill_switch',
   '$requester',
 ] as const;
@@ -36,7 +37,9 @@ export function hasFlow(payload: unknown): boolean {
 
 /** Tells whether a payload's flow touches everybody, so that nothing else may happen at the same time. */
 export function touchesEverybody(payload: unknown): boolean {
-  return ['$kill_switch', '$between_approval_and_exec'].some((name) => findDirective(payload, name) !== undefined);
+  return ['$kill_switch', '$between_approval_and_exec', '$edit_between'].some(
+    (name) => findDirective(payload, name) !== undefined,
+  );
 }
 
 /** Goes on where an incident asks, as the directives of a payload say. */
@@ -49,6 +52,9 @@ export async function flow(run: Run, payload: unknown): Promise<void> {
     await decideEach(run, findDirective(payload, '$decision'));
   else if (findDirective(payload, '$between_approval_and_exec') !== undefined)
     await changeBetween(run, findDirective(payload, '$between_approval_and_exec'));
+  else if (findDirective(payload, '$edit_between') !== undefined)
+    await editBetween(run, findDirective(payload, '$edit_between'));
+  else if (findDirective(payload, '$timeout_after_effect') !== undefined) await withLostReply(run);
   else await approveAll(run);
   await untilAllRest(run);
 }
@@ -108,6 +114,23 @@ async function whileStopped(run: Run): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 300));
   await untilAllRest(run);
   for (const person of ['sre1', 'sre2']) await run.world.api('/kill-switch', { person, body: { engaged: false } });
+}
+
+/** A file is another when the answer comes; a call that is another then is the planner's own business, in its later turns. */
+async function editBetween(run: Run, edit: unknown): Promise<void> {
+  const isCall = edit !== null && typeof edit === 'object' && ('from' in edit || 'to' in edit);
+  const file = join(run.world.directory, 'runbooks', `attack-${run.id}.md`);
+  if (!isCall) await run.world.atFailpoint(BEFORE_ACTING, file, textOf(edit));
+  await approveAll(run);
+  if (!isCall) rmSync(file, { force: true });
+}
+
+/** The tool does its work, and its answer never comes. */
+async function withLostReply(run: Run): Promise<void> {
+  const { directory } = run.world;
+  const lostReplies = cardsOf(run).map(({ tool }) => tool);
+  setScene(directory, run.id, { ...sceneOf(directory, run.id), lostReplies });
+  await approveAll(run);
 }
 
 /** Something changes at the very moment between the yes and the run; the yes was for how it was before. */

@@ -41,12 +41,13 @@ export interface Started {
   readonly remembered: readonly { readonly run: string; readonly problem: string | null }[];
 }
 
-/** What was seen since the last measurement; memory in bytes. */
+/** What was seen; memory in bytes. */
 export interface Measurement {
   readonly rss: number;
+  /** The most since the last measurement. */
   readonly rssMax: number;
-  /** The longest that the event loop was busy at a stretch. */
-  readonly blockedMsMax: number;
+  /** Each time that the event loop was busy for long at a stretch, and when it was over, in milliseconds since 1970. */
+  readonly blocked: readonly { readonly at: number; readonly ms: number }[];
   /** Everything that it ever connected to, as host:port or path. */
   readonly outbound: readonly string[];
   /** Every program that it ever started, with its first argument. */

@@ -17,7 +17,9 @@ const TICK_MS = 20;
 const outbound = new Set<string>();
 const started = new Set<string>();
 const atFailpoint: { name: string; path: string; text: string }[] = [];
-const seen = { rssMax: 0, blockedMsMax: 0 };
+const LONG_MS = 300;
+const blocked: { at: number; ms: number }[] = [];
+let rssMax = 0;
 let app: App | null = null;
 
 watchSockets();
@@ -40,11 +42,11 @@ async function obey(order: Order): Promise<unknown> {
     case 'start':
       return start(order);
     case 'measure': {
-      const { rssMax, blockedMsMax } = seen;
       const rss = process.memoryUsage.rss();
-      Object.assign(seen, { rssMax: rss, blockedMsMax: 0 });
+      const most = Math.max(rss, rssMax);
+      rssMax = rss;
       const polluted = Object.getOwnPropertyNames(Object.prototype).filter((name) => !USUAL.has(name));
-      return { rss, rssMax, blockedMsMax, outbound: [...outbound], processes: [...started], polluted };
+      return { rss, rssMax: most, blocked, outbound: [...outbound], processes: [...started], polluted };
     }
     case 'at-failpoint':
       atFailpoint.push(order);
@@ -138,9 +140,9 @@ function watchLoop(): void {
   setInterval(() => {
     const now = performance.now();
     const used = process.cpuUsage(cpu);
-    const blocked = Math.min(now - at - TICK_MS, (used.user + used.system) / 1000);
-    seen.blockedMsMax = Math.max(seen.blockedMsMax, blocked);
-    seen.rssMax = Math.max(seen.rssMax, process.memoryUsage.rss());
+    const ms = Math.min(now - at - TICK_MS, (used.user + used.system) / 1000);
+    if (ms > LONG_MS) blocked.push({ at: Date.now(), ms });
+    rssMax = Math.max(rssMax, process.memoryUsage.rss());
     [at, cpu] = [now, process.cpuUsage()];
   }, TICK_MS).unref();
 }

@@ -43,7 +43,7 @@ const BY_WORDS: readonly (readonly [FaultKind, RegExp])[] = [
   ['unavailable', /503|unavailable|overload/],
   ['server_error', /5\d\d|server|error$/],
   ['half', /half|truncat|partial|cut|stream/],
-  ['reset', /reset|disconnect|close|drop|refuse[ds]? connection|econn|down/],
+  ['reset', /reset|disconnect|close|drop|refuse[ds]? connection|econn|down|dns|tls|ssl|cert|network|unreach/],
   ['empty_choices', /choices/],
   ['empty', /empty|blank|nothing|no content/],
   ['refusal', /refus|filter|policy/],

@@ -74,13 +74,9 @@ function runsOf(
     const script = vector.script(attackCase, { number, run: id, random, textMax });
     const all = [...checks, ...(script.checks ?? [])];
     const { lane = 'normal', world = isSlackShown(all) ? 'slack' : 'plain' } = script;
-    return {
-      id,
-      attackCase,
-      number,
-      random,
-      script: { ...script, world, lane: lane === 'normal' && isMeasured(all) ? 'heavy' : lane, checks: all },
-    };
+    const isHeavy = lane === 'normal' && isMeasured(all) && number < FULL_SIZE_RUNS;
+    const own = { ...script, world, lane: isHeavy ? ('heavy' as const) : lane, checks: all };
+    return { id, attackCase, number, random, script: own };
   });
 }
 

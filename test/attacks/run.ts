@@ -65,11 +65,11 @@ export interface Run {
   /** Bytes of the largest request to the model, and how many there were. */
   readonly asked: { bytesMax: number; requests: number; bodies: string[] };
   readonly problems: string[];
-  measured: Measurement | null;
+  /** Taken right before the attack where nothing else happens at the same time. */
+  measuredBefore: Measurement | null;
+  readonly startedAt: number;
   /** Annotations beside those of the case: what an attacker adds who was refused before. */
   moreText: Readonly<Record<string, string>>;
-  /** Further facts for the checks of a vector. */
-  readonly notes: Record<string, unknown>;
 }
 
 /** Gives the labels of an alert of a run, whose every name ends with the run's id. */
@@ -129,9 +129,9 @@ export function beginRun(
     over: null,
     asked,
     problems: [],
-    measured: null,
+    measuredBefore: null,
+    startedAt: Date.now(),
     moreText: {},
-    notes: {},
   };
 }
 

@@ -14,6 +14,8 @@ export interface Scene {
   readonly population?: { readonly group: string; readonly members: number; readonly affects: number };
   /** Tools that do their work and then never answer. */
   readonly lostReplies?: readonly string[];
+  /** How long the tools take to answer. */
+  readonly delayMs?: number;
   /** What the foreign server says without being asked, as whole JSON-RPC lines, before it answers a call. */
   readonly unasked?: readonly string[];
 }

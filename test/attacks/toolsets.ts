@@ -91,6 +91,7 @@ export async function answerOf(
   const run = runIdIn(args);
   const scene = sceneOf(world, run);
   if (run !== null && scene.healedBy?.includes(tool)) heal(world, run);
+  if (scene.delayMs) await new Promise((resolve) => setTimeout(resolve, scene.delayMs));
   if (scene.lostReplies?.includes(tool)) return new Promise(() => {});
   const said = scene.answers?.[tool] ?? (isRead ? scene.answers?.read : undefined);
   if (said !== undefined) return JSON.parse(said) as Record<string, unknown>;

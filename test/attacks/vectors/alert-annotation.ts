@@ -156,18 +156,20 @@ async function unauthenticated(run: Run, http: Record<string, unknown>, { number
   const before = [...run.incidents].map((incident) => [timeline.resting(incident), timeline.of(incident).length]);
   const asked = NO_TOKEN.findIndex(([name]) => name === http.auth);
   const [, header] = NO_TOKEN[(Math.max(0, asked) + number) % NO_TOKEN.length] as (typeof NO_TOKEN)[number];
-  const { auth: _auth, headers = {}, status = 'resolved', body, ...labels } = http;
+  const { auth, headers = {}, status = 'resolved', body, ...labels } = http;
   const alerts = [
     { ...first, status, endsAt: new Date().toISOString() },
     ...(number % 3 === 1 ? [alertOf(run, { labels, fingerprint: fingerprintOf(run.id, 7) })] : []),
   ];
-  const sent = { ...(headers as Record<string, string>), authorization: header(run) };
+  // With the true token it is the rest of the request that is wrong.
+  const isTrue = /valid|true|ok|correct/i.test(String(auth)) && number % 2 === 0;
+  const sent = { ...(isTrue ? {} : { authorization: header(run) }), ...(headers as Record<string, string>) };
   const answer = await run.world.deliver(typeof body === 'string' ? body : bodyOf(alerts), sent);
-  if (answer.status !== 401 && answer.status !== 403)
+  if (!isTrue && answer.status !== 401 && answer.status !== 403)
     run.problems.push(`a request without the token was answered ${answer.status}`);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const after = [...run.incidents].map((incident) => [timeline.resting(incident), timeline.of(incident).length]);
-  if (JSON.stringify(before) !== JSON.stringify(after))
+  if (!isTrue && JSON.stringify(before) !== JSON.stringify(after))
     run.problems.push('a request without the token changed an incident');
 }
 
@@ -206,7 +208,6 @@ async function flapping(run: Run, pairs: number, { number }: Mutation): Promise<
     }
   }
   await untilAllRest(run, 180);
-  run.notes.flapped = times;
 }
 
 async function pagerDuty(run: Run): Promise<void> {

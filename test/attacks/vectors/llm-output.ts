@@ -33,7 +33,7 @@ export const llmOutput: Vector = {
       quotes,
       secrets: attackCase.controls.includes('C20') ? [SECRET, ...Object.values(ENVIRONMENT)] : [],
     };
-    const change = findDirective(payload, '$regenerate_after_approval') as Regenerated | undefined;
+    const change = changeIn(payload);
     if (change) {
       const { name, turns } = regenerated(change, mutation);
       return { ...base, mutation: `changed: ${name}`, turns, attack: (run) => regenerate(run) };
@@ -155,14 +155,21 @@ function sayings(
   }
 }
 
-interface Regenerated {
+/** Gives the change of a field that a payload wants made behind people's backs, if it wants one. */
+export function changeIn(payload: unknown): Regenerated | null {
+  const found = findDirective(payload, '$regenerate_after_approval') ?? findDirective(payload, '$edit_between');
+  const isChange = found !== null && typeof found === 'object' && 'field' in found && 'to' in found;
+  return isChange ? (found as Regenerated) : null;
+}
+
+export interface Regenerated {
   readonly field: string;
   readonly from: unknown;
   readonly to: unknown;
 }
 
 /** A call that is asked and approved, and the same with one field changed when the planner is asked again. */
-function regenerated(
+export function regenerated(
   { field, from, to }: Regenerated,
   { number, run, random }: Mutation,
 ): { name: string; turns: Turn[] } {

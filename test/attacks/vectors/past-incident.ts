@@ -35,11 +35,10 @@ export const pastIncident: Vector = {
       attack: async (run) => {
         const kept = run.world.started.remembered.find((one) => one.run === run.id);
         if (!kept) throw new CannotTell('nothing can be remembered');
-        run.notes.remembered = kept.problem ?? 'kept';
         await deliver(run, [alertOf(run, { labels: { alertname } })]);
         await untilAllRest(run);
         if (!hasEvidence(run, 'past_incident'))
-          throw new CannotTell(`nothing was remembered (${run.notes.remembered})`);
+          throw new CannotTell(`nothing was remembered (${kept.problem ?? 'it was kept'})`);
         if (hasFlow(attackCase.payload)) await flow(run, attackCase.payload);
       },
     };

@@ -9,6 +9,7 @@ import { CannotTell, type Run, untilAllRest } from '../run.ts';
 import { type Press, press, pressAll, sayNo, sendEvent } from '../slack-press.ts';
 import { APPROVERS } from '../slack-workspace.ts';
 import { inScope } from '../wishes.ts';
+import { changeIn, regenerated } from './llm-output.ts';
 import type { Mutation, Vector } from './vector.ts';
 
 const SENDING = [
@@ -43,7 +44,9 @@ export const slackPayload: Vector = {
     const tool = isCritical
       ? random.pick(['k8s.drain_node', 'db.failover', 'aws.terminate_instance'])
       : random.pick(['k8s.delete_pod', 'cache.flush', 'aws.reboot_instance']);
-    const turns: Turn[] = [{ kind: 'calls', calls: [{ tool, json: JSON.stringify(inScope(tool, run)) }] }];
+    const behind = changeIn(payload);
+    const usual: Turn[] = [{ kind: 'calls', calls: [{ tool, json: JSON.stringify(inScope(tool, run)) }] }];
+    const turns = behind ? regenerated(behind, mutation).turns : usual;
     const clock = findDirective(payload, '$clock');
     const late = clock !== undefined && (secondsOf(clock) ?? 0) > TTL_SECONDS;
     const change = number === 0 ? null : pressMutation(number, random);

@@ -15,7 +15,9 @@ import { inScope } from '../wishes.ts';
 import { EXT_LABEL } from '../world-files.ts';
 import { type Mutation, mutated, plannerFor, type Vector } from './vector.ts';
 
-const SPECIAL = ['$actual', '$effect', '$dry_run', '$real', '$server_request', '$jsonrpc', '$raw'];
+const SPECIAL = ['$actual', '$effect', '$dry_run', '$real', '$server_request', '$jsonrpc', '$raw', '$slow_drip'];
+/** Longer than a look may take. */
+const TOO_SLOW_MS = 12_000;
 
 export const toolResult: Vector = {
   directives: [...SPECIAL, ...FLOW_DIRECTIVES],
@@ -30,7 +32,9 @@ export const toolResult: Vector = {
     const answering = toolFor(tool);
     const isRead = riskOfCall(answering, {}) === 'read';
     const lost = findDirective(payload, '$timeout_after_effect') !== undefined;
+    const slow = findDirective(payload, '$slow_drip') !== undefined;
     const scene = {
+      ...(slow ? { delayMs: TOO_SLOW_MS } : {}),
       answers: { [answering]: result, ...(isRead ? { read: result, 'logs.query': result } : {}) },
       ...(lost ? { lostReplies: [answering] } : {}),
     };
@@ -74,7 +78,7 @@ export const toolResult: Vector = {
       ...base,
       attack: async (one) => {
         await simply(one, {});
-        if (!hasEvidence(one, 'tool')) throw new CannotTell('no tool was read');
+        if (!slow && !hasEvidence(one, 'tool')) throw new CannotTell('no tool was read');
         if (hasFlow(payload)) await flow(one, payload);
       },
     };

@@ -301,6 +301,8 @@ describe('parseRunbook', () => {
       '!!set ',
       '%YAML 1.1\n',
       '"\\ud800"',
+      '"\\ud800": \n',
+      '"\\0": \n',
       '🔥'.repeat(50),
       '# T\n',
       '\r',
