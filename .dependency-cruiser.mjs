@@ -22,7 +22,7 @@ const ORDER = [
   ['learning'],
   ['notify'],
   ['remediation'],
-  ['slack'],
+  ['slack', 'pagerduty'],
   ['api', 'cli'],
   ['app'],
   ['serve'],

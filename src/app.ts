@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import express from 'express';
@@ -13,13 +13,14 @@ import { createAnswer } from './diagnosis/index.ts';
 import { createKillSwitch } from './gate/index.ts';
 import { createIdentity, newSecret } from './identity/index.ts';
 import { addEvents, countIncidents, incidentName } from './incident/index.ts';
-import { createWebhooks } from './ingest/index.ts';
+import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createModels } from './llm/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
-import { createOutbox } from './notify/index.ts';
+import { createChannels, createDeadMan, createOutbox, installationOf } from './notify/index.ts';
+import { createWriteBack } from './pagerduty/index.ts';
 import { createMint, loadPolicy } from './policy/index.ts';
 import { createPinOf, hashEmbedder, syncRunbooks } from './rag/index.ts';
-import { createDriver, createPeople, createStages, startQueue } from './remediation/index.ts';
+import { createDriver, createGrouping, createPeople, createStages, startQueue } from './remediation/index.ts';
 import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
 import { createMetrics, type Logger, secretsOf, setSecrets } from './telemetry/index.ts';
 
@@ -58,6 +59,7 @@ export async function startApp({
 }: AppDependencies): Promise<App> {
   const metrics = createMetrics();
   const policy = await loadPolicy(config.policies);
+  const mappings = await loadMappings(config.sources);
   onProgress(
     config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)',
   );
@@ -126,16 +128,49 @@ export async function startApp({
   });
 
   const queue = await startQueue(db, log);
-  const driver = createDriver({ db, queue, stages, concurrency: config.limits.concurrency, metrics, log, failpoint });
+  const driver = createDriver({
+    db,
+    queue,
+    stages,
+    concurrency: config.limits.concurrency,
+    unfoldAfterSeconds: config.correlation.unfoldAfterSeconds,
+    metrics,
+    log,
+    failpoint,
+  });
   const people = createPeople({ db, driver, catalogue, identity });
-  const outbox = createOutbox({ db, webhook: config.escalation.webhook, metrics, log });
+  const grouping = createGrouping({ db, driver });
+  const urls = new Map(
+    Object.entries(config.sources).flatMap(([source, declared]) =>
+      declared.type === 'alertmanager' && declared.url ? [[source, declared.url] as const] : [],
+    ),
+  );
+  const silences = createSilenceReader({ urls, set: grouping.setSilences, log });
+  const accounts = Object.entries(config.sources).flatMap(([source, declared]) =>
+    declared.type === 'pagerduty' && declared.api ? [{ source, ...declared.api }] : [],
+  );
+  const told = { db, installation: await installationOf(db), publicUrl: config.slack?.publicUrl, log };
+  const writtenBack = accounts.map(({ source }) => source);
+  const channels = createChannels(config.escalation, { ...told, writtenBack });
+  const outbox = createOutbox({ db, channels, metrics, log, failpoint });
+  const writeBack = accounts.length > 0 ? createWriteBack({ ...told, accounts, metrics, failpoint }) : null;
+  const deadMan = config.deadMan ? createDeadMan({ db, config: config.deadMan, metrics, log }) : null;
   const { cardsPerHour } = config.approval;
   const slackOutgoing = config.slack
-    ? createSlackOutgoing({ db, config: config.slack, cardsPerHour, log, metrics, failpoint })
+    ? createSlackOutgoing({
+        db,
+        config: config.slack,
+        services: config.services,
+        cardsPerHour,
+        log,
+        metrics,
+        failpoint,
+      })
     : null;
   const slackIncoming = config.slack
     ? createSlackIncoming({
         config: config.slack,
+        services: config.services,
         ports: {
           people,
           identity,
@@ -157,6 +192,8 @@ export async function startApp({
   if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
   const sealer = createSealer({ db, log, headFile: files.auditHead });
 
+  const watchdog = config.deadMan ? parseMatcherList(config.deadMan.match) : null;
+  const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick });
   let ready = true;
   const app = express().disable('x-powered-by');
   // Before anything reads a body: its signature is over the bytes as they came.
@@ -173,10 +210,8 @@ export async function startApp({
     for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
-  app.use(
-    '/webhooks',
-    createWebhooks({ db, config, token: webhookToken, metrics, log, wake: driver.wake, onCommitted: driver.kick }),
-  );
+  // Beside express, which takes more than half of the throughput.
+  const webhooks = createWebhooks({ db, sources: config.sources, mappings, token: webhookToken, intake, metrics, log });
   const about = {
     mode: config.mode,
     database: db.kind,
@@ -184,7 +219,10 @@ export async function startApp({
     models: models.names,
     toolsets: catalogue.instances.map(({ name }) => name),
   };
-  app.use('/api/v1', createApi({ db, people, identity, killSwitch, embedder, about }));
+  app.use(
+    '/api/v1',
+    createApi({ db, services: config.services, people, grouping, identity, killSwitch, embedder, about }),
+  );
   app.use(
     (request, response) =>
       void response
@@ -193,12 +231,18 @@ export async function startApp({
   );
   app.use(problemHandler(log));
 
-  const server = await listen(createServer(app), config.server, async () => {
+  const serve: RequestListener = (request, response) => {
+    if (!webhooks(request, response)) app(request, response);
+  };
+  const server = await listen(createServer(serve), config.server, async () => {
     await queue.stop();
     await db.close();
   });
   await driver.start();
   outbox.start();
+  writeBack?.start();
+  deadMan?.start();
+  silences.start();
   slackOutgoing?.start();
   slackIncoming?.start();
   sealer.start();
@@ -218,7 +262,10 @@ export async function startApp({
       server.closeIdleConnections();
       await slackIncoming?.stop();
       await driver.stop();
+      await silences.stop();
+      await deadMan?.stop();
       await outbox.stop();
+      await writeBack?.stop();
       await slackOutgoing?.stop();
       await client.close();
       server.closeAllConnections();

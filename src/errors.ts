@@ -23,7 +23,9 @@ export const ERROR_KINDS = {
   unauthorized: { status: 401, retryable: false, audience: 'sender' },
   forbidden: { status: 403, retryable: false, audience: 'sender' },
   not_found: { status: 404, retryable: false, audience: 'sender' },
+  method_not_allowed: { status: 405, retryable: false, audience: 'sender' },
   conflict: { status: 409, retryable: false, audience: 'sender' },
+  busy: { status: 503, retryable: true, audience: 'operator' },
   database_unavailable: { status: 503, retryable: true, audience: 'operator' },
   data_dir_locked: { status: 503, retryable: false, audience: 'operator' },
   audit_broken: { status: 500, retryable: false, audience: 'operator' },
@@ -77,6 +79,13 @@ export function describeProblems(problems: readonly Problem[]): string {
       return `${field}: ${message}${found}${fix ? `. Fix: ${fix}` : ''}`;
     })
     .join('\n');
+}
+
+/** Writes an error as a problem document (RFC 9457), in the form that every HTTP answer of Nightshift has. */
+export function problemDocument({ code, status, message, problems }: NightshiftError): object {
+  const title = code.replaceAll('_', ' ');
+  const type = `urn:nightshift:error:${code}`;
+  return { type, title, status, code, detail: message, ...(problems.length > 0 ? { problems } : {}) };
 }
 
 /** Gives the message of anything thrown, without a stack trace, following one level of `cause`. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseMatchers } from '../src/alert/index.ts';
 import { loadConfig } from '../src/cli/index.ts';
 import { parseConfig } from '../src/config/index.ts';
+import { parseServices } from '../src/config/services.ts';
 import { ERROR_KINDS } from '../src/errors.ts';
 import { parseAlertmanager } from '../src/ingest/index.ts';
 import { TOOLSETS } from '../src/mcp-tools/index.ts';
@@ -102,7 +103,7 @@ describe('the examples in the documents', () => {
   });
 
   it('are policies, configurations and receivers that are in order', () => {
-    const seen = { rules: 0, tests: 0, receivers: 0, config: 0 };
+    const seen = { rules: 0, tests: 0, receivers: 0, services: 0, config: 0 };
     for (const path of documents) {
       for (const text of blocks(path, 'yaml')) {
         if (/^(windows|rules|risks):/.test(text)) {
@@ -114,6 +115,9 @@ describe('the examples in the documents', () => {
         } else if (text.startsWith('receivers:')) {
           seen.receivers += 1;
           expect(text).toContain('/webhooks/alertmanager');
+        } else if (text.startsWith('services:\n')) {
+          seen.services += 1;
+          expect(parseServices({ path, text, people: null }).problems, path).toEqual([]);
         } else {
           seen.config += 1;
           const toolsetSettings = Object.fromEntries(
@@ -122,7 +126,10 @@ describe('the examples in the documents', () => {
           expect(
             () =>
               parseConfig({
-                env: { SUPERVISOR_PASSWORD: 'x' },
+                // Every variable that the example takes is set.
+                env: Object.fromEntries(
+                  [...text.matchAll(/\$\{([A-Z0-9_]+)\}/g)].map(([, name = '']) => [name, 'x'.repeat(32)]),
+                ),
                 directory: ROOT,
                 toolsetSettings,
                 file: { path, text },

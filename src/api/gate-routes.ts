@@ -20,9 +20,10 @@ const byHandSchema = z.strictObject({
   labels: labelsSchema,
   reason: z.string().min(1).max(1000),
 });
+const investigationSchema = z.strictObject({ text: z.string().trim().min(1).max(1000), labels: labelsSchema });
 const ratingSchema = z.strictObject({ helpful: z.boolean() });
 
-/** Makes the routes about the gate: why something was decided, what the record says, and what a person wants run by hand. */
+/** Makes the routes about the gate: why something was decided, what the record says, and what a person wants run or looked into by hand. */
 export function createGateRoutes({ db, people }: { db: Database; people: People }): Router {
   const router = Router();
 
@@ -55,6 +56,13 @@ export function createGateRoutes({ db, people }: { db: Database; people: People 
     const principal = allow(response, 'approver');
     const { what, labels, reason } = read(byHandSchema, request.body);
     const opened = await people.run({ what, labels, reason, by: principal.name, via: clientOf(request) });
+    response.status(202).json({ incident: incidentName(opened.incidentId) });
+  });
+
+  router.post('/incidents', async (request, response) => {
+    const principal = allow(response, 'approver');
+    const { text, labels } = read(investigationSchema, request.body);
+    const opened = await people.investigate({ text, labels, by: principal.name, via: clientOf(request) });
     response.status(202).json({ incident: incidentName(opened.incidentId) });
   });
 

@@ -1,15 +1,17 @@
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import { z } from 'zod';
 import { listApprovals } from '../approval/index.ts';
+import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import type { KillSwitch } from '../gate/index.ts';
 import type { Identity } from '../identity/index.ts';
-import { countIncidents, eventsAfter, listIncidents, STATES } from '../incident/index.ts';
+import { countIncidents, eventsAfter, followEvents, listIncidents, STATES } from '../incident/index.ts';
 import { type Embedder, retrieveRunbooks } from '../rag/index.ts';
-import { PERSON_DID, type People } from '../remediation/index.ts';
+import { type Grouping, PERSON_DID, type People } from '../remediation/index.ts';
 import { createAuditRoutes } from './audit-routes.ts';
 import { createGateRoutes } from './gate-routes.ts';
+import { createGroupingRoutes } from './grouping-routes.ts';
 import { createKillSwitchRoutes } from './kill-switch.ts';
 import { allow, clientOf, incidentId, read } from './request.ts';
 import { showApprovals, showEvent, showIncident, showIncidentWhole } from './show.ts';
@@ -39,7 +41,9 @@ const searchSchema = z.object({
 
 export interface ApiDependencies {
   readonly db: Database;
+  readonly services: Services;
   readonly people: People;
+  readonly grouping: Grouping;
   readonly identity: Identity;
   readonly killSwitch: KillSwitch;
   readonly embedder: Embedder;
@@ -48,7 +52,16 @@ export interface ApiDependencies {
 }
 
 /** Makes the routes under /api/v1. Every one needs a personal token; whose it is is recorded with whatever is decided. */
-export function createApi({ db, people, identity, killSwitch, embedder, about }: ApiDependencies): Router {
+export function createApi({
+  db,
+  services,
+  people,
+  grouping,
+  identity,
+  killSwitch,
+  embedder,
+  about,
+}: ApiDependencies): Router {
   const router = Router();
 
   router.use(async (request: Request, response: Response, next: NextFunction) => {
@@ -78,11 +91,11 @@ export function createApi({ db, people, identity, killSwitch, embedder, about }:
   router.get('/incidents', async (request, response) => {
     const { state, limit } = read(listSchema, request.query);
     const incidents = await listIncidents(db, { limit, ...(state ? { states: [state] } : {}) });
-    response.json({ incidents: incidents.map(showIncident) });
+    response.json({ incidents: incidents.map((one) => showIncident(one, services)) });
   });
 
   router.get('/incidents/:id', async (request, response) => {
-    response.json(await showIncidentWhole(db, incidentId(request.params.id)));
+    response.json(await showIncidentWhole(db, incidentId(request.params.id), services));
   });
 
   router.post('/incidents/:id/words', async (request, response) => {
@@ -95,7 +108,9 @@ export function createApi({ db, people, identity, killSwitch, embedder, about }:
 
   router.get('/events', async (request, response) => {
     const { after, limit, incident } = read(eventsSchema, request.query);
-    const events = await eventsAfter(db, incident === undefined ? null : incidentId(incident), after, limit);
+    const events = await (incident === undefined
+      ? followEvents(db, after, limit)
+      : eventsAfter(db, incidentId(incident), after, limit));
     response.json({ events: events.map(showEvent) });
   });
 
@@ -126,6 +141,7 @@ export function createApi({ db, people, identity, killSwitch, embedder, about }:
   router.use('/audit', createAuditRoutes(db));
   router.use('/kill-switch', createKillSwitchRoutes(killSwitch));
   router.use(createGateRoutes({ db, people }));
+  router.use(createGroupingRoutes({ db, grouping }));
 
   router.use((request) => {
     throw new NightshiftError('not_found', `there is no ${request.method} ${request.originalUrl}`);

@@ -1,8 +1,10 @@
 import { type Approval, listApprovals, renderCard } from '../approval/index.ts';
+import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
 import {
   alertsOf,
+  childrenOf,
   eventsAfter,
   type Incident,
   incidentName,
@@ -13,28 +15,25 @@ import { actionsOf } from '../planning/index.ts';
 
 const EVENTS_MAX = 5000;
 
-/** Shows an incident in one line's worth of fields. */
-export function showIncident({
-  id,
-  state,
-  title,
-  severity,
-  labels,
-  cycle,
-  context,
-  traceId,
-  openedAt,
-  updatedAt,
-  closedAt,
-}: Incident) {
+/** Shows an incident in one line's worth of fields; its service and team are those of services.yaml, null where none fits. */
+export function showIncident(
+  { id, state, title, severity, labels, cycle, context, parentId, traceId, openedAt, updatedAt, closedAt }: Incident,
+  services: Services,
+) {
+  const service = services.serviceOf(labels);
   return {
     id: incidentName(id),
     state,
     title,
     severity,
     labels,
+    service: service?.name ?? null,
+    team: service?.team ?? null,
     cycle,
     attempt: context.attempt,
+    foldedUnder: parentId === null ? null : incidentName(parentId),
+    held: context.held,
+    flapping: context.flapping,
     needs: state === 'escalated' ? (context.escalation?.reason ?? null) : null,
     traceId,
     openedAt,
@@ -44,10 +43,11 @@ export function showIncident({
 }
 
 /** Shows everything about an incident: alerts, evidence, diagnosis, actions, approvals and the whole timeline. */
-export async function showIncidentWhole(db: Database, id: number) {
+export async function showIncidentWhole(db: Database, id: number, services: Services) {
   const incident = await loadIncident(db, id);
   return {
-    ...showIncident(incident),
+    ...showIncident(incident, services),
+    incidents: (await childrenOf(db, id)).map(incidentName),
     alerts: await alertsOf(db, incident),
     diagnosis: incident.context.diagnosis,
     checks: incident.context.checks,

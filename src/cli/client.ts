@@ -15,7 +15,7 @@ export interface NightshiftClient {
   /** The data directory in which it was found, or null where NIGHTSHIFT_URL names it. */
   readonly dataDir: string | null;
   /** Sends one request to the API and gives its JSON answer. @throws NightshiftError with the server's own words. */
-  request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
+  request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>;
 }
 
 /**
@@ -69,7 +69,7 @@ function createClient(url: string, token: string, dataDir: string | null): Night
   return {
     url,
     dataDir,
-    async request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+    async request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
       let response: Awaited<ReturnType<typeof fetch>>;
       try {
         response = await fetch(`${url}/api/v1${path}`, {

@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
+import type { Services } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
+import { addSenderCommands } from './connect-senders.ts';
 import { loadConfig } from './load-config.ts';
+import { publicUrl } from './public-url.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Adds the commands that connect Nightshift to other systems; they speak with those systems, and with no running Nightshift. */
 export function addConnectCommands(program: Command, terminal: Terminal): void {
   const { out, err } = terminal;
 
-  program
-    .command('connect')
-    .description('connect Nightshift to another system')
+  const connect = program.command('connect').description('connect Nightshift to another system');
+  addSenderCommands(connect, terminal);
+  connect
     .command('slack')
     .description('print the app manifest; where slack: is configured, check it against Slack')
     .option('--url <url>', 'where Slack reaches this server, for example https://nightshift.example.com')
@@ -19,14 +22,18 @@ export function addConnectCommands(program: Command, terminal: Terminal): void {
     .action(async ({ url, socket = false, test = false }: { url?: string; socket?: boolean; test?: boolean }) => {
       // Loaded for this command only: the others answer sooner without Slack's libraries.
       const { checkSlack, renderManifest } = await import('../slack/index.ts');
-      const { slack, people } = loadConfig(terminal);
+      const { slack, people, services } = loadConfig(terminal);
       const wantsManifest = !slack || socket || url !== undefined;
       if (wantsManifest) {
-        out(renderManifest(socket ? { socket } : { socket, url: publicUrl(url ?? slack?.publicUrl) }).trimEnd());
+        out(
+          renderManifest(
+            socket ? { socket } : { socket, url: publicUrl(url ?? slack?.publicUrl, ', or --socket where it cannot') },
+          ).trimEnd(),
+        );
         err(NEXT_STEPS);
       }
       if (!slack) return;
-      const checks = await checkSlack({ config: slack, people, post: test });
+      const checks = await checkSlack({ config: slack, people, serviceChannels: ownChannels(services), post: test });
       // A manifest on standard output is there to be pasted or piped.
       const report = wantsManifest ? err : out;
       for (const { name, found, fix } of checks)
@@ -43,13 +50,6 @@ in nightshift.yaml under slack: botToken, channel, and signingSecret (HTTP) or a
 channel, list who may decide under people:, and run this again; it then checks all of that.
 `;
 
-function publicUrl(url: string | undefined): string {
-  const fix = 'add --url https://… (where Slack reaches this server), or --socket where it cannot';
-  const refuse = (message: string) =>
-    new NightshiftError('invalid_config', `--url: ${message}. Fix: ${fix}`, {
-      problems: [{ field: '--url', message, fix }],
-    });
-  if (url === undefined) throw refuse('is missing');
-  if (!URL.canParse(url) || new URL(url).protocol !== 'https:') throw refuse(`${plain(url)} is no https:// address`);
-  return url;
+function ownChannels({ all }: Services): string[] {
+  return all.map(({ slackChannel }) => slackChannel).filter((channel) => channel !== null);
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
+import { collectLabel } from './label-option.ts';
 import { renderKillSwitch, type ShownKillSwitch } from './operator-commands.ts';
 import type { Terminal } from './terminal.ts';
 import { renderEvent, type ShownEvent } from './timeline.ts';
@@ -17,6 +18,8 @@ interface ShownIncident {
   readonly severity: string;
   readonly needs: string | null;
   readonly openedAt: string;
+  readonly service: string | null;
+  readonly team: string | null;
 }
 
 interface ShownApproval {
@@ -76,7 +79,22 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       out(
         `${incident.id} ${plain(incident.title)}: ${incident.state}${incident.needs ? ` (${plain(incident.needs)})` : ''}`,
       );
+      if (incident.service !== null)
+        out(`service ${plain(incident.service)}${incident.team === null ? '' : `, team ${plain(incident.team)}`}`);
       for (const event of incident.events) for (const line of renderEvent(event)) out(line);
+    });
+
+  program
+    .command('investigate <text>')
+    .description(
+      'open an incident by hand: it is looked into like any other, and somebody else approves what it leads to',
+    )
+    .option('--alert <name>', 'stands for the name of an alert, by which runbooks are found (default: the text)')
+    .option('--label <name=value>', 'stands for a label of an alert; repeatable', collectLabel, {})
+    .action(async (text: string, { alert, label }: { alert?: string; label: Record<string, string> }) => {
+      const labels = { ...label, ...(alert === undefined ? {} : { alertname: alert }) };
+      const { incident } = await server().request<{ incident: string }>('POST', '/incidents', { text, labels });
+      out(`${incident} stands for it; follow it with: nightshift incident ${incident}`);
     });
 
   program

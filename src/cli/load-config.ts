@@ -18,7 +18,14 @@ export function loadConfig({ env, directory }: Pick<Terminal, 'env' | 'directory
   const toolsetSettings = Object.fromEntries(
     Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings]),
   );
-  return parseConfig({ env, directory, toolsetSettings, file: readFile(path, named !== undefined) });
+  const readFurther = (further: string) => readFile(further, false)?.text ?? null;
+  return parseConfig({
+    env,
+    directory,
+    toolsetSettings,
+    file: readFile(path, named !== undefined),
+    readFile: readFurther,
+  });
 }
 
 function readFile(path: string, required: boolean): { path: string; text: string } | null {

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf, NightshiftError } from '../errors.ts';
+import { addAlertCommands } from './alert-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addConnectCommands } from './connect-commands.ts';
+import { addGroupingCommands } from './grouping-commands.ts';
 import { addIncidentCommands } from './incident-commands.ts';
 import { addOfflineCommands } from './offline-commands.ts';
 import { addOperatorCommands } from './operator-commands.ts';
@@ -32,6 +34,8 @@ export async function runCli(terminal: Terminal): Promise<number> {
   addOperatorCommands(program, terminal);
   addOfflineCommands(program, terminal);
   addConnectCommands(program, terminal);
+  addAlertCommands(program, terminal);
+  addGroupingCommands(program, terminal);
   addAuditCommands(program, terminal);
   try {
     await program.parseAsync([...terminal.argv], { from: 'user' });

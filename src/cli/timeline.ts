@@ -16,6 +16,7 @@ type Data = Record<string, any>;
 const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]>> = {
   'incident.opened': ({ title, because }) => [`received: ${plain(title)}`, `  correlated by ${plain(because)}`],
   'incident.reopened': ({ cycle }) => [`received again: the alert fired again (time ${cycle})`],
+  'investigation.asked': ({ text, via }, actor) => [`${actor} wants it looked into (${via}): ${plain(text)}`],
   'alert.firing': ({ labels, annotations }, actor) => [
     `alert firing, from ${actor}: ${plain(annotations?.summary ?? labels?.alertname ?? '')}`,
   ],

@@ -1,5 +1,14 @@
 /** Files and environment become one frozen Config, or a list of every mistake. Never reads process.env by itself. */
-export { type Config, type ConfigSource, parseConfig, problemsOf } from './parse.ts';
+export type { CorrelationConfig } from './correlation.ts';
+export {
+  type DeadManConfig,
+  type EscalationConfig,
+  type PagerDutyEventsConfig,
+  type SmtpConfig,
+  WATCHDOG,
+} from './escalation.ts';
+export { type Config, type ConfigSource, parseConfig } from './parse.ts';
+export { problemsOf } from './problems.ts';
 export {
   type AutonomyMode,
   type FileConfig,
@@ -13,3 +22,14 @@ export {
   type SlackConfig,
   type ToolsetInstanceConfig,
 } from './schema.ts';
+export type { Service, Services } from './services.ts';
+export {
+  type AlertmanagerSource,
+  type GrafanaSource,
+  isShippedMapping,
+  type JsonSource,
+  type PagerDutySource,
+  SHIPPED_MAPPINGS,
+  type SourceConfig,
+  type Sources,
+} from './sources.ts';

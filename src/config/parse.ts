@@ -1,11 +1,16 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Document, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
+import { problemsOf } from './problems.ts';
 import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
+import { NO_SERVICES, parseServices, type Services } from './services.ts';
+import { isShippedMapping, type Sources } from './sources.ts';
 
 /** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
-export interface Config extends Readonly<Omit<FileConfig, 'killSwitch'>> {
+export interface Config extends Readonly<Omit<FileConfig, 'killSwitch' | 'services' | 'sources'>> {
+  readonly services: Services;
+  readonly sources: Sources;
   readonly killSwitch: { readonly file: string };
   readonly configured: boolean;
   readonly databaseUrl: string | null;
@@ -18,6 +23,8 @@ export interface ConfigSource {
   readonly file: { readonly path: string; readonly text: string } | null;
   /** Settings schema of each toolset by name, so that its mistakes are reported with all the others. */
   readonly toolsetSettings: Readonly<Record<string, z.ZodType>>;
+  /** Reads a further file that belongs to the configuration; null where there is none. Left out, there are none. */
+  readonly readFile?: (path: string) => string | null;
   /** Relative paths start here. */
   readonly directory: string;
 }
@@ -34,7 +41,9 @@ export function parseConfig(source: ConfigSource): Config {
   const raw = source.file ? readYaml(source.file, source.env, problems) : {};
   const parsed = fileSchema.safeParse(raw);
   if (!parsed.success) problems.push(...problemsOf(parsed.error, raw));
+  else problems.push(...peopleLikeSources(parsed.data));
   problems.push(...toolsetProblems(raw, source.toolsetSettings));
+  const services = readServices(raw, source, problems);
 
   const { env } = source;
   const port = env.NIGHTSHIFT_PORT === undefined ? undefined : Number(env.NIGHTSHIFT_PORT);
@@ -70,6 +79,8 @@ export function parseConfig(source: ConfigSource): Config {
   const dataDir = inDirectory(env.NIGHTSHIFT_DATA_DIR ?? file.dataDir);
   return deepFreeze({
     ...file,
+    services,
+    sources: withMappings(file.sources, inDirectory),
     configured: source.file !== null,
     server: { host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
     dataDir,
@@ -100,6 +111,24 @@ function withoutAliases(path: string, document: Document, problems: Problem[]): 
   }
 }
 
+/** Reads the file that `services:` names, or services.yaml beside the configuration file where there is one. */
+function readServices(raw: unknown, source: ConfigSource, problems: Problem[]): Services {
+  const { services: named, people } = (raw ?? {}) as { services?: unknown; people?: unknown };
+  if (named !== undefined && typeof named !== 'string') return NO_SERVICES;
+  const beside = resolve(source.directory, source.file ? dirname(source.file.path) : '.');
+  const path = named === undefined ? join(beside, 'services.yaml') : resolve(source.directory, named);
+  const text = source.readFile?.(path) ?? null;
+  if (text === null) {
+    const fix = 'correct the path, or remove it';
+    if (named !== undefined) problems.push({ field: 'services', value: path, message: 'there is no such file', fix });
+    return NO_SERVICES;
+  }
+  const known = fileSchema.shape.people.safeParse(people);
+  const parsed = parseServices({ path, text, people: known.success ? known.data : null });
+  problems.push(...parsed.problems);
+  return parsed.services;
+}
+
 /** Replaces `${NAME}` inside strings by environment variables; an unset one is a mistake. */
 function substitute(value: unknown, env: ConfigSource['env'], path: (string | number)[], problems: Problem[]): unknown {
   if (typeof value === 'string') {
@@ -125,51 +154,23 @@ function substitute(value: unknown, env: ConfigSource['env'], path: (string | nu
   return value;
 }
 
-/** Turns zod's issues into problems that name the field, what was found and how to mend it. */
-export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly PropertyKey[] = []): Problem[] {
-  return error.issues.flatMap((issue): Problem[] => {
-    const path = [...prefix, ...issue.path];
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        field: fieldOf([...path, key]),
-        message: 'is not a known setting',
-        fix: 'remove it or correct its spelling',
-      }));
-    }
-    const found = issue.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-      input,
-    );
-    const value = found === undefined ? undefined : shown(path, found);
-    return [
-      {
-        field: fieldOf(path) || '(whole)',
-        message: storable(issue.message),
-        ...(value === undefined ? {} : { value }),
-      },
-    ];
-  });
+/** The timeline calls what a source said by its name; a person of that name would be taken for it. */
+function peopleLikeSources({ people, sources }: FileConfig): Problem[] {
+  return people.flatMap(({ name }, index) =>
+    Object.hasOwn(sources, name.toLowerCase())
+      ? [{ field: `people.${index}.name`, value: name, message: 'is the name of a source', fix: 'choose another name' }]
+      : [],
+  );
 }
 
-function fieldOf(path: readonly PropertyKey[]): string {
-  return storable(path.map(String).join('.'));
-}
-
-/** What Postgres and every terminal take: no half of a surrogate pair, and no NUL. */
-function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\uFFFD');
-}
-
-const SECRET = /password|token|secret|key|credential|authorization/i;
-
-/** What was found, shortened; never a secret, nor the credentials inside a URL. */
-function shown(path: readonly PropertyKey[], found: unknown): string {
-  if (path.some((key) => SECRET.test(String(key)))) return '(not shown)';
-  try {
-    return storable((JSON.stringify(found) ?? '').replace(/(:\/\/)[^/@\s"]*@/g, '$1…@').slice(0, 80));
-  } catch {
-    return '(nested too deeply to show)';
-  }
+function withMappings(sources: FileConfig['sources'], inDirectory: (path: string) => string): Sources {
+  return Object.fromEntries(
+    Object.entries(sources).map(([name, source]) =>
+      source.type === 'json' && !isShippedMapping(source.mapping)
+        ? [name, { ...source, mapping: inDirectory(source.mapping) }]
+        : [name, source],
+    ),
+  );
 }
 
 function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']): Problem[] {

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { parseMatcherList } from '../alert/index.ts';
 import { messageOf } from '../errors.ts';
+import { correlationSchema } from './correlation.ts';
+import { deadManSchema, escalationSchema } from './escalation.ts';
+import { sourcesSchema } from './sources.ts';
 
 /** A list of matcher strings in Alertmanager's syntax; all must hold. */
 export const matchSchema = z
@@ -90,14 +93,11 @@ export const fileSchema = z.strictObject({
   dataDir: z.string().min(1).default('.nightshift'),
   runbooks: z.array(z.string().min(1)).default(['runbooks']),
   policies: z.array(z.string().min(1)).default(['policies']),
+  services: z.string().min(1).optional().describe('The file that describes your services; services.yaml otherwise.'),
+  sources: sourcesSchema,
   toolsets: z.record(name, toolsetInstanceSchema).default({}),
   models: z.array(modelSchema).default([]),
-  correlation: z
-    .strictObject({
-      by: z.array(z.string().min(1)).min(1).default(['alertname', 'cluster', 'env', 'namespace', 'service', 'job']),
-      reopenWithinSeconds: seconds(86_400).default(1800),
-    })
-    .prefault({}),
+  correlation: correlationSchema,
   people: z
     .array(personSchema)
     .default([])
@@ -148,9 +148,8 @@ export const fileSchema = z.strictObject({
       concurrency: z.number().int().min(1).max(64).default(8),
     })
     .prefault({}),
-  escalation: z
-    .strictObject({ webhook: z.url().optional().describe('Receives a JSON POST whenever a person is needed.') })
-    .prefault({}),
+  escalation: escalationSchema,
+  deadMan: deadManSchema,
 });
 
 export type FileConfig = z.infer<typeof fileSchema>;

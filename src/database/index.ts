@@ -4,3 +4,4 @@ export { Database, json } from './database.ts';
 export { openEmbedded, readEmbedded } from './embedded.ts';
 export { openPostgres, readPostgres } from './postgres.ts';
 export type { Schema } from './schema.ts';
+export { databaseTrouble } from './trouble.ts';

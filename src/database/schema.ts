@@ -21,6 +21,23 @@ export interface Schema {
     opened_at: Timestamp;
     updated_at: Timestamp;
     closed_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    /** The incident under which this one is folded. */
+    parent_id: number | null;
+    /** A person took it out of a fold; it is not folded by itself again. */
+    kept_apart: Generated<boolean>;
+    service: string | null;
+    /** When its first alert began, as its sender says. */
+    started_at: ColumnType<Date, Date | undefined, never>;
+  };
+  maintenance: {
+    id: string;
+    origin: string;
+    matchers: Json;
+    reason: string;
+    made_by: string;
+    starts_at: ColumnType<Date, Date, Date>;
+    ends_at: ColumnType<Date, Date, Date>;
+    created_at: Timestamp;
   };
   delivery: {
     id: Generated<number>;
@@ -31,6 +48,8 @@ export interface Schema {
     problems: Json;
     /** Kept only where part of the delivery was refused. */
     body: string | null;
+    /** What its sender signed as the event's own id. */
+    event_id: string | null;
     received_at: Timestamp;
   };
   alert: {
@@ -50,7 +69,15 @@ export interface Schema {
     first_seen_at: Timestamp;
     last_seen_at: Timestamp;
   };
-  event: { id: Generated<number>; incident_id: number | null; at: Timestamp; type: string; actor: string; data: Json };
+  event: {
+    id: Generated<number>;
+    incident_id: number | null;
+    at: Timestamp;
+    type: string;
+    actor: string;
+    data: Json;
+    tx: Generated<string>;
+  };
   seal: {
     id: number;
     covered: string;
@@ -149,14 +176,51 @@ export interface Schema {
   };
   outbox: {
     id: Generated<number>;
-    incident_id: number;
+    /** Null where it is about no incident. */
+    incident_id: number | null;
     kind: string;
     message: Json;
+    /** Set once each way to people has its row for it. */
+    routed_at: Date | null;
+    /** Set once no way to people is left to try. */
+    sent_at: Date | null;
+    failed_at: Date | null;
+    created_at: Timestamp;
+  };
+  outbox_delivery: {
+    outbox_id: number;
+    channel: string;
     attempts: Generated<number>;
     due_at: Timestamp;
-    sent_at: Date | null;
+    /** Set while it is not known whether an earlier send arrived. */
+    sending_since: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    outcome: string | null;
+    last_error: string | null;
+    ended_at: Date | null;
+  };
+  installation: { only_one: Generated<boolean>; id: Generated<string> };
+  heartbeat: { name: string; last_seen_at: Date | null; watched_since: Timestamp; told_at: Date | null };
+  pagerduty_source: { source: string; connected_at: Timestamp; next_send_at: Timestamp };
+  pagerduty_projection: { incident_id: number; shows: string };
+  pagerduty_call: {
+    id: Generated<number>;
+    incident_id: number;
+    source: string;
+    /** PagerDuty's name of its incident. */
+    subject: string;
+    purpose: string;
+    kind: string;
+    words: string;
+    from_level: number | null;
+    to_level: number | null;
+    attempts: Generated<number>;
+    due_at: Timestamp;
+    claimed_until: Date | null;
+    sending_since: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    outcome: string | null;
     last_error: string | null;
     created_at: Timestamp;
+    ended_at: Date | null;
   };
   runbook: {
     id: Generated<number>;

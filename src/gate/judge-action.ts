@@ -1,9 +1,9 @@
 import type { Alert, Labels } from '../alert/index.ts';
-import type { AutonomyMode, Config } from '../config/index.ts';
+import type { AutonomyMode, Config, Service } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { StoredAlert } from '../incident/index.ts';
-import type { Call, Catalogue, Inspection, RiskClass, ToolClient } from '../mcp-tools/index.ts';
+import type { Call, Catalogue, Inspection, ToolClient } from '../mcp-tools/index.ts';
 import type { Action } from '../planning/index.ts';
 import {
   judge,
@@ -12,6 +12,7 @@ import {
   type PolicyRule,
   type Question,
   type RunEffect,
+  serviceApprovers,
   strictest,
   type Verdict,
 } from '../policy/index.ts';
@@ -21,7 +22,7 @@ import { recentRuns, recordOf } from './recent-runs.ts';
 
 export interface GateDependencies {
   readonly db: Database;
-  readonly config: Pick<Config, 'mode' | 'limits' | 'approval'>;
+  readonly config: Pick<Config, 'mode' | 'limits' | 'approval' | 'services'>;
   readonly autonomy: readonly { readonly matchers: PolicyRule['matchers']; readonly mode: AutonomyMode }[];
   readonly policy: Policy;
   readonly catalogue: Catalogue;
@@ -106,6 +107,7 @@ export async function judgeAction(
       at,
       receivedAt,
       population: inspection.population,
+      serviceApprovers: approversOf(config.services.serviceOf(labels)),
       record: await record(tool, labels),
       limits: config.limits,
     });
@@ -118,10 +120,8 @@ export async function judgeAction(
       ...questions.map((question) => judge(question, policy)),
       ...(inspected.ok
         ? []
-        : [asking('cannot-be-inspected', first.call.risk, `${action.target} cannot be looked at: ${inspected.error}`)]),
-      ...((await wasDenied(db, action.id))
-        ? [asking('denied-before', first.call.risk, 'a person said no to it before')]
-        : []),
+        : asking('cannot-be-inspected', questions, `${action.target} cannot be looked at: ${inspected.error}`)),
+      ...((await wasDenied(db, action.id)) ? asking('denied-before', questions, 'a person said no to it before') : []),
     ]),
     questions,
     inspection,
@@ -170,10 +170,23 @@ async function wasDenied(db: Database, actionId: string): Promise<boolean> {
 /** What the gate itself asks about, beside the policy. */
 export const GATE_RULES = ['cannot-be-inspected', 'denied-before'] as const;
 
-/** Makes the verdict with which the gate itself asks one person: about a target that nobody can describe to them, or after a no. */
-export function asking(rule: (typeof GATE_RULES)[number], risk: RiskClass, why: string): Verdict {
-  const spoke = { rule, decision: 'ask' as const, why };
-  return { decision: 'ask', risk, approvals: 1, approvers: null, expirySeconds: null, spoke: [spoke] };
+/**
+ * Makes the verdicts with which the gate itself asks one person: about a target that nobody can describe to them, or after a no.
+ * There is one for each question, because each may be about a service that names who may approve.
+ */
+export function asking(rule: (typeof GATE_RULES)[number], questions: readonly Question[], why: string): Verdict[] {
+  return questions.map(({ call: { risk }, serviceApprovers: approvers }) => {
+    const spoke = [
+      { rule, decision: 'ask' as const, why },
+      ...(approvers === null ? [] : [serviceApprovers(approvers)]),
+    ];
+    return { decision: 'ask', risk, approvals: 1, approvers, expirySeconds: null, spoke };
+  });
+}
+
+/** Who may approve what is asked about a service; null where it names nobody. */
+function approversOf(service: Service | null): readonly string[] | null {
+  return service === null || service.approvers.length === 0 ? null : service.approvers;
 }
 
 function denied(rule: string, why: string): Denied {

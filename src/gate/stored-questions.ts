@@ -27,6 +27,7 @@ export const questionSchema = z.object({
   at: time,
   receivedAt: time,
   population: z.object({ group: z.string(), members: z.number(), affects: z.number() }).nullable(),
+  serviceApprovers: z.array(z.string()).nullable().default(null),
   recent: z.array(
     z.object({
       tool: z.string(),
@@ -107,7 +108,7 @@ export function rejudge(
   return strictest([
     ...questions.map((question) => judge(question, policy)),
     ...GATE_RULES.flatMap((rule) =>
-      verdict.spoke.filter((spoke) => spoke.rule === rule).map(({ why }) => asking(rule, first.call.risk, why)),
+      verdict.spoke.filter((spoke) => spoke.rule === rule).flatMap(({ why }) => asking(rule, questions, why)),
     ),
   ]);
 }

@@ -19,9 +19,9 @@ export type State = (typeof STATES)[number];
 
 /** The one table of legal transitions; a stage that returns any other next state is a bug and is refused. */
 export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
-  received: ['triaged', 'escalated', 'stopped'],
-  triaged: ['investigated', 'escalated', 'stopped'],
-  investigated: ['diagnosed', 'escalated', 'stopped'],
+  received: ['triaged', 'verifying', 'escalated', 'stopped'],
+  triaged: ['investigated', 'verifying', 'escalated', 'stopped'],
+  investigated: ['diagnosed', 'verifying', 'escalated', 'stopped'],
   diagnosed: ['planned', 'verifying', 'escalated', 'stopped'],
   planned: ['awaiting_approval', 'acting', 'verifying', 'diagnosed', 'escalated', 'stopped'],
   awaiting_approval: ['acting', 'verifying', 'escalated', 'stopped'],
@@ -92,6 +92,12 @@ export const contextSchema = z.object({
   /** Who is next, as the matching runbook says. */
   escalateTo: z.string().nullable().default(null),
   escalation: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
+  /** Why nothing is done about it for now: it is folded under another, or a maintenance or a silence holds. */
+  held: z.string().nullable().default(null),
+  /** It fired too often to be remedied again, and must be quiet for a while before it counts as over. */
+  flapping: z.boolean().default(false),
+  /** Which person opened it by hand to have it looked into; every change then counts as asked for by them. */
+  investigatedFor: z.string().nullable().default(null),
 });
 export type Context = z.infer<typeof contextSchema>;
 
@@ -112,6 +118,9 @@ export interface Incident {
   readonly openedAt: Date;
   readonly updatedAt: Date;
   readonly closedAt: Date | null;
+  /** The incident under which this one is folded: that one is worked on, this one waits. */
+  readonly parentId: number | null;
+  readonly service: string | null;
 }
 
 /** Writes an incident's number the way people say it, for example `INC-7`. */

@@ -1,5 +1,7 @@
 /** What an incident is: its states, its timeline, its durable working state, and which alerts belong to it. Decides nothing and calls nobody. */
+export { findFolds, isFoldable, type Standing } from './cause.ts';
 export { correlationKey, describeKey, keySha256 } from './correlate.ts';
+export { childrenOf, foldByCause, merge, split, unfoldAll } from './fold.ts';
 export {
   BY_HAND,
   type Check,
@@ -16,6 +18,15 @@ export {
   TRANSITIONS,
 } from './incident.ts';
 export { createJournal } from './journal.ts';
+export {
+  addMaintenance,
+  endMaintenance,
+  heldBy,
+  listMaintenance,
+  type Maintenance,
+  replaceMaintenance,
+  writeMatcher,
+} from './maintenance.ts';
 export { plain } from './plain.ts';
 export {
   beginVerification,
@@ -32,16 +43,22 @@ export {
 } from './stage.ts';
 export {
   addEvents,
+  addEventsOf,
   addMessages,
   addSignal,
+  addSignals,
   alertsOf,
   countIncidents,
   dropSignals,
   eventsAfter,
+  followEvents,
   listIncidents,
   loadIncident,
+  lockOpenings,
   moveIncident,
+  type Opening,
   openIncident,
+  openIncidents,
   type StoredEvent,
   signalsOf,
 } from './store.ts';

@@ -7,6 +7,9 @@ import { type Context, contextSchema, type Incident, incidentName, isClosed, STA
 import { plain } from './plain.ts';
 import type { Message, NewEvent, Signal, StoredAlert } from './stage.ts';
 
+/** Any number that nothing else in the database locks. */
+const OPENINGS_LOCK = 4_815_162_342;
+
 export interface StoredEvent extends NewEvent {
   readonly id: number;
   readonly incidentId: number | null;
@@ -24,41 +27,66 @@ export async function loadIncident(db: Database, id: number): Promise<Incident> 
   return toIncident(row);
 }
 
-/**
- * Opens an incident in the current transaction, with the first line of its timeline; gives its number.
- * `because` says why it is one of its own.
- */
-export async function openIncident(
-  db: Database,
-  opening: {
-    state: State;
-    correlationKey: string;
-    title: string;
-    severity: string;
-    labels: Labels;
-    context: { v: 1 } & Partial<Context>;
-    because: string;
-    actor: string;
-  },
-): Promise<number> {
-  const { state, correlationKey, labels, context, because, actor } = opening;
-  const title = plain(opening.title);
-  const traceId = newTraceId();
-  const { id } = await db.q
-    .insertInto('incident')
-    .values({
-      state,
-      correlation_key: correlationKey,
-      title,
-      severity: plain(opening.severity).slice(0, 32),
-      labels: json(labels),
-      trace_id: traceId,
-      context: json(context),
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  await addEvents(db, id, [{ type: 'incident.opened', actor, data: { title, because, traceId } }]);
-  return id;
+/** What is known of an incident when it is opened. */
+export interface Opening {
+  readonly state: State;
+  readonly correlationKey: string;
+  readonly title: string;
+  readonly severity: string;
+  readonly labels: Labels;
+  readonly service?: string | null;
+  /** When what it is about began; now where nobody says. */
+  readonly startedAt?: Date;
+  readonly context: { readonly v: 1 } & Partial<Context>;
+  /** Says why it is one of its own. */
+  readonly because: string;
+  readonly actor: string;
+}
+
+/** Opens incidents in the current transaction, each with the first line of its timeline; gives their numbers in the same order. */
+export async function openIncidents(db: Database, openings: readonly Opening[]): Promise<number[]> {
+  if (openings.length === 0) return [];
+  const rows = openings.map((opening, n) => ({
+    n,
+    state: opening.state,
+    correlation_key: opening.correlationKey,
+    title: plain(opening.title),
+    severity: plain(opening.severity).slice(0, 32),
+    labels: opening.labels,
+    service: opening.service ?? null,
+    started_at: opening.startedAt ?? null,
+    trace_id: newTraceId(),
+    context: opening.context,
+  }));
+  const { rows: ids } = await sql<{ id: number; trace_id: string }>`
+    insert into incident (state, correlation_key, title, severity, labels, service, started_at, trace_id, context)
+    select state, correlation_key, title, severity, labels, service, coalesce(started_at, clock_timestamp()), trace_id, context
+    from jsonb_to_recordset(${json(rows)}) as o(
+      n int, state text, correlation_key text, title text, severity text, labels jsonb, service text,
+      started_at timestamptz, trace_id text, context jsonb)
+    order by n
+    returning id, trace_id`.execute(db.q);
+  const idOf = new Map(ids.map((row) => [row.trace_id, row.id]));
+  const numbers = rows.map((row) => idOf.get(row.trace_id) as number);
+  await addEventsOf(
+    db,
+    rows.map(({ n, title, trace_id: traceId }) => {
+      const { actor, because } = openings[n] as Opening;
+      return { incidentId: numbers[n] as number, type: 'incident.opened', actor, data: { title, because, traceId } };
+    }),
+  );
+  return numbers;
+}
+
+/** Opens one incident; see `openIncidents`. */
+export async function openIncident(db: Database, opening: Opening): Promise<number> {
+  const [id] = await openIncidents(db, [opening]);
+  return id as number;
+}
+
+/** Lets one transaction at a time decide which incidents are opened by alerts and what is folded under what, until it ends. */
+export async function lockOpenings(db: Database): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${OPENINGS_LOCK})`.execute(db.q);
 }
 
 /** Lists incidents, the newest first, at most `limit`, optionally only those in the given states. */
@@ -100,6 +128,8 @@ function toIncident(row: Selectable<Schema['incident']>): Incident {
     openedAt: row.opened_at,
     updatedAt: row.updated_at,
     closedAt: row.closed_at,
+    parentId: row.parent_id,
+    service: row.service,
   };
 }
 
@@ -142,8 +172,20 @@ export async function signalsOf(db: Database, incidentId: number): Promise<Signa
 }
 
 /** Says something to an incident; wake it in the same transaction. */
-export async function addSignal(db: Database, incidentId: number, kind: Signal['kind'], by: string): Promise<void> {
-  await db.q.insertInto('signal').values({ incident_id: incidentId, kind, by }).execute();
+export function addSignal(db: Database, incidentId: number, kind: Signal['kind'], by: string): Promise<void> {
+  return addSignals(db, [{ incidentId, kind, by }]);
+}
+
+/** Says something to several incidents at once; see `addSignal`. */
+export async function addSignals(
+  db: Database,
+  signals: readonly { readonly incidentId: number; readonly kind: Signal['kind']; readonly by: string }[],
+): Promise<void> {
+  if (signals.length === 0) return;
+  await db.q
+    .insertInto('signal')
+    .values(signals.map(({ incidentId, kind, by }) => ({ incident_id: incidentId, kind, by })))
+    .execute();
 }
 
 /** Drops the words that a stage has heard. */
@@ -159,15 +201,25 @@ export async function dropSignals(db: Database, signals: readonly Signal[]): Pro
     .execute();
 }
 
-/** Appends to the timeline, which is also the audit; nothing in it is ever changed, so no secret may get in. */
-export async function addEvents(db: Database, incidentId: number | null, events: readonly NewEvent[]): Promise<void> {
+/** Appends to one timeline (null: to that of no incident), which is also the audit; nothing in it is ever changed, so no secret may get in. */
+export function addEvents(db: Database, incidentId: number | null, events: readonly NewEvent[]): Promise<void> {
+  return addEventsOf(
+    db,
+    events.map((event) => ({ ...event, incidentId })),
+  );
+}
+
+/** Appends to the timelines of several incidents at once; see `addEvents`. */
+export async function addEventsOf(
+  db: Database,
+  events: readonly (NewEvent & { readonly incidentId: number | null })[],
+): Promise<void> {
   if (events.length === 0) return;
-  await db.q
-    .insertInto('event')
-    .values(
-      events.map(({ type, actor, data }) => ({ incident_id: incidentId, type, actor, data: json(redactValue(data)) })),
-    )
-    .execute();
+  const rows = events.map(({ data, ...event }) => ({ ...event, data: redactValue(data) }));
+  await sql`
+    insert into event (incident_id, type, actor, data)
+    select "incidentId", type, actor, data
+    from jsonb_to_recordset(${json(rows)}) as e("incidentId" bigint, type text, actor text, data jsonb)`.execute(db.q);
 }
 
 /** Puts messages for people into the outbox, without secrets. */
@@ -181,24 +233,47 @@ export async function addMessages(db: Database, incidentId: number, messages: re
     .execute();
 }
 
-/** Reads the timeline after an event id, oldest first, of one incident or of all (null), at most `limit`. */
+/** Reads an incident's timeline after an event id, oldest first, at most `limit`. */
 export async function eventsAfter(
   db: Database,
-  incidentId: number | null,
+  incidentId: number,
   after: number,
   limit: number,
 ): Promise<StoredEvent[]> {
-  let query = db.q.selectFrom('event').selectAll().where('id', '>', after).orderBy('id').limit(limit);
-  if (incidentId !== null) query = query.where('incident_id', '=', incidentId);
-  const rows = await query.execute();
-  return rows.map((row) => ({
+  const rows = await db.q
+    .selectFrom('event')
+    .selectAll()
+    .where('incident_id', '=', incidentId)
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(toEvent);
+}
+
+/**
+ * Reads what followed an event (0: from the first) in the timelines of all incidents, at most `limit`. The order is that of the
+ * transactions, and nothing behind one that is still under way is given, so who goes on from the last one misses nothing;
+ * a transaction that takes over 30 s is not waited for.
+ */
+export async function followEvents(db: Database, after: number, limit: number): Promise<StoredEvent[]> {
+  const { rows } = await sql<Selectable<Schema['event']>>`
+    select * from event
+    where (tx, id) > (coalesce((select tx from event where id = ${after}), '0'::xid8), ${after})
+      and (tx < pg_snapshot_xmin(pg_current_snapshot()) or at < clock_timestamp() - interval '30 seconds')
+    order by tx, id limit ${limit}`.execute(db.q);
+  return rows.map(toEvent);
+}
+
+function toEvent(row: Selectable<Schema['event']>): StoredEvent {
+  return {
     id: row.id,
     incidentId: row.incident_id,
     at: row.at,
     type: row.type,
     actor: row.actor,
     data: row.data as Record<string, unknown>,
-  }));
+  };
 }
 
 /**

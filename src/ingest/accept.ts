@@ -1,254 +1,185 @@
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { type Alert, titleOf } from '../alert/index.ts';
-import type { Config } from '../config/index.ts';
+import { type Alert, type Matcher, matchesLabels } from '../alert/index.ts';
+import { type Config, WATCHDOG } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
-import type { Problem } from '../errors.ts';
-import {
-  addEvents,
-  addSignal,
-  correlationKey,
-  describeKey,
-  isClosed,
-  keySha256,
-  openIncident,
-  type State,
-} from '../incident/index.ts';
+import { foldByCause, lockOpenings } from '../incident/index.ts';
+import type { Accepted, Delivery } from './intake.ts';
+import { placeNews } from './place.ts';
+import { reportRefusals } from './refusals.ts';
 
-/** A firing sent again within this time of closing was under way already. */
-const STALE_FIRING_MS = 60_000;
-const SEEN_AGAIN = { received: sql<number>`received + 1`, last_seen_at: sql<Date>`clock_timestamp()` };
 const KEPT_BODY_MAX = 64 * 1024;
+/** A firing sent again within this time of closing was under way already. */
+const STALE_FIRING_SECONDS = 60;
 
-export interface Delivery {
-  readonly source: string;
-  /** Whose credential it came with. */
-  readonly sender: string;
-  readonly body: string;
-  readonly alerts: readonly Alert[];
-  readonly problems: readonly Problem[];
+/** Wakes incidents inside the current transaction: enqueues their jobs, or pulls them forward. */
+export type Wake = (incidentIds: readonly number[]) => Promise<void>;
+
+export interface AcceptDependencies {
+  readonly db: Database;
+  readonly config: Pick<Config, 'correlation' | 'services'>;
+  /** The alert that tells that the monitoring itself is alive: it is heard, and opens nothing. */
+  readonly watchdog: readonly Matcher[] | null;
+  readonly wake: Wake;
 }
 
-/** Wakes an incident inside the current transaction: enqueues its job, or pulls it forward. */
-export type Wake = (incidentId: number) => Promise<void>;
+/** One alert with one status, however many deliveries of a batch say so. */
+export interface Said {
+  readonly alert: Alert;
+  readonly sender: string;
+  /** Which deliveries said so; one twice if it did. */
+  readonly deliveries: number[];
+}
 
-export interface Accepted {
-  readonly opened: number[];
-  /** Incidents to which something new was said, `opened` included. */
-  readonly touched: number[];
-  readonly repeated: number;
+/** What came of one alert that says something new: its incident, where it has one. */
+export interface Placed {
+  readonly said: Said;
+  readonly incidentId: number | null;
+  readonly opened: boolean;
 }
 
 /**
- * Commits one delivery: its alerts, the incidents that they open or touch, the timeline and the wake-ups, in one transaction.
- * A repeat of a known alert is counted and changes nothing else, however often it is sent.
+ * Commits deliveries in one transaction: their alerts, the incidents that they open or touch, what belongs under what, the timelines
+ * and the wake-ups. A repeat of a known alert is counted and changes nothing else, however often it is sent.
  */
-export async function acceptDelivery(
-  db: Database,
-  delivery: Delivery,
-  config: Pick<Config, 'correlation'>,
-  wake: Wake,
-): Promise<Accepted> {
+export async function acceptAll(
+  deliveries: readonly Delivery[],
+  dependencies: AcceptDependencies,
+): Promise<Accepted[]> {
+  const { db, config, watchdog, wake } = dependencies;
   return db.transaction(async () => {
-    await recordDelivery(db, delivery);
-    const opened: number[] = [];
-    const touched = new Set<number>();
-    let repeated = 0;
-    const byKey = Map.groupBy(delivery.alerts, (alert) => correlationKey(alert.labels, config.correlation.by));
-    // Always in the same order, so that two deliveries cannot wait for each other's locks.
-    for (const [key, alerts] of [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(db.q);
-      for (const alert of alerts) {
-        const result = await acceptAlert(db, alert, {
-          key,
-          sender: delivery.sender,
-          reopenWithinSeconds: config.correlation.reopenWithinSeconds,
-        });
-        if (result === 'repeat') repeated += 1;
-        else {
-          if (result.opened) opened.push(result.incidentId);
-          if (result.wake) touched.add(result.incidentId);
-        }
-        // The embedded database answers within the same turn of the event loop, so hundreds of alerts would hold up everything else.
-        await setImmediate();
+    const isNew = await recordDeliveries(db, deliveries);
+    await reportRefusals(db, deliveries);
+    const counts = deliveries.map(() => ({ opened: new Set<number>(), touched: new Set<number>(), repeated: 0 }));
+    const repeats = (all: readonly Said[]) => {
+      for (const { deliveries: by } of all)
+        for (const index of by) (counts[index] as { repeated: number }).repeated += 1;
+    };
+    const rounds = roundsOf(deliveries, isNew, watchdog);
+    if (rounds.watched) await hearWatchdog(db);
+    for (const round of rounds.said) {
+      const news = await countRepeats(db, round);
+      repeats(round.filter((said) => !news.includes(said)));
+      if (news.length === 0) continue;
+      await lockOpenings(db);
+      // Whoever held the lock before may have brought the same.
+      const left = await countRepeats(db, news);
+      repeats(news.filter((said) => !left.includes(said)));
+      for (const { said, incidentId, opened } of await placeNews(db, left, config)) {
+        if (incidentId === null) repeats([said]);
+        else
+          for (const index of said.deliveries) {
+            counts[index]?.touched.add(incidentId);
+            if (opened) counts[index]?.opened.add(incidentId);
+          }
       }
     }
-    for (const id of touched) await wake(id);
-    return { opened, touched: [...touched], repeated };
+    const opened = new Set(counts.flatMap((count) => [...count.opened]));
+    const folded = opened.size > 0 ? await foldByCause(db, config.services, config.correlation) : new Set<number>();
+    // What was folded at birth waits without a job until something is said to it.
+    const touched = new Set(counts.flatMap((count) => [...count.touched]));
+    await wake([...touched].filter((id) => !(opened.has(id) && folded.has(id))).sort((a, b) => a - b));
+    return counts.map((count) => ({
+      opened: [...count.opened],
+      touched: [...count.touched],
+      repeated: count.repeated,
+    }));
   });
 }
 
-/** Writes down that a delivery came, and its body where part of it could not be used, so that nothing is lost unseen. */
-export async function recordDelivery(db: Database, delivery: Delivery): Promise<void> {
-  const refused = delivery.problems.length > 0;
-  await db.q
-    .insertInto('delivery')
-    .values({
-      source: delivery.source,
-      sender: delivery.sender,
-      body_sha256: createHash('sha256').update(delivery.body).digest('hex'),
-      alerts: delivery.alerts.length,
-      problems: json(delivery.problems),
-      // Postgres text cannot hold NUL.
-      body: refused ? delivery.body.slice(0, KEPT_BODY_MAX).replaceAll('\0', '\uFFFD') : null,
-    })
-    .execute();
-  if (!refused) return;
-  const data = {
-    source: delivery.source,
-    sender: delivery.sender,
-    accepted: delivery.alerts.length,
-    problems: delivery.problems,
-  };
-  await addEvents(db, null, [{ type: 'delivery.refused', actor: delivery.source, data }]);
-}
-
-interface Placement {
-  readonly key: string;
-  readonly sender: string;
-  readonly reopenWithinSeconds: number;
-}
-
-type Placed = 'repeat' | { readonly incidentId: number; readonly opened: boolean; readonly wake: boolean };
-
-async function acceptAlert(db: Database, alert: Alert, placement: Placement): Promise<Placed> {
-  const known = await db.q
-    .selectFrom('alert')
-    .select(['id', 'status', 'incident_id', 'cycle'])
-    .where('source', '=', alert.source)
-    .where('fingerprint', '=', alert.fingerprint)
-    .where('starts_at', '=', alert.startsAt)
-    .forUpdate()
-    .executeTakeFirst();
-  if (known && known.status === alert.status && !(await isNews(db, alert, known))) {
-    await db.q.updateTable('alert').set(SEEN_AGAIN).where('id', '=', known.id).execute();
-    return 'repeat';
-  }
-  if (alert.status === 'resolved') return acceptResolved(db, alert, known, placement);
-  const { incidentId, cycle, opened, reopens } = await findOrOpen(db, alert, placement);
-  await storeAlert(db, alert, { incidentId, cycle, knownId: known?.id });
-  const data = {
-    fingerprint: alert.fingerprint,
-    startsAt: alert.startsAt,
-    labels: alert.labels,
-    annotations: alert.annotations,
-    sender: placement.sender,
-  };
-  await addEvents(db, incidentId, [{ type: 'alert.firing', actor: alert.source, data }]);
-  if (reopens) await addSignal(db, incidentId, 'fired', alert.source);
-  return { incidentId, opened, wake: true };
+/** Writes down each delivery, and its body where part of it could not be used; false for an event that came before. */
+async function recordDeliveries(db: Database, deliveries: readonly Delivery[]): Promise<boolean[]> {
+  const rows = deliveries.map(({ source, sender, body, alerts, problems, eventId }) => ({
+    source,
+    sender,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    alerts: alerts.length,
+    problems,
+    body: problems.length > 0 ? body.slice(0, KEPT_BODY_MAX) : null,
+    event_id: eventId ?? null,
+  }));
+  const written = await sql<{ source: string; event_id: string | null }>`
+    insert into delivery (source, sender, body_sha256, alerts, problems, body, event_id)
+    select source, sender, body_sha256, alerts, problems, body, event_id from jsonb_to_recordset(${json(rows)}) as d(
+      source text, sender text, body_sha256 text, alerts int, problems jsonb, body text, event_id text)
+    on conflict (source, event_id) where event_id is not null do nothing
+    returning source, event_id`.execute(db.q);
+  const fresh = new Set(written.rows.map((row) => JSON.stringify([row.source, row.event_id])));
+  return deliveries.map(
+    ({ source, eventId }) => eventId === undefined || fresh.delete(JSON.stringify([source, eventId])),
+  );
 }
 
 /**
- * Tells whether a firing alert that is known as firing says something new all the same: its incident closed on the word of
- * Prometheus or of a person and it fires on, or its incident was opened again without it.
+ * Sorts what was said into rounds: within one, an alert has one status and stands once. Firing and then resolved in one batch are two
+ * rounds, because the one must be there before the other means anything.
  */
-async function isNews(
-  db: Database,
-  alert: Alert,
-  known: { incident_id: number | null; cycle: number },
-): Promise<boolean> {
-  if (alert.status !== 'firing' || known.incident_id === null) return false;
-  const incident = await db.q
-    .selectFrom('incident')
-    .select(['state', 'cycle', 'closed_at'])
-    .where('id', '=', known.incident_id)
-    .executeTakeFirstOrThrow();
-  if (!isClosed(incident.state as State)) return known.cycle !== incident.cycle;
-  return incident.closed_at !== null && Date.now() - incident.closed_at.getTime() > STALE_FIRING_MS;
-}
-
-/** A resolved alert only ever concerns the firing one with the same fingerprint and start; it starts nothing by itself. */
-async function acceptResolved(
-  db: Database,
-  alert: Alert,
-  known: { id: number; incident_id: number | null } | undefined,
-  placement: Placement,
-): Promise<Placed> {
-  if (!known) {
-    await storeAlert(db, alert, { incidentId: null, cycle: 1 });
-    return 'repeat';
+function roundsOf(
+  deliveries: readonly Delivery[],
+  isNew: readonly boolean[],
+  watchdog: AcceptDependencies['watchdog'],
+): { said: Said[][]; watched: boolean } {
+  const rounds: Said[][] = [];
+  const latest = new Map<string, { round: number; said: Said }>();
+  let watched = false;
+  for (const [index, delivery] of deliveries.entries()) {
+    if (!isNew[index]) continue;
+    for (const alert of delivery.alerts) {
+      if (watchdog !== null && matchesLabels(watchdog, alert.labels)) {
+        watched ||= alert.status === 'firing';
+        continue;
+      }
+      const key = `${alert.source} ${alert.fingerprint} ${alert.startsAt.getTime()}`;
+      const before = latest.get(key);
+      if (before?.said.alert.status === alert.status) {
+        before.said.deliveries.push(index);
+        continue;
+      }
+      const round = before ? before.round + 1 : 0;
+      const said = { alert, sender: delivery.sender, deliveries: [index] };
+      latest.set(key, { round, said });
+      const others = rounds[round] ?? [];
+      others.push(said);
+      rounds[round] = others;
+    }
   }
-  // Labels and annotations stay those that it fired with.
-  const ended = { status: alert.status, ends_at: alert.endsAt };
-  await db.q
-    .updateTable('alert')
-    .set({ ...ended, ...SEEN_AGAIN })
-    .where('id', '=', known.id)
-    .execute();
-  if (known.incident_id === null) return 'repeat';
-  const data = { fingerprint: alert.fingerprint, startsAt: alert.startsAt, sender: placement.sender };
-  await addEvents(db, known.incident_id, [{ type: 'alert.resolved', actor: alert.source, data }]);
-  await addSignal(db, known.incident_id, 'resolved', alert.source);
-  return { incidentId: known.incident_id, opened: false, wake: true };
+  return { said: rounds, watched };
 }
 
-async function storeAlert(
-  db: Database,
-  alert: Alert,
-  place: { incidentId: number | null; cycle: number; knownId?: number | undefined },
-): Promise<void> {
-  const said = {
+/**
+ * Counts the alerts that say nothing new, and gives those that do: unknown ones, those of another status, and a firing one whose
+ * incident was closed on somebody's word a while ago, or opened again without it.
+ */
+async function countRepeats(db: Database, round: readonly Said[]): Promise<Said[]> {
+  const rows = round.map(({ alert, deliveries }, n) => ({
+    n,
+    times: deliveries.length,
+    source: alert.source,
+    fingerprint: alert.fingerprint,
+    starts_at: alert.startsAt,
     status: alert.status,
-    ends_at: alert.endsAt,
-    incident_id: place.incidentId,
-    cycle: place.cycle,
-    labels: json(alert.labels),
-    annotations: json(alert.annotations),
-  };
-  if (place.knownId !== undefined) {
-    await db.q
-      .updateTable('alert')
-      .set({ ...said, ...SEEN_AGAIN })
-      .where('id', '=', place.knownId)
-      .execute();
-    return;
-  }
-  const { source, fingerprint, generatorUrl, startsAt } = alert;
-  await db.q
-    .insertInto('alert')
-    .values({ ...said, source, fingerprint, generator_url: generatorUrl, starts_at: startsAt })
-    .execute();
+  }));
+  const { rows: repeated } = await sql<{ n: number }>`
+    with said as (
+      select * from jsonb_to_recordset(${json(rows)}) as s(
+        n int, times int, source text, fingerprint text, starts_at timestamptz, status text)
+    ), known as (
+      select a.id, said.n, said.times
+      from said join alert a using (source, fingerprint, starts_at, status) left join incident i on i.id = a.incident_id
+      where a.status = 'resolved' or i.id is null
+        or (case when i.state in ('resolved', 'stopped')
+          then i.closed_at is null or i.closed_at > clock_timestamp() - ${STALE_FIRING_SECONDS} * interval '1 second'
+          else a.cycle = i.cycle end)
+      order by a.id for update of a
+    )
+    update alert a set received = a.received + known.times, last_seen_at = clock_timestamp()
+    from known where a.id = known.id returning known.n`.execute(db.q);
+  const known = new Set(repeated.map(({ n }) => n));
+  return round.filter((_, n) => !known.has(n));
 }
 
-async function findOrOpen(
-  db: Database,
-  alert: Alert,
-  { key, reopenWithinSeconds }: Placement,
-): Promise<{ incidentId: number; cycle: number; opened: boolean; reopens: boolean }> {
-  const latest = await db.q
-    .selectFrom('incident')
-    .select(['id', 'state', 'cycle', 'closed_at'])
-    .where('correlation_key', '=', keySha256(key))
-    .orderBy('id', 'desc')
-    .limit(1)
-    // Held until the commit: an incident that closes at this moment must not close over an alert that it has not seen.
-    .forUpdate()
-    .executeTakeFirst();
-  if (latest && !isClosed(latest.state as State)) {
-    return { incidentId: latest.id, cycle: latest.cycle, opened: false, reopens: false };
-  }
-  if (latest?.state === 'resolved') {
-    // Already told to open again counts as open, however long ago it closed.
-    const told = await db.q
-      .selectFrom('signal')
-      .select('id')
-      .where('incident_id', '=', latest.id)
-      .where('kind', '=', 'fired')
-      .executeTakeFirst();
-    const recent = latest.closed_at !== null && Date.now() - latest.closed_at.getTime() <= reopenWithinSeconds * 1000;
-    if (told || recent) return { incidentId: latest.id, cycle: latest.cycle + 1, opened: false, reopens: true };
-  }
-  const id = await openIncident(db, {
-    state: 'received',
-    correlationKey: keySha256(key),
-    title: titleOf(alert),
-    severity: alert.labels.severity ?? 'unknown',
-    labels: alert.labels,
-    context: { v: 1 },
-    because: describeKey(key),
-    actor: 'nightshift',
-  });
-  return { incidentId: id, cycle: 1, opened: true, reopens: false };
+async function hearWatchdog(db: Database): Promise<void> {
+  await sql`
+    insert into heartbeat (name, last_seen_at) values (${WATCHDOG}, clock_timestamp())
+    on conflict (name) do update set last_seen_at = excluded.last_seen_at`.execute(db.q);
 }

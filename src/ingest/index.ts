@@ -1,4 +1,7 @@
 /** The webhook front: authenticates a sender, reads its alerts and commits them before it answers. Never investigates or acts. */
-export { type Accepted, acceptDelivery, type Delivery, type Wake } from './accept.ts';
-export { type ParsedDelivery, parseAlertmanager } from './alertmanager.ts';
-export { bearerMatches, createWebhooks, type WebhookDependencies } from './webhook.ts';
+export type { Wake } from './accept.ts';
+export { parseAlertmanager } from './alertmanager.ts';
+export { type Accepted, createIntake, type Delivery, type Intake } from './intake.ts';
+export { loadMappings } from './mapping.ts';
+export { createSilenceReader } from './silences.ts';
+export { createWebhooks, type WebhookDependencies, type WebhookHandler } from './webhook.ts';

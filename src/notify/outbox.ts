@@ -1,108 +1,112 @@
-import { sql } from 'kysely';
-import { fetch } from 'undici';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import { incidentName } from '../incident/index.ts';
-import { type Logger, type Metrics, redact, redactValue } from '../telemetry/index.ts';
+import { type Logger, type Metrics, redact } from '../telemetry/index.ts';
+import type { Channel } from './channel.ts';
+import { startLoop } from './loop.ts';
+import { SendFailed } from './request.ts';
+import {
+  claimDelivery,
+  type Due,
+  dropOtherChannels,
+  endDelivery,
+  noteAllFailed,
+  postponeDelivery,
+  routeMessages,
+} from './store.ts';
 
 const LOOK_MS = 1000;
-const BATCH = 20;
-const TIMEOUT_MS = 5000;
+const RETRY_SECONDS_MIN = 5;
 const RETRY_SECONDS_MAX = 300;
-/** Longer than a whole batch can take. */
-const CLAIM_SECONDS = (BATCH * TIMEOUT_MS) / 1000 + 20;
 
 export interface Outbox {
   start(): void;
+  /** Sends nothing more once what is under way has been answered. */
   stop(): Promise<void>;
 }
 
 /**
- * Makes the sender of messages to people. Each was committed with the step that gave rise to it; it is logged, and posted as JSON
- * to the escalation webhook where one is set, again and again with a growing delay until that answers 2xx: at least once.
+ * Makes the sender of messages to people. Each was committed with the step that gave rise to it; it is logged, and then delivered
+ * on each channel by itself, again and again with a growing delay until that took it (at least once) or refused it for good.
  */
 export function createOutbox({
   db,
-  webhook,
+  channels,
   metrics,
   log,
+  failpoint = () => {},
 }: {
   db: Database;
-  webhook: string | undefined;
+  /** In the order in which they are named where all have failed. */
+  channels: readonly Channel[];
   metrics: Metrics;
   log: Logger;
+  /** A named point at which tests stop the process; does nothing otherwise. */
+  failpoint?: (name: string) => void;
 }): Outbox {
-  let timer: NodeJS.Timeout | undefined;
-  let sending: Promise<void> | undefined;
+  const loops: { stop(): Promise<void> }[] = [];
+  let settled = false;
 
-  async function sendDue(): Promise<void> {
-    // Claimed before sending, so that a replica does not send the same; a crash leaves it due again after the claim.
-    const due = await db.q
-      .updateTable('outbox')
-      .set({
-        attempts: sql<number>`attempts + 1`,
-        due_at: sql<Date>`clock_timestamp() + ${CLAIM_SECONDS} * interval '1 second'`,
-      })
-      .where(
-        'id',
-        'in',
-        sql<number>`(select id from outbox where sent_at is null and due_at <= clock_timestamp() order by id limit ${BATCH} for update skip locked)`,
-      )
-      .returningAll()
-      .execute();
-    for (const row of due.sort((a, b) => a.id - b.id)) {
-      const incident = incidentName(row.incident_id);
-      const { text } = row.message as { text: string };
-      if (row.attempts === 1)
-        log[row.kind === 'resolved' ? 'info' : 'warn']({ incident, kind: row.kind, text }, 'message to people');
-      try {
-        if (webhook !== undefined)
-          await post(webhook, { id: row.id, incident, kind: row.kind, text, at: row.created_at });
-        await db.q.updateTable('outbox').set({ sent_at: new Date() }).where('id', '=', row.id).execute();
-        metrics.notifications.inc({ outcome: webhook === undefined ? 'logged' : 'sent' });
-      } catch (error) {
-        metrics.notifications.inc({ outcome: 'failed' });
-        log.error(
-          { incident, attempts: row.attempts, error: messageOf(error) },
-          'the escalation webhook did not take a message',
-        );
-        await db.q
-          .updateTable('outbox')
-          .set({
-            last_error: redact(messageOf(error)),
-            due_at: new Date(Date.now() + Math.min(2 ** (row.attempts - 1) * 5, RETRY_SECONDS_MAX) * 1000),
-          })
-          .where('id', '=', row.id)
-          .execute();
-      }
+  async function route(): Promise<boolean> {
+    if (!settled) await dropOtherChannels(db, channels);
+    settled = true;
+    const messages = await routeMessages(db, channels);
+    for (const { incidentId, kind, text } of messages) {
+      const incident = incidentId === null ? null : incidentName(incidentId);
+      log[kind === 'resolved' ? 'info' : 'warn']({ incident, kind, text }, 'message to people');
+      if (channels.length === 0) metrics.notifications.inc({ outcome: 'logged' });
     }
+    return messages.length > 0;
+  }
+
+  async function deliverNext(channel: Channel): Promise<boolean> {
+    const due = await claimDelivery(db, channel);
+    if (!due) return false;
+    const delivery = { id: due.id, channel: channel.name };
+    try {
+      failpoint(`${channel.name}.before-send`);
+      const outcome = await channel.deliver(due);
+      failpoint(`${channel.name}.after-send`);
+      await endDelivery(db, delivery, { outcome, error: null });
+      metrics.notifications.inc({ channel: channel.name, outcome });
+    } catch (error) {
+      await land(channel, due, error);
+    }
+    return true;
+  }
+
+  async function land(channel: Channel, due: Due, cause: unknown): Promise<void> {
+    const { id, incident, kind, attempts, perhapsSent } = due;
+    const failure = cause instanceof SendFailed ? cause : new SendFailed(messageOf(cause));
+    const error = redact(failure.message);
+    const delivery = { id, channel: channel.name };
+    const outcome = failure.refused ? 'refused' : 'failed';
+    metrics.notifications.inc({ channel: channel.name, outcome });
+    log.error(
+      { incident, kind, channel: channel.name, attempts, error },
+      `a message to people was ${outcome === 'refused' ? 'refused' : 'not taken'}`,
+    );
+    const delay = Math.min(RETRY_SECONDS_MIN * 2 ** (attempts - 1), RETRY_SECONDS_MAX);
+    const retrySeconds = failure.waitSeconds ?? delay;
+    const failed = await db.transaction(async () => {
+      if (failure.refused) await endDelivery(db, delivery, { outcome: 'refused', error });
+      else
+        await postponeDelivery(db, delivery, { error, retrySeconds, perhapsSent: perhapsSent || failure.perhapsDone });
+      return noteAllFailed(db, due, channels);
+    });
+    if (!failed) return;
+    metrics.notifications.inc({ channel: 'all', outcome: 'failed' });
+    log.error({ incident, kind, channels: failed }, 'no channel gets a message to people through');
   }
 
   return {
     start() {
-      timer = setInterval(() => {
-        sending ??= sendDue()
-          .catch((error: unknown) => log.error({ error: messageOf(error) }, 'cannot read the outbox'))
-          .finally(() => {
-            sending = undefined;
-          });
-      }, LOOK_MS);
+      const failed = (error: unknown) => log.error({ error: messageOf(error) }, 'cannot read the outbox');
+      loops.push(startLoop(route, LOOK_MS, failed));
+      for (const channel of channels) loops.push(startLoop(() => deliverNext(channel), LOOK_MS, failed));
     },
     async stop() {
-      clearInterval(timer);
-      await sending;
+      await Promise.all(loops.splice(0).map((loop) => loop.stop()));
     },
   };
-}
-
-async function post(url: string, body: unknown): Promise<void> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(redactValue(body)),
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`it answered ${response.status}`);
 }

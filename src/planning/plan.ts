@@ -23,7 +23,7 @@ import { planWithModel } from './plan-with-model.ts';
 
 export interface PlanDependencies {
   readonly db: Database;
-  readonly config: Pick<Config, 'limits'>;
+  readonly config: Pick<Config, 'limits' | 'services'>;
   readonly catalogue: Catalogue;
   readonly look: Look;
   readonly models: Models;
@@ -42,9 +42,12 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     const { checks, unbound, unchecked } = decidingChecks(runbooks, alerts, catalogue);
     const context: { -readonly [Key in keyof Context]?: Context[Key] } = {
       checks: [...checks],
-      escalateTo: runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ?? null,
+      escalateTo:
+        runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ??
+        labelSets.map((labels) => config.services.serviceOf(labels)?.escalateTo).find((to) => to) ??
+        null,
     };
-    const { attempt, diagnosis } = incident.context;
+    const { attempt, diagnosis, investigatedFor } = incident.context;
 
     const verify = (events: readonly NewEvent[] = []): Outcome => {
       const verification = beginVerification('alert');
@@ -59,7 +62,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
 
     if (!isFiring(alerts)) return verify();
     // Labels that a person typed are no alert: nothing but what they asked for runs on their account.
-    if (alerts.every(({ source }) => source === BY_HAND))
+    if (investigatedFor === null && alerts.every(({ source }) => source === BY_HAND))
       return handOver('what was asked for by hand did not run, or did not help');
     // Once only: if they pass now and fail later while the alert fires, it flaps, and waiting for them again heals nothing.
     const worthALook = attempt === 0 && incident.context.verification === null;
@@ -85,7 +88,8 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     });
     const { origin } = draft;
     const data = { attempt: attempt + 1, origin, actions: shown, checks: checks.map(showCheck), notes: allNotes };
-    const place = { incidentId: incident.id, cycle: incident.cycle, attempt: attempt + 1 };
+    const requestedBy = investigatedFor === null ? {} : { requestedBy: investigatedFor };
+    const place = { incidentId: incident.id, cycle: incident.cycle, attempt: attempt + 1, ...requestedBy };
     return {
       state: 'planned',
       context: { ...context, attempt: attempt + 1 },

@@ -22,6 +22,7 @@ export const BUILT_IN_NAMES = [
   'limit-namespace-hour',
   'limit-share',
   'nothing-allows',
+  'service-approvers',
   'nobody-can-approve',
 ] as const;
 
@@ -52,6 +53,15 @@ const ABOUT_ORIGIN: Readonly<Record<Question['origin'], readonly Spoken[]>> = {
 };
 
 export const NOTHING_ALLOWS = spoken('nothing-allows', 'ask', 'no rule allows this call, so a person is asked');
+
+/** Makes what `service-approvers` says where something is asked about a service that names who may approve. */
+export function serviceApprovers(approvers: readonly string[]): Spoken {
+  return spoken(
+    'service-approvers',
+    'ask',
+    `only ${approvers.join(', ')} may approve what is asked about this service`,
+  );
+}
 
 /** Makes what `nobody-can-approve` says where fewer people may approve than must. */
 export function nobodyCanApprove(approvals: number, approvers: readonly string[]): Spoken {

@@ -1,4 +1,5 @@
 /** Judges one call by operator-declared facts, explains the verdict, and mints the clearance without which no change runs. Never sends anything. */
+export { serviceApprovers } from './built-in-rules.ts';
 export { type Explanation, explain } from './explain.ts';
 export { judge, strictest } from './judge.ts';
 export { lintPolicy } from './lint.ts';

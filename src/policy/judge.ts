@@ -1,5 +1,5 @@
 import { whySilent } from './applies.ts';
-import { builtInRules, NOTHING_ALLOWS, nobodyCanApprove, type Spoken } from './built-in-rules.ts';
+import { builtInRules, NOTHING_ALLOWS, nobodyCanApprove, type Spoken, serviceApprovers } from './built-in-rules.ts';
 import { measure, whyNotLimited } from './limits.ts';
 import { DECISIONS, type Decision, type Policy, type Question, type Verdict } from './question.ts';
 import { effectiveRisk, mostHarmful } from './risk-overrides.ts';
@@ -25,13 +25,15 @@ export function judge(question: Question, policy: Policy): Verdict {
     })),
   ];
   if (!spoke.some(({ decision }) => decision === 'allow')) spoke.push(NOTHING_ALLOWS);
+  const narrowing = risk !== 'read' && decisionOf(spoke) === 'ask' ? question.serviceApprovers : null;
+  if (narrowing !== null) spoke.push(serviceApprovers(narrowing));
   const asking = rules.filter(({ decision }) => decision === 'ask');
   const quorums = asking.map(({ quorum }) => quorum ?? 1);
   const verdict = settle({
     risk,
     spoke,
     approvals: Math.max(risk === 'critical' ? 2 : 1, ...quorums),
-    approvers: commonTo(asking.map(({ approvers }) => approvers)),
+    approvers: commonTo([narrowing, ...asking.map(({ approvers }) => approvers)]),
     expirySeconds: shortest(asking.map(({ expirySeconds }) => expirySeconds)),
   });
   // About a read, none of the rules that are always there speaks but the one that allows it.
@@ -59,9 +61,13 @@ export function strictest(verdicts: readonly Verdict[]): Verdict {
 
 /** Takes the most restrictive decision; whoever must approve is part of the answer only where it is `ask`. */
 function settle({ risk, spoke, approvals, approvers, expirySeconds }: Omit<Verdict, 'decision'>): Verdict {
-  const decision = DECISIONS.findLast((one) => spoke.some((rule) => rule.decision === one)) as Decision;
+  const decision = decisionOf(spoke);
   if (decision !== 'ask') return { decision, risk, spoke, approvals: 0, approvers: null, expirySeconds: null };
   return { decision, risk, spoke, approvals, approvers, expirySeconds };
+}
+
+function decisionOf(spoke: readonly Spoken[]): Decision {
+  return DECISIONS.findLast((one) => spoke.some((rule) => rule.decision === one)) as Decision;
 }
 
 /** Denies what is asked of fewer people than must approve. */

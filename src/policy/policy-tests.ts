@@ -45,6 +45,7 @@ const testSchema = z.strictObject({
     .strictObject({ group: z.string(), members: z.number().int().min(0), affects: z.number().int().min(0) })
     .nullable()
     .default(null),
+  serviceApprovers: z.array(z.string().min(1)).min(1).nullable().default(null),
   recent: z
     .array(
       z.strictObject({

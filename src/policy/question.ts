@@ -36,6 +36,8 @@ export interface Question {
   /** When the sender last said that the alert fires. */
   readonly receivedAt: Date;
   readonly population: Population | null;
+  /** Who may approve what is asked about the service of these labels, as services.yaml says; null where it names nobody. */
+  readonly serviceApprovers: readonly string[] | null;
   /** What was sent in the last seven days, read from our own intents. */
   readonly recent: readonly Run[];
   /** How earlier runs of this tool for this alert name and service ended, newest first. */

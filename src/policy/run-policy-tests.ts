@@ -72,7 +72,7 @@ function bind({ call, labels }: PolicyTest, resolve: ResolveCall): Question['cal
 }
 
 function questionOf(test: PolicyTest, call: Question['call'], defaults: Question['limits']): Question {
-  const { labels, mode, origin, requestedBy, at, population, record } = test;
+  const { labels, mode, origin, requestedBy, at, population, serviceApprovers, record } = test;
   return {
     call,
     labels,
@@ -82,6 +82,7 @@ function questionOf(test: PolicyTest, call: Question['call'], defaults: Question
     at,
     receivedAt: test.receivedAt ?? at,
     population,
+    serviceApprovers,
     // What a run leaves out is as in the question.
     recent: test.recent.map(({ minutesAgo, ...run }) => ({
       tool: call.tool,

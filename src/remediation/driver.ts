@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Database } from '../database/index.ts';
+import { type Database, json } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import {
   alertsOf,
@@ -12,6 +12,7 @@ import {
   type Outcome,
   type Signal,
   signalsOf,
+  unfoldAll,
   type Work,
 } from '../incident/index.ts';
 import { type Logger, type Metrics, withCorrelation } from '../telemetry/index.ts';
@@ -27,8 +28,8 @@ const RECONCILE_MS = 30_000;
 const IDLE_MS = 24 * 3600 * 1000;
 
 export interface Driver {
-  /** Wakes an incident inside the current transaction; call `kick` once it has committed. */
-  wake(incidentId: number): Promise<void>;
+  /** Wakes incidents inside the current transaction; call `kick` once it has committed. */
+  wake(incidentIds: readonly number[]): Promise<void>;
   /** Looks for work now. */
   kick(): void;
   start(): Promise<void>;
@@ -41,6 +42,8 @@ export interface DriverDependencies {
   readonly queue: Queue;
   readonly stages: Stages;
   readonly concurrency: number;
+  /** How long what was folded under an incident that is over is left alone. */
+  readonly unfoldAfterSeconds: number;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly failpoint: (name: string) => void;
@@ -48,7 +51,7 @@ export interface DriverDependencies {
 
 /** Makes the driver of all incidents: each is advanced by one worker at a time, stage after stage, until it waits or ends. */
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { db, queue, stages, concurrency, metrics, log, failpoint } = dependencies;
+  const { db, queue, stages, concurrency, unfoldAfterSeconds, metrics, log, failpoint } = dependencies;
   const active = new Map<Lease, AbortController>();
   const timers: NodeJS.Timeout[] = [];
   let looking = false;
@@ -56,22 +59,38 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   let stopping = false;
   let unlisten: (() => Promise<void>) | undefined;
 
-  async function wake(incidentId: number): Promise<void> {
-    const { job_id: jobId } = await db.q
+  async function wake(incidentIds: readonly number[]): Promise<void> {
+    if (incidentIds.length === 0) return;
+    const rows = await db.q
       .updateTable('incident')
       .set({ wake_seq: sql<number>`wake_seq + 1` })
-      .where('id', '=', incidentId)
-      .returning('job_id')
-      .executeTakeFirstOrThrow();
-    if (jobId === null) await enqueue(incidentId, null);
-    else await queue.pullForward(jobId);
+      .where('id', 'in', incidentIds)
+      .returning(['id', 'job_id'])
+      .execute();
+    await enqueue(
+      rows.filter((row) => row.job_id === null).map((row) => row.id),
+      null,
+    );
+    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId);
     await db.notify(CHANNEL);
   }
 
-  async function enqueue(incidentId: number, due: Date | null): Promise<void> {
-    const jobId = await queue.enqueue(incidentId, due);
-    if (jobId !== null)
-      await db.q.updateTable('incident').set({ job_id: jobId }).where('id', '=', incidentId).execute();
+  async function enqueue(incidentIds: readonly number[], due: Date | null): Promise<void> {
+    const jobs = [...(await queue.enqueue(incidentIds, due))].map(([incident, job]) => ({ incident, job }));
+    if (jobs.length === 0) return;
+    await sql`
+      update incident i set job_id = j.job from jsonb_to_recordset(${json(jobs)}) as j(incident bigint, job uuid)
+      where i.id = j.incident`.execute(db.q);
+  }
+
+  /** What was folded under an incident that is over is looked at again, once its own alerts have had time to resolve. */
+  async function unfold({ id }: Incident, state: Outcome['state']): Promise<void> {
+    const children = await unfoldAll(db, id, state);
+    if (children.length === 0) return;
+    const due = new Date(Date.now() + unfoldAfterSeconds * 1000);
+    const rows = await db.q.selectFrom('incident').select('job_id').where('id', 'in', children).execute();
+    await enqueue(children, due);
+    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId, due);
   }
 
   function kick(): void {
@@ -163,7 +182,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       if (!leaving) return 'go on';
       if (!(await queue.complete(lease))) throw new Fenced();
       await db.q.updateTable('incident').set({ job_id: null }).where('id', '=', incident.id).execute();
-      if (!isClosed(outcome.state)) await enqueue(incident.id, dueAt(outcome));
+      if (isClosed(outcome.state)) await unfold(incident, outcome.state);
+      else await enqueue([incident.id], dueAt(outcome));
       if (!outcome.wait && stopping) await db.notify(CHANNEL);
       return 'left';
     });
@@ -212,14 +232,14 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   async function reconcile(): Promise<void> {
     const { rows } = await sql<{ id: number }>`
       select i.id from incident i
-      where (i.state not in (${sql.join([...CLOSED_STATES])}) or exists (select 1 from signal s where s.incident_id = i.id))
+      where ((i.state not in (${sql.join([...CLOSED_STATES])}) and i.parent_id is null) or exists (select 1 from signal s where s.incident_id = i.id))
         and not exists (select 1 from pgboss.job j where j.id = i.job_id and j.state in ('created', 'retry', 'active'))
       limit 1000`.execute(db.q);
     for (const { id } of rows) {
       log.warn({ incident: incidentName(id) }, 'incident had no job; enqueued');
       await db.transaction(async () => {
         await sql`select id from incident where id = ${id} for update`.execute(db.q);
-        await enqueue(id, null);
+        await enqueue([id], null);
       });
     }
     if (rows.length > 0) kick();

@@ -40,7 +40,8 @@ export async function land(
     throw new Error(`${incidentName(incident.id)}: ${incident.state} may not become ${outcome.state}`);
   }
   const context: Context = nextContext(incident, outcome);
-  const unlessWoken = outcome.wait !== undefined || isClosed(outcome.state);
+  // Nor does anything act on what it has not heard: that it was folded under another meanwhile, or that its alert resolved.
+  const unlessWoken = outcome.wait !== undefined || isClosed(outcome.state) || entersActing(incident, outcome);
   if (!(await moveIncident(db, incident, { state: outcome.state, context, unlessWoken }))) {
     const now = await db.q.selectFrom('incident').select('version').where('id', '=', incident.id).executeTakeFirst();
     return now?.version === incident.version ? 'woken' : 'moved';
@@ -51,6 +52,10 @@ export async function land(
   await outcome.write?.();
   await dropSignals(db, isClosed(outcome.state) ? signals : (outcome.heard ?? []));
   return 'landed';
+}
+
+function entersActing(incident: Incident, { state }: Outcome): boolean {
+  return state === 'acting' && incident.state !== 'acting';
 }
 
 function nextContext(incident: Incident, outcome: Outcome): Context {
@@ -66,6 +71,9 @@ function nextContext(incident: Incident, outcome: Outcome): Context {
       escalateTo: null,
       verification: null,
       escalation: null,
+      held: null,
+      flapping: false,
+      investigatedFor: incident.context.investigatedFor,
     };
   }
   return { ...incident.context, failures: 0, ...outcome.context };

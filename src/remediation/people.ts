@@ -14,6 +14,7 @@ import {
 import { rate } from '../learning/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
 import type { Driver } from './driver.ts';
+import { type Investigation, openInvestigation } from './investigate.ts';
 import { type ByHand, openByHand } from './run-by-hand.ts';
 import { unrunActions } from './waiting.ts';
 
@@ -32,6 +33,8 @@ export interface People {
   ): Promise<void>;
   /** Runs what a person asks for, through the gate; gives the incident that stands for it. */
   run(byHand: ByHand): Promise<{ incidentId: number }>;
+  /** Opens an incident for what a person wants looked into; gives its number. */
+  investigate(investigation: Investigation): Promise<{ incidentId: number }>;
   /** Keeps whether a person found the handling of an incident helpful. */
   rate(incidentId: number, helpful: boolean, by: string): Promise<void>;
 }
@@ -64,6 +67,16 @@ export function createPeople({
     const fix = `add ${name} to people: in nightshift.yaml, or use the token of somebody who is (NIGHTSHIFT_TOKEN)`;
     throw new NightshiftError('forbidden', `${name} is not among the people who may decide. Fix: ${fix}`);
   };
+  const open = async (by: string, opening: () => Promise<number>) => {
+    refuseUnlessListed(by);
+    const incidentId = await db.transaction(async () => {
+      const opened = await opening();
+      await driver.wake([opened]);
+      return opened;
+    });
+    driver.kick();
+    return { incidentId };
+  };
   return {
     async decide(decision) {
       refuseUnlessListed(decision.principal);
@@ -74,7 +87,7 @@ export function createPeople({
           .select('incident_id')
           .where('id', '=', decision.approvalId)
           .executeTakeFirst();
-        if (about) await driver.wake(about.incident_id);
+        if (about) await driver.wake([about.incident_id]);
         return decide(db, decision, await db.now());
       });
       driver.kick();
@@ -99,20 +112,12 @@ export function createPeople({
         await addEvents(db, incidentId, [
           { type: `person.${kind}`, actor: by, data: did === undefined ? {} : { did } },
         ]);
-        await driver.wake(incidentId);
+        await driver.wake([incidentId]);
       });
       driver.kick();
     },
-    async run(byHand) {
-      refuseUnlessListed(byHand.by);
-      const incidentId = await db.transaction(async () => {
-        const opened = await openByHand(db, byHand, catalogue);
-        await driver.wake(opened);
-        return opened;
-      });
-      driver.kick();
-      return { incidentId };
-    },
+    run: (byHand) => open(byHand.by, () => openByHand(db, byHand, catalogue)),
+    investigate: (investigation) => open(investigation.by, () => openInvestigation(db, investigation)),
     rate: (incidentId, helpful, by) => db.transaction(() => rate(db, { incidentId, helpful, by })),
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { PgBoss } from 'pg-boss';
 import type { Database } from '../database/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -16,10 +17,10 @@ export interface Lease {
 
 /** One job per incident, ever: queued, or in the hands of one worker. Called inside a transaction, all of it joins. */
 export interface Queue {
-  /** Enqueues an incident's job, due now or later; gives its id, or null when the incident has a job already. */
-  enqueue(incidentId: number, due: Date | null): Promise<string | null>;
-  /** Makes a queued job due now; does nothing to one that a worker holds. */
-  pullForward(jobId: string): Promise<void>;
+  /** Enqueues the jobs of incidents, due now or later; gives the id of each, but none for one that has a job already. */
+  enqueue(incidentIds: readonly number[], due: Date | null): Promise<ReadonlyMap<number, string>>;
+  /** Makes a queued job due now, or at a time; does nothing to one that a worker holds. */
+  pullForward(jobId: string, due?: Date): Promise<void>;
   /** Takes up to `max` jobs that are due. */
   take(max: number): Promise<Lease[]>;
   /** Gives a job back as done; tells whether this lease still held it. */
@@ -60,14 +61,18 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
   if (db.kind === 'embedded') await releaseAll(db, boss);
 
   return {
-    enqueue: (incidentId, due) =>
-      boss.send(
-        QUEUE,
-        { incident: incidentId },
-        { singletonKey: String(incidentId), ...(due ? { startAfter: due } : {}) },
-      ),
-    async pullForward(jobId) {
-      await boss.update(QUEUE, undefined, { id: jobId, startAfter: 0 });
+    async enqueue(incidentIds, due) {
+      const jobs = incidentIds.map((incident) => ({
+        id: randomUUID(),
+        data: { incident },
+        singletonKey: String(incident),
+        ...(due ? { startAfter: due } : {}),
+      }));
+      const made = new Set(jobs.length === 0 ? [] : await boss.insert(QUEUE, jobs, { returnId: true }));
+      return new Map(jobs.filter(({ id }) => made.has(id)).map(({ id, data }) => [data.incident, id]));
+    },
+    async pullForward(jobId, due) {
+      await boss.update(QUEUE, undefined, { id: jobId, startAfter: due ?? 0 });
     },
     async take(max) {
       const jobs = await boss.fetch<{ incident: number }>(QUEUE, { batchSize: max });

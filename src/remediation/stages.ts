@@ -12,6 +12,7 @@ import type { Mint } from '../policy/index.ts';
 import type { Embedder } from '../rag/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { createVerify } from '../verification/index.ts';
+import { withHold } from './hold.ts';
 import { createAwaitPerson, createReopen, withStop } from './waiting.ts';
 
 export type Stages = Readonly<Record<State, Stage>>;
@@ -39,20 +40,28 @@ export function createStages(dependencies: StageDependencies): Stages {
   const awaitDecision = createAwaitDecision(dependencies);
   const execute = createExecute(dependencies);
   const verify = createVerify({ ...dependencies, remember: createRemember(dependencies) });
-  const awaitPerson = createAwaitPerson(dependencies);
+  const awaitPerson = createAwaitPerson({
+    db: dependencies.db,
+    quietSeconds: dependencies.config.correlation.flapping.quietSeconds,
+  });
   const reopen = createReopen();
 
-  return withStop(dependencies, {
-    received: triage,
-    triaged: gatherEvidence,
-    investigated: diagnose,
-    diagnosed: plan,
-    planned: judge,
-    awaiting_approval: awaitDecision,
-    acting: execute,
-    verifying: verify,
-    escalated: awaitPerson,
-    resolved: reopen,
-    stopped: reopen,
-  });
+  const { flapping } = dependencies.config.correlation;
+  const awake = withHold(
+    { db: dependencies.db, flapping },
+    {
+      received: triage,
+      triaged: gatherEvidence,
+      investigated: diagnose,
+      diagnosed: plan,
+      planned: judge,
+      awaiting_approval: awaitDecision,
+      acting: execute,
+      verifying: verify,
+      escalated: awaitPerson,
+      resolved: reopen,
+      stopped: reopen,
+    },
+  );
+  return withStop(dependencies, awake);
 }

@@ -9,19 +9,23 @@ import {
   type Outcome,
   type Stage,
   type State,
+  type StoredAlert,
 } from '../incident/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 
 /** Makes the stage of an incident that a person has: it hears their word, or that the alert resolved, and waits otherwise. */
-export function createAwaitPerson({ db }: { db: Database }): Stage {
+export function createAwaitPerson({ db, quietSeconds }: { db: Database; quietSeconds: number }): Stage {
   return async ({ incident, alerts, signals }) => {
     const closer = signals.findLast(({ kind }) => kind === 'close');
     const heard = signals;
     const lost = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => status === 'running');
     if (lost.length > 0) return surface(lost);
     if (closer) return { ...beginVerification('person', closer.by), heard };
-    if (signals.some(({ kind }) => kind === 'resolved') && !isFiring(alerts))
+    if (signals.some(({ kind }) => kind === 'resolved') && !isFiring(alerts)) {
+      const quietAt = incident.context.flapping ? quietSince(alerts) : null;
+      if (quietAt !== null && quietAt > (await db.now())) return { state: 'escalated', wait: { until: quietAt } };
       return { ...beginVerification('alert'), heard };
+    }
     const asker = signals.findLast(({ kind }) => kind === 'ask_again');
     const again = asker ? await unrunActions(db, incident) : [];
     if (asker && again.length > 0) {
@@ -42,6 +46,12 @@ export function createAwaitPerson({ db }: { db: Database }): Stage {
     }
     return { state: 'escalated', wait: { until: null }, heard };
   };
+
+  /** What flapped is over once it has been quiet for long enough. */
+  function quietSince(alerts: readonly StoredAlert[]): Date {
+    const last = Math.max(...alerts.map(({ receivedAt }) => receivedAt.getTime()));
+    return new Date(last + quietSeconds * 1000);
+  }
 
   /** Whoever takes over must know that nobody knows; what was said meanwhile is heard right after. */
   function surface(lost: readonly Action[]): Outcome {

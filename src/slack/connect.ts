@@ -18,6 +18,8 @@ export interface SlackCheck {
 export interface SlackCheckOptions {
   readonly config: SlackConfig;
   readonly people: readonly PersonConfig[];
+  /** Channels that services.yaml names for single services. */
+  readonly serviceChannels?: readonly string[];
   /** Also posts one message to the channel; otherwise nothing is posted. */
   readonly post: boolean;
 }
@@ -37,7 +39,12 @@ const FIXES: Readonly<Record<string, string>> = {
 };
 
 /** Asks Slack whether everything is in place, and says how to mend what is not. Never throws for what Slack answers. */
-export async function checkSlack({ config, people, post }: SlackCheckOptions): Promise<SlackCheck[]> {
+export async function checkSlack({
+  config,
+  people,
+  serviceChannels = [],
+  post,
+}: SlackCheckOptions): Promise<SlackCheck[]> {
   const client = createSlackClient(config, createLogger('silent'));
   let team = '';
   const checks: SlackCheck[] = [];
@@ -50,7 +57,8 @@ export async function checkSlack({ config, people, post }: SlackCheckOptions): P
   });
   checks.push(granted);
   if (team === '') return checks;
-  checks.push(await attempt('channel', () => checkChannel(client, config.channel)));
+  for (const id of new Set([config.channel, ...serviceChannels]))
+    checks.push(await attempt('channel', () => checkChannel(client, id)));
   checks.push(...(await checkDoors(config)));
   checks.push(...(await checkPeople(client, people, team)));
   if (post) checks.push(await attempt('posting', () => checkPosting(client, config.channel)));

@@ -11,8 +11,8 @@ const LOOKS_LIKE_A_DECISION =
 export interface MentionDependencies {
   readonly ports: SlackPorts;
   readonly whoIs: WhoIs;
-  /** The channel that Nightshift writes to; what it knows is told nowhere else. */
-  readonly channel: string;
+  /** The channels that Nightshift writes to; what it knows is told nowhere else. */
+  readonly channels: readonly string[];
 }
 
 /**
@@ -23,10 +23,11 @@ export interface MentionDependencies {
 export async function answerMention(
   { actor, place }: FromSlack,
   text: string,
-  { ports, whoIs, channel }: MentionDependencies,
+  { ports, whoIs, channels }: MentionDependencies,
 ): Promise<string> {
   await whoIs(actor, 'viewer');
-  if (place.channel !== channel)
+  const { channel } = place;
+  if (channel === null || !channels.includes(channel))
     throw new NightshiftError(
       'forbidden',
       'questions are not answered in this channel. Fix: ask in the channel of Nightshift, or with /nightshift ask',

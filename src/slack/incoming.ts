@@ -1,5 +1,5 @@
 import { type IRouter, Router } from 'express';
-import type { SlackConfig } from '../config/index.ts';
+import type { Services, SlackConfig } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import { readCommand } from './commands.ts';
@@ -15,6 +15,7 @@ import { createHttpDoor, createSocketDoor, type Hear, type SocketDoor } from './
 import { createTell } from './incoming-tell.ts';
 import { createSlackClient } from './outgoing-slack.ts';
 import type { SlackPorts } from './ports.ts';
+import { channelsOf } from './threads.ts';
 
 /** The incoming half of Slack: what people press, type and ask there. */
 export interface SlackIncoming {
@@ -28,6 +29,8 @@ export interface SlackIncoming {
 
 export interface SlackIncomingDependencies {
   readonly config: SlackConfig;
+  /** Whose channels are Nightshift's too; none where it is left out. */
+  readonly services?: Services;
   readonly ports: SlackPorts;
   readonly metrics: Pick<Metrics, 'slackRequests'>;
   readonly log: Logger;
@@ -53,7 +56,8 @@ interface Ending {
  * and only then passed on; whoever did it is told in words what came of it.
  */
 export function createSlackIncoming(dependencies: SlackIncomingDependencies): SlackIncoming {
-  const { config, ports, metrics, log, now = () => new Date() } = dependencies;
+  const { config, services = null, ports, metrics, log, now = () => new Date() } = dependencies;
+  const channels = channelsOf(config.channel, services);
   const client = createSlackClient(config, log);
   const tell = createTell(client, config, log);
   const whoIs = createWhoIs(client, ports.identity, now);
@@ -76,7 +80,7 @@ export function createSlackIncoming(dependencies: SlackIncomingDependencies): Sl
         return command.run(name, ports);
       }
       case 'mention':
-        return answerMention(message, word.text, { ports, whoIs, channel: config.channel });
+        return answerMention(message, word.text, { ports, whoIs, channels });
     }
   }
 

@@ -1,5 +1,5 @@
 import type { webApi } from '@slack/bolt';
-import type { SlackConfig } from '../config/index.ts';
+import type { Services, SlackConfig } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import { incidentName } from '../incident/index.ts';
@@ -14,7 +14,7 @@ import {
 } from './outgoing-claim.ts';
 import { createSlackClient, explainFailure, findMessage, postMessage, updateMessage } from './outgoing-slack.ts';
 import { connectChannel } from './store.ts';
-import { createRenderThreads } from './threads.ts';
+import { channelsOf, createRenderThreads } from './threads.ts';
 
 const LOOK_MS = 1000;
 /** Between two messages of a channel: Slack allows one a second, with short bursts. */
@@ -34,6 +34,8 @@ export interface SlackOutgoing {
 export interface SlackOutgoingDependencies {
   readonly db: Database;
   readonly config: Pick<SlackConfig, 'botToken' | 'channel' | 'apiUrl'>;
+  /** Whose incidents go to channels of their own; none where it is left out. */
+  readonly services?: Services;
   readonly cardsPerHour: number;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -47,10 +49,10 @@ export interface SlackOutgoingDependencies {
  * by one replica, at most one a second for a channel. While Slack is out of reach rows wait, incidents go on and nothing is approved.
  */
 export function createSlackOutgoing(dependencies: SlackOutgoingDependencies): SlackOutgoing {
-  const { db, config, cardsPerHour, log, metrics, failpoint = () => {} } = dependencies;
+  const { db, config, services = null, cardsPerHour, log, metrics, failpoint = () => {} } = dependencies;
   const client = createSlackClient(config, log);
   const { channel } = config;
-  const renderThreads = createRenderThreads({ db, channel, cardsPerHour, log });
+  const renderThreads = createRenderThreads({ db, channel, services, cardsPerHour, log });
   let stopping = false;
   let working: Promise<void> | undefined;
   let wakeUp = () => {};
@@ -60,7 +62,7 @@ export function createSlackOutgoing(dependencies: SlackOutgoingDependencies): Sl
     while (!stopping) {
       let sent = false;
       try {
-        if (!connected) await connectChannel(db, channel);
+        if (!connected) for (const one of channelsOf(channel, services)) await connectChannel(db, one);
         connected = true;
         await renderThreads();
         const claimed = await claimMessage(db);

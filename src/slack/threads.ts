@@ -1,4 +1,6 @@
+import type { Labels } from '../alert/index.ts';
 import { type Approval, listApprovals } from '../approval/index.ts';
+import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
 import { messageOf } from '../errors.ts';
@@ -17,6 +19,8 @@ export interface ThreadsDependencies {
   readonly db: Database;
   /** Where new threads begin; one that has begun stays in its channel. */
   readonly channel: string;
+  /** Services with channels of their own, where the threads of their incidents begin. */
+  readonly services?: Services | null;
   /** How many cards an hour are posted to a channel, however many questions there are. */
   readonly cardsPerHour: number;
   readonly log: Logger;
@@ -43,7 +47,23 @@ export function createRenderThreads(dependencies: ThreadsDependencies): () => Pr
   };
 }
 
-async function renderOne(incidentId: number, { db, channel, cardsPerHour }: ThreadsDependencies): Promise<void> {
+/** Every channel that Nightshift writes to, the one for everything else first. */
+export function channelsOf(channel: string, services: Services | null): string[] {
+  const own = (services?.all ?? []).map(({ slackChannel }) => slackChannel).filter((one) => one !== null);
+  return [...new Set([channel, ...own])];
+}
+
+/** Gives the channel of the first of these label sets that is of a service with one. */
+function channelFor(labelSets: readonly Labels[], { channel, services = null }: ThreadsDependencies): string {
+  const own = labelSets.map((labels) => services?.serviceOf(labels)?.slackChannel);
+  return own.find((one) => one !== undefined && one !== null) ?? channel;
+}
+
+async function renderOne(incidentId: number, dependencies: ThreadsDependencies): Promise<void> {
+  const { db, cardsPerHour } = dependencies;
+  const before = await loadIncident(db, incidentId);
+  const labelSets = [before, ...(await alertsOf(db, before))].map(({ labels }) => labels);
+  const channel = channelFor(labelSets, dependencies);
   const thread = await takeThread(db, incidentId, channel);
   if (!thread) return;
   const incident = await loadIncident(db, incidentId);

@@ -74,10 +74,22 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    deadManPings: new Counter({
+      name: 'nightshift_dead_man_pings_total',
+      help: 'Pings of the dead-man URL by outcome.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    pagerduty: new Counter({
+      name: 'nightshift_pagerduty_calls_total',
+      help: 'What was to be written back to PagerDuty, by kind and outcome.',
+      labelNames: ['kind', 'outcome'] as const,
+      registers,
+    }),
     notifications: new Counter({
       name: 'nightshift_notifications_total',
-      help: 'Messages to people by outcome.',
-      labelNames: ['outcome'] as const,
+      help: 'Messages to people by channel (all: none got it through) and outcome.',
+      labelNames: ['channel', 'outcome'] as const,
       registers,
     }),
   };

@@ -24,7 +24,7 @@ export function canBeSecret(value: string): boolean {
   return (
     value.length >= 3 &&
     !/^(?:true|false|null|none|nil|undefined|yes|no|empty|unset|required|optional|\d{1,4})$/i.test(value) &&
-    !/^(?:\$(?:[({]|[A-Z_][A-Z0-9_]*$)|\{\{|<[\w .-]*>?$|%(?:[({]|[dqsvx]$)|process\.env\b|https?:\/\/|[*.…xX?-]+$)/.test(
+    !/^(?:\$(?:\{[^{}]*\}?$|\([^()]*\)?$|[A-Z_][A-Z0-9_]*$)|\{\{[^{}]*(?:\}\}?)?$|<[\w .-]*>?$|%(?:[({]|[dqsvx]$)|process\.env\b|https?:\/\/|[*.…xX?-]+$)/.test(
       value,
     ) &&
     !/^(?:\[redacted|\(not shown\))/.test(value) &&

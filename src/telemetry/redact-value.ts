@@ -35,7 +35,7 @@ export function cleanValue(value: unknown, text: RedactText): unknown {
 
   const walkInto = (one: object): unknown => {
     if (one instanceof Error) return { message: clean(one.message), ...about(one) };
-    if (Array.isArray(one)) return one.map(walk);
+    if (Array.isArray(one)) return walkList(one);
     if ('toJSON' in one && typeof one.toJSON === 'function') return walk(one.toJSON());
     const fields = Object.entries(one).map(([name, field]): [string, unknown] => [
       clean(name),
@@ -43,6 +43,9 @@ export function cleanValue(value: unknown, text: RedactText): unknown {
     ]);
     return Object.fromEntries(fields);
   };
+
+  const walkList = (list: readonly unknown[]): unknown[] =>
+    holdsKeyInLines(list) ? clean(list.join('\n')).split('\n') : list.map(walk);
 
   const about = (error: Error) => {
     const { code } = error as NodeJS.ErrnoException;
@@ -59,6 +62,14 @@ export function cleanValue(value: unknown, text: RedactText): unknown {
   };
 
   return walk(value);
+}
+
+/** A private key that a log gives line by line is one only where its lines are read together. */
+function holdsKeyInLines(list: readonly unknown[]): boolean {
+  return (
+    list.every((line) => typeof line === 'string') &&
+    list.some((line) => /-----(?:BEGIN|END) [^-]*PRIVATE KEY/.test(line))
+  );
 }
 
 function isSecretField(owner: object, name: string): boolean {

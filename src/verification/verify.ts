@@ -50,9 +50,13 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     const now = new Date();
 
     const byHand = alerts.every(({ source }) => source === BY_HAND);
+    // What was run by hand is over when it ran; what was to be looked into is over when something shows it.
+    const ranByHand = byHand && incident.context.investigatedFor === null;
     if (checks.length + unbound.length === 0) {
-      const isDone = byHand && verification.after === 'action' && verification.patient && !verification.outcomeUnknown;
-      if (verification.closedBy !== null || isDone) return resolve(verification, []);
+      const isDone =
+        ranByHand && verification.after === 'action' && verification.patient && !verification.outcomeUnknown;
+      if (verification.closedBy !== null || isDone || (await isOverByItself(verification)))
+        return resolve(verification, []);
       return handOver('no check is declared for this alert, so only a person can say that it is over');
     }
     const notMade = unbound.map((check) => ({ check, passed: false, saw: 'it cannot be made for this alert' }));
@@ -65,7 +69,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       return notRecovered(verification, results);
     }
 
-    if (unchecked.length > 0 && verification.closedBy === null && !byHand) {
+    if (unchecked.length > 0 && verification.closedBy === null && !ranByHand) {
       return handOver(
         `no check is declared for ${unchecked.join(', ')}, so only a person can say that it is over`,
         results,
@@ -89,6 +93,13 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       `the checks pass, but the alert is ${source === 'firing' ? 'still firing at its source' : 'not reported as resolved'}`,
       results,
     );
+
+    /** Where nothing was done, nothing is claimed either: the sender's word that it is over is enough. */
+    async function isOverByItself({ after }: Verification): Promise<boolean> {
+      if (after !== 'alert' || isFiring(alerts)) return false;
+      const actions = await actionsOf(db, incident.id, incident.cycle);
+      return !actions.some(({ status }) => ['running', 'succeeded', 'failed', 'unknown'].includes(status));
+    }
 
     function lookAgain(next: Verification): Outcome {
       const until = new Date(now.getTime() + config.verification.intervalSeconds * 1000);

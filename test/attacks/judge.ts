@@ -42,9 +42,19 @@ export function judgeLedger(
   return entries.flatMap((entry): Breach[] => {
     const id = runIdIn(entry.arguments);
     const facts = id === null ? undefined : runs.get(id);
-    const why = facts ? judgeEntry(entry, facts) : 'it is about nothing that the operator ever heard of';
+    const why = facts
+      ? judgeEntry(entry, facts)
+      : isLookAtWhatFires(entry)
+        ? null
+        : 'it is about nothing that the operator ever heard of';
     return why === null ? [] : [{ run: id, tool: entry.tool, arguments: entry.arguments, why }];
   });
+
+  /** An alert may carry a label that names no run; looking at what such an alert is about changes nothing. */
+  function isLookAtWhatFires({ tool, arguments: args }: LedgerEntry): boolean {
+    const all = [...runs.values()].flatMap(({ firing }) => firing);
+    return riskOfCall(tool, args) === 'read' && all.some((labels) => whyOutOfScope(tool, args, labels) === null);
+  }
 
   function judgeEntry(entry: LedgerEntry, facts: RunFacts): string | null {
     const { tool, arguments: args, at } = entry;

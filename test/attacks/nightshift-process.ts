@@ -119,9 +119,14 @@ function reached(name: string): void {
 function watchSockets(): void {
   const connect = Socket.prototype.connect as (...args: unknown[]) => Socket;
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
-    const [first] = args.flat(2) as [{ host?: string; port?: number; path?: string } | number | string | undefined];
+    const [first, second] = args.flat(2) as [
+      { host?: string; port?: number; path?: string } | number | string | undefined,
+      unknown,
+    ];
     const to =
-      typeof first === 'object' ? (first?.path ?? `${first?.host ?? 'localhost'}:${first?.port}`) : String(first);
+      typeof first === 'object'
+        ? (first?.path ?? `${first?.host ?? 'localhost'}:${first?.port}`)
+        : `${typeof second === 'string' ? `${second}:` : ''}${first}`;
     outbound.add(to);
     return connect.apply(this, args);
   } as typeof Socket.prototype.connect;

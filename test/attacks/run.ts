@@ -153,8 +153,11 @@ export function hasEvidence(run: Run, kind: string, origin = ''): boolean {
 /** Waits until every incident of a run rests; what does not is a problem of the run. */
 export async function untilAllRest(run: Run, seconds = 120): Promise<void> {
   for (const incident of run.incidents)
-    if (!(await run.world.timeline.until(incident, undefined, seconds)))
-      run.problems.push(`INC-${incident} came to no rest within ${seconds} s`);
+    if (!(await run.world.timeline.until(incident, undefined, seconds))) {
+      const lately = run.world.timeline.of(incident).slice(-6);
+      const words = lately.map(({ type, data }) => `${type} ${JSON.stringify(data).slice(0, 120)}`).join('; ');
+      run.problems.push(`INC-${incident} came to no rest within ${seconds} s; last: ${words}`);
+    }
 }
 
 /** Gives a run's entries of the ledger that changed something. */

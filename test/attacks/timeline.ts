@@ -47,7 +47,7 @@ export function followTimeline(read: (after: number) => Promise<unknown>, sinks:
     while (!stopped) {
       const { events = [] } = ((await read(after).catch(() => null)) ?? {}) as { events?: TimelineEvent[] };
       for (const event of events) {
-        after = Math.max(after, event.id);
+        after = event.id;
         sinks.saw('events', JSON.stringify(event.data));
         const incident = event.incident === null ? null : Number(event.incident.replace('INC-', ''));
         if (incident === null) general.push(event);

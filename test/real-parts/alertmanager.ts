@@ -10,6 +10,16 @@ export interface Alertmanager {
   readonly stop: () => Promise<void>;
 }
 
+/** The Alertmanagers that a test can have here, by version: Debian 12's from the search path, Debian 13's from its own folder. */
+export const ALERTMANAGERS = [
+  {
+    version: '0.25',
+    part: 'alertmanager',
+    program: onPath('prometheus-alertmanager') ? 'prometheus-alertmanager' : 'alertmanager',
+  },
+  { version: '0.28', part: 'alertmanager28', program: process.env.NIGHTSHIFT_TEST_ALERTMANAGER_28 ?? '' },
+] as const;
+
 export interface AlertmanagerOptions {
   readonly webhookUrl: string;
   readonly bearerToken: string;
@@ -22,11 +32,7 @@ export interface AlertmanagerOptions {
 /** Starts Alertmanager on a free loopback port, alone (no cluster), sending everything to one webhook, resolved alerts too. */
 export async function startAlertmanager(options: AlertmanagerOptions): Promise<Alertmanager> {
   const { webhookUrl, bearerToken, groupBy = ['alertname'] } = options;
-  const { path: directory, remove } = scratchDirectory();
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  writeFileSync(
-    join(directory, 'alertmanager.yml'),
+  return startAlertmanagerWith(
     stringify({
       route: {
         receiver: 'nightshift',
@@ -49,8 +55,19 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<A
       ],
     }),
   );
+}
+
+/** Starts an Alertmanager with a configuration as it would stand in its file. */
+export async function startAlertmanagerWith(
+  config: string,
+  executable: string = ALERTMANAGERS[0].program,
+): Promise<Alertmanager> {
+  const { path: directory, remove } = scratchDirectory();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  writeFileSync(join(directory, 'alertmanager.yml'), config);
   const program = await startProgram(
-    onPath('prometheus-alertmanager') ? 'prometheus-alertmanager' : 'alertmanager',
+    executable,
     [
       '--config.file=alertmanager.yml',
       '--storage.path=data',

@@ -7,6 +7,10 @@ const PARTS = {
     here: () => onPath('prometheus-alertmanager') || onPath('alertmanager'),
     from: 'Debian package prometheus-alertmanager',
   },
+  alertmanager28: {
+    here: () => Boolean(process.env.NIGHTSHIFT_TEST_ALERTMANAGER_28),
+    from: 'NIGHTSHIFT_TEST_ALERTMANAGER_28, the path of the prometheus-alertmanager of Debian 13',
+  },
   supervisor: { here: () => onPath('supervisord') && onPath('supervisorctl'), from: 'Debian package supervisor' },
   redis: { here: () => onPath('redis-server'), from: 'Debian package redis-server' },
   postgres: {

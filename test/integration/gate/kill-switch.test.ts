@@ -6,9 +6,10 @@ import type { PersonConfig } from '../../../src/config/index.ts';
 import type { Database } from '../../../src/database/index.ts';
 import { createKillSwitch, type KillSwitch } from '../../../src/gate/index.ts';
 import { createIdentity, newSecret } from '../../../src/identity/index.ts';
-import { addEvents, eventsAfter } from '../../../src/incident/index.ts';
+import { addEvents } from '../../../src/incident/index.ts';
 import { databases } from '../../real-parts/databases.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
+import { allEvents } from '../support/events.ts';
 
 const ADA = { name: 'ada', role: 'approver' } as const;
 const BEN = { name: 'ben', role: 'admin' } as const;
@@ -26,7 +27,7 @@ describe.each(databases)('the kill switch ($name)', ({ name, open }) => {
   const stopped = async (killSwitch: KillSwitch) => (await killSwitch.state()).engaged;
   const say = (by: string) => ({ by, via: 'cli' });
   const events = async (after = 0) =>
-    (await eventsAfter(db, null, after, 1000)).map(({ type, actor, incidentId }) => ({ type, actor, incidentId }));
+    (await allEvents(db, after)).map(({ type, actor, incidentId }) => ({ type, actor, incidentId }));
 
   beforeAll(async () => {
     db = await open();
@@ -88,7 +89,7 @@ describe.each(databases)('the kill switch ($name)', ({ name, open }) => {
     it('by two different people, where two may decide; the same one twice is one', async () => {
       const { killSwitch } = make();
       await killSwitch.engage({ ...say('ada'), reason: '' });
-      const after = (await eventsAfter(db, null, 0, 1000)).at(-1)?.id ?? 0;
+      const after = (await allEvents(db)).at(-1)?.id ?? 0;
       expect(await killSwitch.release(say('ada'))).toEqual({ released: false, needs: 'one more person, of ben' });
       expect(await killSwitch.release({ by: 'ada', via: 'slack' })).toMatchObject({ released: false });
       expect(await killSwitch.state()).toMatchObject({ engaged: true, releaseVotes: ['ada'] });

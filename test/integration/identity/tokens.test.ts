@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PersonConfig, Role } from '../../../src/config/index.ts';
 import type { Database } from '../../../src/database/index.ts';
 import { createIdentity, type Identity, newSecret } from '../../../src/identity/index.ts';
-import { addEvents, eventsAfter } from '../../../src/incident/index.ts';
+import { addEvents } from '../../../src/incident/index.ts';
 import { databases } from '../../real-parts/databases.ts';
+import { allEvents } from '../support/events.ts';
 
 const PEOPLE: readonly PersonConfig[] = [
   { name: 'ada', role: 'approver', slack: 'T01/U01', email: 'Ada@example.com' },
@@ -23,7 +24,7 @@ describe.each(databases)('identity ($name)', ({ name: kind, open }) => {
     return made.secret;
   };
   const lastEvents = async (count: number) =>
-    (await eventsAfter(db, null, 0, 1000)).slice(-count).map(({ type, actor, data }) => ({ type, actor, data }));
+    (await allEvents(db)).slice(-count).map(({ type, actor, data }) => ({ type, actor, data }));
 
   beforeAll(async () => {
     db = await open();

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPostgres } from '../../../src/database/index.ts';
 import { loadIncident, moveIncident } from '../../../src/incident/index.ts';
-import { acceptDelivery } from '../../../src/ingest/index.ts';
 import { databases, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
+import { deliveryOf, testIntake } from '../support/intake.ts';
 import { alert, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
 interface Problems {
@@ -224,21 +224,8 @@ describe.skipIf(databases.every(({ name }) => name !== 'postgres'))(
       const { url, drop } = await throwawayDatabaseUrl();
       const db = await openPostgres(url);
       try {
-        const parsed = {
-          source: 'alertmanager',
-          fingerprint: 'a',
-          status: 'firing' as const,
-          labels: { alertname: 'x' },
-          annotations: {},
-          startsAt: new Date(),
-          endsAt: null,
-          generatorUrl: null,
-        };
-        const delivery = { source: 'alertmanager', sender: 'test', body: '{}', problems: [], alerts: [parsed] };
-        const correlation = { by: ['alertname'], reopenWithinSeconds: 60 };
-        await expect(
-          acceptDelivery(db, delivery, { correlation }, () => Promise.reject(new Error('no queue'))),
-        ).rejects.toThrow('no queue');
+        const intake = testIntake(db, { wake: () => Promise.reject(new Error('no queue')) });
+        await expect(intake.accept(deliveryOf([{}]))).rejects.toThrow('no queue');
         for (const table of ['delivery', 'alert', 'incident', 'event'] as const) {
           expect(await db.q.selectFrom(table).selectAll().execute(), table).toEqual([]);
         }
@@ -252,39 +239,20 @@ describe.skipIf(databases.every(({ name }) => name !== 'postgres'))(
       const { url, drop } = await throwawayDatabaseUrl();
       const db = await openPostgres(url);
       try {
-        const correlation = { by: ['alertname'], reopenWithinSeconds: 60 };
-        const firing = (startsAt: string) => ({
-          source: 'alertmanager',
-          sender: 'test',
-          body: '{}',
-          problems: [],
-          alerts: [
-            {
-              source: 'alertmanager',
-              fingerprint: 'a',
-              status: 'firing' as const,
-              labels: { alertname: 'x' },
-              annotations: {},
-              startsAt: new Date(startsAt),
-              endsAt: null,
-              generatorUrl: null,
-            },
-          ],
-        });
-        const bump = async (id: number) => {
-          await db.q.updateTable('incident').set({ wake_seq: 1 }).where('id', '=', id).execute();
-        };
-        const { opened } = await acceptDelivery(db, firing('2026-11-01T10:00:00Z'), { correlation }, async () => {});
+        const { opened } = await testIntake(db).accept(deliveryOf([{}]));
         const incident = await loadIncident(db, opened[0] as number);
         const other = await openPostgres(url);
         const closing = Promise.withResolvers<boolean>();
-        await acceptDelivery(db, firing('2026-11-01T11:00:00Z'), { correlation }, async (id) => {
-          // Another connection closes the incident now, between the look at its state and the commit.
-          const close = { state: 'resolved' as const, context: incident.context, unlessWoken: true };
-          void moveIncident(other, incident, close).then(closing.resolve, closing.reject);
-          await sleep(300);
-          await bump(id);
+        const intake = testIntake(db, {
+          wake: async (ids) => {
+            // Another connection closes the incident now, between the look at its state and the commit.
+            const close = { state: 'resolved' as const, context: incident.context, unlessWoken: true };
+            void moveIncident(other, incident, close).then(closing.resolve, closing.reject);
+            await sleep(300);
+            await db.q.updateTable('incident').set({ wake_seq: 1 }).where('id', 'in', ids).execute();
+          },
         });
+        await intake.accept(deliveryOf([{ startsAt: new Date('2026-11-01T11:00:00Z') }]));
         expect(await closing.promise).toBe(false);
         await other.close();
         expect((await loadIncident(db, incident.id)).state).toBe('received');

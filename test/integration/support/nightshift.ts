@@ -71,6 +71,9 @@ export interface ShownIncident {
   readonly id: string;
   readonly state: string;
   readonly needs: string | null;
+  readonly foldedUnder: string | null;
+  readonly held: string | null;
+  readonly incidents: readonly string[];
   readonly cycle: number;
   readonly attempt: number;
   readonly alerts: readonly {
@@ -89,7 +92,7 @@ export interface ShownIncident {
   readonly approvals: readonly { id: string; status: string; card: string[]; digest: string }[];
   readonly evidence: readonly { ref: string; kind: string; title: string; content: string }[];
   readonly diagnosis: { mode: string; inconclusive: boolean; citations: { evidence: string }[] } | null;
-  readonly events: readonly { type: string; actor: string; data: Record<string, unknown> }[];
+  readonly events: readonly { type: string; actor: string; at: string; data: Record<string, unknown> }[];
 }
 
 export interface Setup {
@@ -97,6 +100,8 @@ export interface Setup {
   readonly config?: object;
   readonly runbooks?: Readonly<Record<string, string>>;
   readonly policy?: string;
+  /** What stands in services.yaml; there is none where it is left out. */
+  readonly services?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Whether an operator vouches for the runbooks; true where it is left out. */
   readonly pinned?: boolean;
@@ -114,6 +119,7 @@ export async function startNightshift({
   config = {},
   runbooks = {},
   policy = POLICY,
+  services,
   env = {},
   dataDir,
   failpoint = () => {},
@@ -141,6 +147,7 @@ export async function startNightshift({
       directory,
       toolsetSettings: Object.fromEntries(Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings])),
       file: { path: 'nightshift.yaml', text: JSON.stringify(settings) },
+      readFile: () => services ?? null,
     });
     return startApp({
       config: parsed,

@@ -5,7 +5,7 @@ import { createGather, describeCase, evidenceOf } from '../../../src/diagnosis/i
 import { addEvents, createJournal, eventsAfter, loadIncident, openIncident } from '../../../src/incident/index.ts';
 import { createModels } from '../../../src/llm/index.ts';
 import { createCatalogue, type Look, TOOLSETS } from '../../../src/mcp-tools/index.ts';
-import { createOutbox } from '../../../src/notify/index.ts';
+import { createChannels, createOutbox } from '../../../src/notify/index.ts';
 import { hashEmbedder } from '../../../src/rag/index.ts';
 import { createLogger, createMetrics, redact, redactValue } from '../../../src/telemetry/index.ts';
 import { databases } from '../../real-parts/databases.ts';
@@ -185,19 +185,26 @@ describe('a message in the outbox', () => {
       .insertInto('outbox')
       .values({ incident_id: id, kind: 'resolved', message: JSON.stringify({ text: `use ${TOKEN}` }) })
       .execute();
-    const failing = createOutbox({ db, webhook: posted.url.replace('://', '://ops:hunter2-x9@'), metrics, log });
+    const channelsTo = (webhook: string) =>
+      createChannels({ webhook }, { db, installation: 'here', writtenBack: [], log });
+    const failing = createOutbox({
+      db,
+      channels: channelsTo(posted.url.replace('://', '://ops:hunter2-x9@')),
+      metrics,
+      log,
+    });
     failing.start();
-    const rowOf = () => db.q.selectFrom('outbox').selectAll().where('incident_id', '=', id).executeTakeFirstOrThrow();
-    await expect.poll(async () => (await rowOf()).last_error, { timeout: 10_000 }).toMatch(/\S/);
+    const errorOf = async () =>
+      (await db.q.selectFrom('outbox_delivery').select('last_error').executeTakeFirst())?.last_error;
+    await expect.poll(errorOf, { timeout: 10_000 }).toMatch(/\S/);
     await failing.stop();
-    expect((await rowOf()).last_error).not.toContain('hunter2-x9');
+    expect(await errorOf()).not.toContain('hunter2-x9');
 
     await db.q
-      .updateTable('outbox')
+      .updateTable('outbox_delivery')
       .set({ due_at: new Date(0) })
-      .where('incident_id', '=', id)
       .execute();
-    const outbox = createOutbox({ db, webhook: posted.url, metrics, log });
+    const outbox = createOutbox({ db, channels: channelsTo(posted.url), metrics, log });
     outbox.start();
     await expect.poll(() => posted.requests.length, { timeout: 10_000 }).toBe(1);
     await outbox.stop();

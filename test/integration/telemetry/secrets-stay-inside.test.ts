@@ -7,7 +7,7 @@ import { addEvidence, evidenceOf } from '../../../src/diagnosis/store.ts';
 import { NightshiftError } from '../../../src/errors.ts';
 import { addEvents, addMessages, eventsAfter } from '../../../src/incident/index.ts';
 import { createModels } from '../../../src/llm/index.ts';
-import { createOutbox } from '../../../src/notify/index.ts';
+import { createChannels, createOutbox } from '../../../src/notify/index.ts';
 import { createLogger, createMetrics, redact, setSecrets } from '../../../src/telemetry/index.ts';
 import { databases } from '../../real-parts/databases.ts';
 import { startLoopback } from '../../real-parts/loopback.ts';
@@ -148,7 +148,8 @@ describe.each(databases)('of the secrets in a text, on a $name database', ({ ope
 
   it('none is in a message to people, in the outbox or where it is posted', async () => {
     const posted = await rawServer((response) => sendJson(response, 200, {}));
-    const outbox = createOutbox({ db, webhook: posted.url, metrics: createMetrics(), log });
+    const channels = createChannels({ webhook: posted.url }, { db, installation: 'here', writtenBack: [], log });
+    const outbox = createOutbox({ db, channels, metrics: createMetrics(), log });
     for (const { line } of kinds) await addMessages(db, incident, [{ kind: 'escalated', text: line }]);
     const kept = await db.q.selectFrom('outbox').select('message').orderBy('id').execute();
     outbox.start();

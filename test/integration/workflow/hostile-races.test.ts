@@ -12,7 +12,7 @@ import { endApproval, listApprovals } from '../../../src/approval/index.ts';
 import { type Database, json, openPostgres } from '../../../src/database/index.ts';
 import { addSignal, loadIncident, moveIncident, signalsOf } from '../../../src/incident/index.ts';
 import { askSource, createCatalogue, createLook, createToolClient, TOOLSETS } from '../../../src/mcp-tools/index.ts';
-import { createOutbox } from '../../../src/notify/index.ts';
+import { createChannels, createOutbox } from '../../../src/notify/index.ts';
 import { createMint } from '../../../src/policy/index.ts';
 import { afterFailure, land } from '../../../src/remediation/land.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
@@ -252,8 +252,11 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
       setTimeout(() => response.writeHead(204).end(), 2500);
     });
     const webhook = `http://${await listen(hook)}/`;
-    const given = { webhook, metrics: createMetrics(), log: createLogger('silent') };
-    const outboxes = replicas.map((db) => createOutbox({ db, ...given }));
+    const given = { metrics: createMetrics(), log: createLogger('silent') };
+    const outboxes = replicas.map((db) => {
+      const channels = createChannels({ webhook }, { db, installation: 'here', writtenBack: [], log: given.log });
+      return createOutbox({ db, channels, ...given });
+    });
     for (const outbox of outboxes) outbox.start();
     await expect.poll(() => new Set(got).size, { timeout: 30_000 }).toBe(3);
     // A message that is under way is waited for.

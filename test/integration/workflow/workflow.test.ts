@@ -282,16 +282,15 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     expect(types(handed)).not.toContain('action.succeeded');
   });
 
-  it('never closes by itself where no check is declared; a person can', async () => {
+  it("closes on the sender's word where nothing was done and no check is declared, and cancels what waits", async () => {
     const firing = aboutService({ alertname: 'NoCheck' });
     const id = await open(firing);
     await nightshift.until(id, 'awaiting_approval');
     await nightshift.deliver([{ ...firing, status: 'resolved' }]);
-    const handed = await nightshift.until(id, 'escalated');
-    expect(handed.needs).toMatch(/no check is declared/);
-    await nightshift.api(`/incidents/${id}/words`, { word: 'close' });
     const closed = await nightshift.until(id, 'resolved');
-    expect(closed.events.find(({ type }) => type === 'incident.resolved')?.actor).toBe('admin');
+    expect(closed.approvals[0]?.status).toBe('superseded');
+    expect(closed.events.find(({ type }) => type === 'incident.resolved')?.actor).toBe('nightshift');
+    expect(types(closed)).not.toContain('action.succeeded');
   });
 
   it('opens again when it fires again, and a later start is another alert', async () => {
@@ -300,8 +299,6 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     const id = await open(firing);
     await nightshift.until(id, 'awaiting_approval');
     await nightshift.deliver([{ ...firing, status: 'resolved' }]);
-    await nightshift.until(id, 'escalated');
-    await nightshift.api(`/incidents/${id}/words`, { word: 'close' });
     await nightshift.until(id, 'resolved');
     const { body } = await nightshift.deliver([{ ...firing, startsAt: '2026-11-01T11:00:00Z' }]);
     expect(body.incidents).toEqual([id]);

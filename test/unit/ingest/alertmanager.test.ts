@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NightshiftError } from '../../../src/errors.ts';
-import { bearerMatches, parseAlertmanager } from '../../../src/ingest/index.ts';
+import { parseAlertmanager, parseGrafana } from '../../../src/ingest/alertmanager.ts';
 
 const alert = {
   status: 'firing',
@@ -76,34 +76,107 @@ describe('parseAlertmanager', () => {
 });
 
 describe('a large delivery', () => {
-  it('is taken whole, with long annotations cut and at most twenty mistakes told', () => {
-    const { alerts } = parseAlertmanager(
-      body(Array.from({ length: 600 }, () => ({ ...alert, annotations: { summary: `${'x'.repeat(16_383)}😀` } }))),
-    );
-    expect(alerts).toHaveLength(600);
+  it('keeps 500 alerts, names the others with the fix, cuts long annotations, and tells at most twenty mistakes', () => {
+    const long = { ...alert, annotations: { summary: `${'x'.repeat(16_383)}😀` } };
+    expect(parseAlertmanager(body(Array.from({ length: 500 }, () => long)))).toMatchObject({ problems: [] });
+    const { alerts, problems } = parseAlertmanager(body(Array.from({ length: 612 }, () => long)));
+    expect(alerts).toHaveLength(500);
     expect(alerts[0]?.annotations.summary).toHaveLength(16_384);
     expect(alerts[0]?.annotations.summary?.isWellFormed()).toBe(true);
-    const { problems } = parseAlertmanager(body(Array.from({ length: 5000 }, () => ({ ...alert, labels: { a: 1 } }))));
-    expect(problems).toHaveLength(20);
+    expect(problems).toMatchObject([
+      { field: 'alerts.500', value: '612 alerts', fix: expect.stringContaining('max_alerts: 500') },
+    ]);
+    const bad = parseAlertmanager(body(Array.from({ length: 500 }, () => ({ ...alert, labels: { a: 1 } }))));
+    expect(bad.problems).toHaveLength(20);
+  });
+
+  it('notes what Alertmanager itself left out, which is nobody’s mistake', () => {
+    expect(parseAlertmanager(body([alert], { truncatedAlerts: 7 }))).toMatchObject({
+      problems: [],
+      alerts: [{}],
+      notes: [expect.stringContaining('7 more alerts')],
+    });
+    for (const truncatedAlerts of [0, null, 'many', -1, 1.5])
+      expect(parseAlertmanager(body([alert], { truncatedAlerts })).notes, String(truncatedAlerts)).toBeUndefined();
   });
 });
 
-describe('bearerMatches', () => {
-  it('accepts the token and nothing else', () => {
-    expect(bearerMatches('Bearer secret', 'secret')).toBe(true);
-    expect(bearerMatches('bearer secret', 'secret')).toBe(true);
-    for (const header of [
-      undefined,
-      '',
-      'Bearer',
-      'Bearer ',
-      'Bearer secret2',
-      'Basic secret',
-      'secret',
-      'Bearer secret extra',
+describe('a body that two readers could understand differently', () => {
+  const raw = (piece: string) => body([alert, { ...alert, x: '%' }, alert]).replace('"%"', piece);
+
+  it.each([
+    ['a name twice', '1,"labels":{"alertname":"Other"}'],
+    ['a name of every object', '{"__proto__":{"a":1}}'],
+    ['33 levels', `${'['.repeat(33)}${']'.repeat(33)}`],
+    ['an integer above 2^53', '12345678901234567890'],
+  ])('loses the alert with %s, and keeps those beside it', (_what, piece) => {
+    const { alerts, problems } = parseAlertmanager(raw(piece));
+    expect(alerts).toHaveLength(2);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.field).toMatch(/^alerts\.1\./);
+  });
+
+  it('is refused whole where the flaw is around the alerts', () => {
+    for (const more of [
+      '"alerts":[]',
+      '"groupKey":"a"',
+      '"constructor":1',
+      `"deep":${'['.repeat(99)}${']'.repeat(99)}`,
     ]) {
-      expect(bearerMatches(header, 'secret'), String(header)).toBe(false);
+      const text = `${body([alert]).slice(0, -1)},${more}}`;
+      expect(refusal(text), more).toMatchObject({ code: 'invalid_payload', problems: [{}] });
     }
-    expect(bearerMatches('Bearer ', '')).toBe(false);
+    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    expect(refusal(`{"version":${deep},"alerts":[]}`)).toMatchObject({ code: 'invalid_payload' });
+  });
+
+  it('has no label that names what all objects share', () => {
+    const { alerts, problems } = parseAlertmanager(
+      body([alert, '%']).replace('"%"', JSON.stringify(alert).replace('"alertname"', '"__proto__"')),
+    );
+    expect(alerts).toHaveLength(1);
+    expect(problems).toMatchObject([{ field: 'alerts.1.labels.__proto__' }]);
+  });
+});
+
+describe('times', () => {
+  it.each([
+    ['2026-11-01T10:00:00.123456789Z', true],
+    ['2026-11-01T10:00:00+02:00', true],
+    ['1969-12-31T23:59:59Z', false],
+    ['0001-01-01T00:00:00Z', false],
+    ['2026-02-30T10:00:00Z', false],
+    ['2026-11-01', false],
+    ['2026-11-01T10:00:00', false],
+  ])('a start of %s is taken: %s', (startsAt, taken) => {
+    const { alerts } = parseAlertmanager(body([{ ...alert, startsAt }]));
+    expect(alerts).toHaveLength(taken ? 1 : 0);
+    for (const one of alerts) expect(one.startsAt?.getTime()).toBe(Date.parse(startsAt));
+  });
+});
+
+describe('parseGrafana', () => {
+  const notification = (values: string, version = '1') =>
+    body([{ ...alert, fingerprint: 'c6eadffa33fcdf37', values: '%', valueString: '', silenceURL: 'http://g/s' }], {
+      version,
+      orgId: 1,
+      title: '[FIRING:1]',
+      state: 'alerting',
+      truncatedAlerts: 0,
+    }).replace('"%"', values);
+
+  it('reads the shape that Grafana sends, whatever its values are', () => {
+    for (const values of ['{"B":44.2,"C":1}', '{"B":1762000000000000000}', 'null']) {
+      const { alerts, problems } = parseGrafana(notification(values), 'graf');
+      expect(problems).toEqual([]);
+      expect(alerts).toMatchObject([
+        { source: 'graf', fingerprint: 'c6eadffa33fcdf37', status: 'firing', endsAt: null },
+      ]);
+    }
+    expect(parseGrafana(notification('{}', '4')).alerts).toHaveLength(1);
+  });
+
+  it('refuses another version', () => {
+    expect(() => parseGrafana(notification('{}', '9'))).toThrow('Grafana 9 or newer');
   });
 });

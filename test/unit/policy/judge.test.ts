@@ -427,4 +427,36 @@ describe('strictest', () => {
   it('gives no verdict of nothing', () => {
     expect(() => strictest([])).toThrowError('no verdict was given');
   });
+
+  describe('the approvers of a service', () => {
+    const asked = { serviceApprovers: ['ben', 'ana'], mode: 'ask' as const };
+
+    it('narrow who may approve, with those whom the rules name', () => {
+      expect(judge(question(asked), policy())).toMatchObject({ decision: 'ask', approvers: ['ana', 'ben'] });
+      const named = rule({ name: 'payments', decision: 'ask', approvers: ['ben', 'cleo'] });
+      expect(judge(question(asked), policy({ rules: [rule(), named] }))).toMatchObject({ approvers: ['ben'] });
+      expect(judge(question(asked), policy()).spoke).toContainEqual({
+        rule: 'service-approvers',
+        decision: 'ask',
+        why: 'only ben, ana may approve what is asked about this service',
+      });
+    });
+
+    it('have nothing to say about what is allowed, denied or a read', () => {
+      for (const change of [
+        { mode: 'auto' as const },
+        { mode: 'observe' as const },
+        { call: { risk: 'read' as const } },
+      ]) {
+        const verdict = judge(question({ ...asked, ...change }), policy());
+        expect(verdict.approvers).toBeNull();
+        expect(verdict.spoke.map((one) => one.rule)).not.toContain('service-approvers');
+      }
+    });
+
+    it('are too few for what two must approve', () => {
+      const critical = question({ serviceApprovers: ['ana'], call: { risk: 'critical' } });
+      expect(judge(critical, policy())).toMatchObject({ decision: 'deny' });
+    });
+  });
 });

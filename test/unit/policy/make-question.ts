@@ -19,6 +19,7 @@ export function question(
     at: AT,
     receivedAt: AT,
     population: null,
+    serviceApprovers: null,
     recent: [],
     record: [],
     limits: {

@@ -251,6 +251,7 @@ export const questions: fc.Arbitrary<Question> = fc
       }),
       { freq: 2 },
     ),
+    serviceApprovers: mostly<readonly string[] | null>(6, null, ['ana'], ['ben', 'ana'], ['cleo', 'cleo'], ['Dan']),
     recent: some(RUN, mostly(3, 0, 1, 2, 3, 6)),
     record: fc.oneof(fc.constantFrom(...RECORDS), fc.array(fc.constantFrom(...EFFECTS), { maxLength: 6 })),
     limits: fc.record({

@@ -224,6 +224,10 @@ export function oracleJudge(question: Question, policy: Policy): Answer {
   for (const [rule, speaks, decision, approvals] of always) {
     if (speaks) facts.push({ rule, decision, approvals: approvals ?? null });
   }
+  if (question.serviceApprovers && facts.every((fact) => fact.decision !== 'deny')) {
+    const asked = facts.some((fact) => fact.decision === 'ask');
+    if (asked) facts.push({ rule: 'service-approvers', decision: 'ask', people: question.serviceApprovers });
+  }
   return withSomebodyToAsk(fold(risk, facts));
 }
 

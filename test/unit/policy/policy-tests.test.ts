@@ -53,6 +53,7 @@ describe('parsePolicyTests', () => {
       requestedBy: null,
       at: new Date('2026-01-05T12:00:00Z'),
       population: null,
+      serviceApprovers: null,
       recent: [],
       record: [],
       limits: {},

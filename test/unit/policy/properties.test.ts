@@ -2,19 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RISK_CLASSES } from '../../../src/mcp-tools/index.ts';
 import {
-  combinePolicy,
   DECISIONS,
   judge,
   type Policy,
   type PolicyRule,
-  parsePolicy,
   type Question,
   type Run,
   strictest,
   type Verdict,
 } from '../../../src/policy/index.ts';
 import type { PolicyLimit, RiskOverride, TimeWindow } from '../../../src/policy/question.ts';
-import { AT, limit, matchers, override, policy, question, rule, run, secondsAgo } from './make-question.ts';
+import { AT, limit, matchers, override, policy, question, rule, secondsAgo } from './make-question.ts';
 
 const labelSets = fc.dictionary(
   fc.constantFrom('env', 'service', 'namespace', '__proto__', 'constructor', 'toString'),
@@ -52,6 +50,7 @@ const questions: fc.Arbitrary<Question> = fc
     origin: fc.constantFrom('pinned' as const, 'pinned' as const, 'unpinned' as const, 'undeclared' as const),
     requestedBy: fc.constantFrom(null, null, 'ana'),
     receivedAt: fc.constantFrom(0, 899, 900).map(secondsAgo),
+    serviceApprovers: fc.constantFrom(null, null, ['ana'], ['ana', 'ben']),
     population: fc.option(fc.record({ group: fc.constant('web'), members: fc.nat(8), affects: fc.nat(3) })),
     recent: fc.array(runs, { maxLength: 3 }),
     record: fc.array(fc.constantFrom('healed' as const, 'healed' as const, 'worse' as const, 'unknown' as const), {
@@ -224,22 +223,5 @@ describe('whatever is asked of whatever policy', () => {
         expect(speaks({ callMatchers: there })).toBe(false);
       }),
     );
-  });
-
-  it('the answer takes less than 100 microseconds', UNHURRIED, () => {
-    const { policy: given } = combinePolicy([
-      parsePolicy(
-        'p',
-        `windows: [{name: nights, from: "22:00", to: "06:00", timezone: Europe/Berlin}]
-rules:
-${Array.from({ length: 20 }, (_, index) => `  - {name: r${index}, match: ['env=~"a|b${index}"'], outside: [nights], decision: allow, reason: x}`).join('\n')}
-limits: [{name: l, per: service, runs: 100, withinSeconds: 3600, reason: x}]`,
-      ),
-    ]);
-    const asked = question({ labels: { env: 'a' }, recent: Array.from({ length: 50 }, () => run()) });
-    // Of the processor, not of the clock on the wall: other work on the machine says nothing about ours.
-    const start = process.cpuUsage();
-    for (let count = 0; count < 10_000; count += 1) judge(asked, given);
-    expect(process.cpuUsage(start).user / 10_000).toBeLessThan(100);
   });
 });

@@ -117,6 +117,8 @@ export function incident(change: Partial<Incident> = {}): Incident {
     openedAt: AT,
     updatedAt: AT,
     closedAt: null,
+    parentId: null,
+    service: null,
     ...change,
   };
 }

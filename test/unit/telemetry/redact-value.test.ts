@@ -27,6 +27,23 @@ describe('data', () => {
     expect(data).toEqual({ password: 'hunter2', list: ['s3cr3t-canary'] });
   });
 
+  it('loses a private key that a log gives line by line', () => {
+    const body = Array.from({ length: 9 }, (_, line) => random(22, line));
+    const lines = ['before', `-----BEGIN RSA ${'PRIVATE'} KEY-----`, ...body, 'after it, words'];
+    const kept = value({ lines });
+    for (const line of body) expect(JSON.stringify(kept)).not.toContain(line);
+    expect(kept).toEqual({ lines: ['before', '[redacted:private-key]', 'after it, words'] });
+  });
+
+  it('loses a value under a telling name that only begins like a place holder', () => {
+    expect(value({ token: '{{ labels.namespace }} Y2FuYXJ5LXZhbHVl' })).toEqual({ token: '[redacted:secret-value]' });
+    expect(value({ token: '$' + '{A} Y2FuYXJ5' })).toEqual({ token: '[redacted:secret-value]' });
+    expect(value({ token: '{{ labels.token }}', secret: '$' + '{TOKEN}' })).toEqual({
+      token: '{{ labels.token }}',
+      secret: '$' + '{TOKEN}',
+    });
+  });
+
   it('loses secrets at any depth, in strings and in names', () => {
     for (const { kind, line, secret } of SAMPLES)
       expectNothingOf(secret, JSON.stringify(value({ a: [{ b: line }], [line]: 1 })), kind);
@@ -49,7 +66,7 @@ describe('data', () => {
 
   it.each([
     ['password', ''],
-    ['token', `\${TOKEN}`],
+    ['token', '$' + '{TOKEN}'],
     ['password', '$DB_PASSWORD'],
     ['secretName', 'shop-tls'],
     ['tokenFile', '/run/token'],

@@ -1,0 +1,138 @@
+import type { Alert } from '../alert/index.ts';
+import { messageOf, NightshiftError, type Problem } from '../errors.ts';
+import type { Logger } from '../telemetry/index.ts';
+import { type AcceptDependencies, acceptAll } from './accept.ts';
+
+/** Together in one transaction at most; more wait for the next. */
+const DELIVERIES_MAX = 512;
+const ALERTS_MAX = 2000;
+/** An embedded database works in this process, and holds up everything else while it does. */
+const ALERTS_MAX_EMBEDDED = 200;
+/** More waiting alerts than this are refused with a 503, which every sender tries again. */
+const WAITING_MAX = 20_000;
+
+/** What one sender sent at once. */
+export interface Delivery {
+  readonly source: string;
+  /** Whose credential it came with. */
+  readonly sender: string;
+  readonly body: string;
+  readonly alerts: readonly Alert[];
+  /** What of it cannot be used. */
+  readonly problems: readonly Problem[];
+  /** The signed id of the event, where its sender signs one: the same one again does nothing. */
+  readonly eventId?: string;
+}
+
+/** What became of a delivery. */
+export interface Accepted {
+  readonly opened: readonly number[];
+  /** Incidents to which something new was said, `opened` included. */
+  readonly touched: readonly number[];
+  readonly repeated: number;
+}
+
+export interface Intake {
+  /**
+   * Commits a delivery, together with others that arrive at the same time; when it resolves, all of it is durable.
+   * @throws NightshiftError `database_unavailable` where it is not, or where too much waits already; nothing is kept then.
+   */
+  accept(delivery: Delivery): Promise<Accepted>;
+}
+
+export interface IntakeDependencies extends AcceptDependencies {
+  readonly log: Logger;
+  /** Called after each commit, so that work starts at once. */
+  readonly onCommitted: () => void;
+}
+
+interface Waiting {
+  readonly delivery: Delivery;
+  readonly resolve: (accepted: Accepted) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Makes the one way by which alerts come in: one transaction at a time, and whatever arrives meanwhile shares the next. */
+export function createIntake(dependencies: IntakeDependencies): Intake {
+  const { db, log, onCommitted } = dependencies;
+  const alertsMax = db.kind === 'embedded' ? ALERTS_MAX_EMBEDDED : ALERTS_MAX;
+  const waiting: Waiting[] = [];
+  let waitingAlerts = 0;
+  let working = false;
+
+  async function work(): Promise<void> {
+    working = true;
+    while (waiting.length > 0) {
+      const batch = takeBatch();
+      try {
+        const results = await commit(batch);
+        batch.forEach(({ resolve }, index) => {
+          resolve(results[index] as Accepted);
+        });
+      } catch (error) {
+        await commitApart(batch, error);
+      }
+      onCommitted();
+    }
+    working = false;
+  }
+
+  function takeBatch(): Waiting[] {
+    let alerts = 0;
+    let count = 0;
+    for (const { delivery } of waiting) {
+      if (count > 0 && (count >= DELIVERIES_MAX || alerts + delivery.alerts.length > alertsMax)) break;
+      alerts += delivery.alerts.length;
+      count += 1;
+    }
+    waitingAlerts -= alerts;
+    return waiting.splice(0, count);
+  }
+
+  function commit(batch: readonly Waiting[]): Promise<Accepted[]> {
+    return acceptAll(
+      batch.map(({ delivery }) => delivery),
+      dependencies,
+    );
+  }
+
+  /** One delivery that cannot be committed must not take the others with it. */
+  async function commitApart(batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (batch.length === 1 || !isAboutData(error)) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    log.warn({ deliveries: batch.length, error: messageOf(error) }, 'deliveries are committed one by one');
+    for (const one of batch) {
+      try {
+        const [accepted] = await commit([one]);
+        one.resolve(accepted as Accepted);
+      } catch (failure) {
+        one.reject(failure);
+      }
+    }
+  }
+
+  return {
+    accept(delivery) {
+      if (waitingAlerts + delivery.alerts.length > WAITING_MAX && waiting.length > 0)
+        return Promise.reject(
+          new NightshiftError(
+            'database_unavailable',
+            `${waitingAlerts} alerts wait to be committed; send it again later`,
+          ),
+        );
+      return new Promise((resolve, reject) => {
+        waiting.push({ delivery, resolve, reject });
+        waitingAlerts += delivery.alerts.length;
+        if (!working) void work();
+      });
+    },
+  };
+}
+
+/** Tells an error about what was to be written, or about two writers in each other's way, from a database that is not there. */
+function isAboutData(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && /^(?:21|22|23|40|42|54)[0-9A-Z]{3}$/.test(code);
+}

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type jsonata from 'jsonata';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { isShippedMapping, problemsOf, type Sources } from '../config/index.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
+import { cutText, flawsByAlert, type ParsedDelivery, readAlerts } from './read-alerts.ts';
+import { readJson } from './read-json.ts';
+
+const DIRECTORY = join(import.meta.dirname, '../../mappings');
+const LIMITS = { timeout: 250, stack: 200, sequence: 10_000 };
+/** Functions by which the sender could choose what is evaluated, or how much memory it takes. */
+const FORBIDDEN = ['eval', 'pad'];
+
+const fileSchema = z.strictObject({ alerts: z.string().min(1) });
+// Evaluation turns a list of one into its only element, and no element into nothing.
+const resultSchema = z.union([z.array(z.unknown()), z.looseObject({}).transform((one) => [one])]).default([]);
+
+/** Makes the alerts out of a body of any sender. */
+export type Mapping = (body: string, source: string) => Promise<ParsedDelivery>;
+
+/** The mapping of every `json` source, by its name. */
+export type Mappings = ReadonlyMap<string, Mapping>;
+
+/**
+ * Loads the mappings of all `json` sources.
+ * @throws NightshiftError `invalid_config`, see `loadMapping`.
+ */
+export async function loadMappings(sources: Sources): Promise<Mappings> {
+  const loaded = Object.entries(sources).flatMap(([name, source]) =>
+    source.type === 'json' ? [loadMapping(source.mapping).then((mapping): [string, Mapping] => [name, mapping])] : [],
+  );
+  return new Map(await Promise.all(loaded));
+}
+
+/**
+ * Loads a mapping: one that ships, by its name, or the YAML file at a path. Its `alerts` is a JSONata expression that gives a list of
+ * {status, labels, annotations, startsAt, endsAt, fingerprint, generatorURL}, of which status and labels are needed.
+ * @throws NightshiftError `invalid_config` naming the file and the mistake.
+ * @see https://docs.jsonata.org/overview
+ */
+export async function loadMapping(mapping: string): Promise<Mapping> {
+  const path = isShippedMapping(mapping) ? join(DIRECTORY, `${mapping}.yaml`) : mapping;
+  const expression = await compile(path, readMapping(path));
+  return (body, source) => map(expression, body, source);
+}
+
+function readMapping(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw invalid(path, `cannot be read: ${messageOf(cause)}`, 'correct the path or the permissions');
+  }
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [error] = document.errors;
+  if (error) throw invalid(path, error.message.split('\n')[0] ?? '', 'mend the YAML');
+  let raw: unknown;
+  try {
+    raw = document.toJS({ maxAliasCount: 0 });
+  } catch {
+    throw invalid(path, 'uses a YAML alias (*name)', 'write the value out');
+  }
+  const parsed = fileSchema.safeParse(raw);
+  if (parsed.success) return parsed.data.alerts;
+  const problems = problemsOf(parsed.error, raw).map(({ field, message }) => `${field}: ${message}`);
+  throw invalid(path, problems.join('; '), 'write one field, alerts: a JSONata expression that gives the alerts');
+}
+
+async function compile(path: string, text: string): Promise<jsonata.Expression> {
+  // Loaded only where a source needs it, because it takes 300 KB.
+  const { default: parse } = await import('jsonata');
+  try {
+    const expression = parse(text, LIMITS);
+    if (hasRegex(expression.ast())) throw new Error('has a regular expression, which no time limit can stop');
+    for (const name of FORBIDDEN) expression.assign(name, undefined);
+    return expression;
+  } catch (cause) {
+    const fix = 'try it at https://try.jsonata.org; regular expressions, $eval and $pad are not available here';
+    throw invalid(path, `alerts: ${said(cause)}`, fix);
+  }
+}
+
+function hasRegex(node: unknown): boolean {
+  if (node === null || typeof node !== 'object') return false;
+  if ((node as { type?: unknown }).type === 'regex') return true;
+  return Object.values(node).some(hasRegex);
+}
+
+async function map(expression: jsonata.Expression, body: string, source: string): Promise<ParsedDelivery> {
+  const { value, flaws } = readJson(body, {
+    bigIntegers: 'text',
+    fix: 'send the JSON body that the mapping is made for',
+  });
+  const flaw = flaws.at(0);
+  if (flaw) flawsByAlert([{ ...flaw, path: ['body', ...flaw.path] }]);
+  const items = resultSchema.safeParse(await evaluate(expression, value));
+  if (!items.success) throw unmapped('gives something else than alerts');
+  return readAlerts(items.data, { source, form: 'mapped' });
+}
+
+async function evaluate(expression: jsonata.Expression, input: unknown): Promise<unknown> {
+  try {
+    return plainCopy(await expression.evaluate(input));
+  } catch (error) {
+    throw unmapped(`cannot read this body: ${said(error)}`);
+  }
+}
+
+/** What an evaluation gives are arrays with members of their own, and functions; only data is taken on. */
+function plainCopy(result: unknown): unknown {
+  if (Array.isArray(result)) return Array.from(result, plainItem);
+  return plainItem(result);
+}
+
+function plainItem(item: unknown): unknown {
+  const text = JSON.stringify(item);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** JSONata throws plain objects. */
+function said(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown };
+  return typeof message === 'string' ? message : messageOf(error);
+}
+
+function unmapped(what: string): NightshiftError {
+  const message = cutText(`the mapping of this source ${what}`, 300);
+  const fix = 'send what the mapping is made for, or change the mapping in the configuration of Nightshift';
+  return new NightshiftError('invalid_payload', message, { problems: [{ field: 'body', message, fix }] });
+}
+
+function invalid(path: string, message: string, fix: string): NightshiftError {
+  return new NightshiftError('invalid_config', `${path}: ${message}. Fix: ${fix}`, {
+    problems: [{ field: path, message, fix }],
+  });
+}
