@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseMatchers } from '../src/alert/index.ts';
-import { loadConfig } from '../src/cli/index.ts';
+import { loadConfig, renderEvent } from '../src/cli/index.ts';
 import { parseConfig } from '../src/config/index.ts';
 import { parseServices } from '../src/config/services.ts';
 import { ERROR_KINDS } from '../src/errors.ts';
@@ -73,6 +73,24 @@ describe('the house', () => {
         .flatMap(({ tools }) => tools.map(({ name, risk }) => [name, risk]))
         .sort(),
     );
+  });
+
+  it('shows every event of the timeline in words', () => {
+    const types = new Set(
+      files('src', '.ts').flatMap((path) =>
+        [...read(path).matchAll(/type: '([a-z_]+\.[a-z_]+)'/g)].map(([, type]) => type ?? ''),
+      ),
+    );
+    expect(types.size).toBeGreaterThan(40);
+    const unspoken = [...types].filter((type) => {
+      try {
+        const [line] = renderEvent({ id: 1, incident: null, at: '2026-11-01T10:00:00Z', type, actor: 'x', data: {} });
+        return line?.endsWith(`${type} by x`);
+      } catch {
+        return false; // It has words, which here lack what they are about.
+      }
+    });
+    expect(unspoken).toEqual([]);
   });
 
   it('keeps the bundled configuration in order', () => {

@@ -18,6 +18,7 @@ interface ShownIncident {
   readonly severity: string;
   readonly needs: string | null;
   readonly openedAt: string;
+  readonly held: string | null;
   readonly service: string | null;
   readonly team: string | null;
 }
@@ -60,10 +61,12 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       );
       if (json) return asJson(incidents);
       if (incidents.length === 0) out('no incidents');
-      for (const { id, state: now, title, severity, needs } of incidents)
+      for (const { id, state: now, title, severity, needs, held } of incidents) {
+        const why = needs ?? held;
         out(
-          `${id.padEnd(8)} ${now.padEnd(18)} ${plain(severity).padEnd(9)} ${plain(title)}${needs ? `  — ${plain(needs)}` : ''}`,
+          `${id.padEnd(8)} ${now.padEnd(18)} ${plain(severity).padEnd(9)} ${plain(title)}${why ? `  — ${plain(why)}` : ''}`,
         );
+      }
     });
 
   program

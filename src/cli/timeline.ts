@@ -101,6 +101,34 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'kill_switch.release_asked': ({ via }, actor) => [`${actor} asks via ${via} to end the stop; one more person must`],
   'kill_switch.released': ({ via, votes = [] }) => [`the stop is over, via ${via}, by ${votes.join(', ')}`],
+  'incident.folded': ({ under, because }) => [`folded under ${under}, which is worked on for both: ${plain(because)}`],
+  'incident.took_in': ({ incidents = [], because }) => [
+    `${incidents.length === 1 ? incidents[0] : `${incidents.length} incidents`} folded under this one: ${plain(because)}`,
+  ],
+  'incident.unfolded': ({ from, because }) => [`no longer folded under ${from}: ${plain(because)}`],
+  'incident.held': ({ because, until }) => [
+    `waits${until === null ? '' : ` until ${until.slice(0, 16).replace('T', ' ')}`}: ${plain(because)}`,
+  ],
+  'incident.flapping': ({ times, withinSeconds }) => [`flapping: fired ${times} times within ${withinSeconds} s`],
+  'maintenance.begun': ({ id, match = [], reason, until }, actor) => [
+    `${actor} began maintenance ${id} until ${until}: ${plain(match.join(', '))} (${plain(reason)})`,
+  ],
+  'maintenance.ended': ({ id }, actor) => [`${actor} ended maintenance ${id}`],
+  'silences.changed': ({ silences = [] }, actor) => [`${actor} has ${silences.length} silence(s) that hold or will`],
+  'pagerduty.acknowledged': ({ source }) => [`acknowledged in PagerDuty (${source})`],
+  'pagerduty.resolved': ({ source }) => [`resolved in PagerDuty (${source})`],
+  'pagerduty.escalated': ({ source, level }) => [
+    `escalated in PagerDuty (${source})${level ? ` to level ${level}` : ''}`,
+  ],
+  'pagerduty.refused': ({ source, kind, error }) => [`PagerDuty (${source}) refused to ${kind}: ${plain(error)}`],
+  'message.undelivered': ({ kind, channels = [] }) => [
+    `nobody could be told (${kind}); tried ${channels.length === 0 ? 'nothing, none is set' : channels.map(({ channel }: Data) => channel ?? '').join(', ')}`,
+  ],
+  'watchdog.gone': ({ since }) => [`the alert that must keep coming has not come since ${since}`],
+  'watchdog.back': () => ['the alert that must keep coming is back'],
+  'plan.by_hand': (_data, actor) => [`${actor} wants it run by hand`],
+  'person.rated': ({ helpful }, actor) => [`${actor} found the handling ${helpful ? 'helpful' : 'not helpful'}`],
+  'action.cancelled': ({ tool }) => [`${tool} is not run any more`],
   'delivery.refused': ({ problems = [] }) => [
     'part of a delivery was refused:',
     ...problems.map(({ field, message }: Data) => `  ${plain(`${field}: ${message}`)}`),

@@ -106,11 +106,11 @@ export async function split(db: Database, id: number, person: string): Promise<v
   await addEvents(db, id, [{ type: 'incident.unfolded', actor: person, data }]);
 }
 
-/** Takes everything out from under an incident that is over; gives what is open of it, to be looked at again. */
+/** Takes what is open out from under an incident that is over; gives it, to be looked at again. */
 export async function unfoldAll(db: Database, id: number, state: State): Promise<number[]> {
-  const { rows } = await sql<{ id: number; is_open: boolean }>`
-    update incident set parent_id = null where parent_id = ${id} returning id, ${OPEN} as is_open`.execute(db.q);
-  const open = rows.filter((row) => row.is_open).map((row) => row.id);
+  const { rows } = await sql<{ id: number }>`
+    update incident set parent_id = null where parent_id = ${id} and ${OPEN} returning id`.execute(db.q);
+  const open = rows.map((row) => row.id);
   const data = { from: incidentName(id), because: `${incidentName(id)} is ${state}` };
   await addEventsOf(
     db,

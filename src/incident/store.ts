@@ -3,7 +3,16 @@ import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { newTraceId, redactValue } from '../telemetry/index.ts';
-import { type Context, contextSchema, type Incident, incidentName, isClosed, STATES, type State } from './incident.ts';
+import {
+  CLOSED_STATES,
+  type Context,
+  contextSchema,
+  type Incident,
+  incidentName,
+  isClosed,
+  STATES,
+  type State,
+} from './incident.ts';
 import { plain } from './plain.ts';
 import type { Message, NewEvent, Signal, StoredAlert } from './stage.ts';
 
@@ -295,6 +304,13 @@ export async function moveIncident(
       cycle: reopening ? incident.cycle + 1 : incident.cycle,
       context: json(change.context),
       updated_at: sql<Date>`clock_timestamp()`,
+      // What was folded under an incident that is over by now stands by itself.
+      ...(reopening
+        ? {
+            parent_id: sql<number | null>`(select p.id from incident p
+              where p.id = incident.parent_id and p.state not in (${sql.join([...CLOSED_STATES])}))`,
+          }
+        : {}),
       closed_at: closing ? sql<Date>`clock_timestamp()` : reopening ? null : incident.closedAt,
     })
     .where('id', '=', incident.id)

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { type Alert, type Matcher, matchesLabels } from '../alert/index.ts';
+import { type Matcher, matchesLabels } from '../alert/index.ts';
 import { type Config, WATCHDOG } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { foldByCause, lockOpenings } from '../incident/index.ts';
-import type { Accepted, Delivery } from './intake.ts';
+import type { Accepted, Delivery, Said } from './delivery.ts';
 import { placeNews } from './place.ts';
 import { reportRefusals } from './refusals.ts';
 
@@ -21,21 +21,6 @@ export interface AcceptDependencies {
   /** The alert that tells that the monitoring itself is alive: it is heard, and opens nothing. */
   readonly watchdog: readonly Matcher[] | null;
   readonly wake: Wake;
-}
-
-/** One alert with one status, however many deliveries of a batch say so. */
-export interface Said {
-  readonly alert: Alert;
-  readonly sender: string;
-  /** Which deliveries said so; one twice if it did. */
-  readonly deliveries: number[];
-}
-
-/** What came of one alert that says something new: its incident, where it has one. */
-export interface Placed {
-  readonly said: Said;
-  readonly incidentId: number | null;
-  readonly opened: boolean;
 }
 
 /**

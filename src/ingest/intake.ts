@@ -1,7 +1,7 @@
-import type { Alert } from '../alert/index.ts';
-import { messageOf, NightshiftError, type Problem } from '../errors.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { type AcceptDependencies, acceptAll } from './accept.ts';
+import type { Accepted, Delivery } from './delivery.ts';
 
 /** Together in one transaction at most; more wait for the next. */
 const DELIVERIES_MAX = 512;
@@ -10,27 +10,6 @@ const ALERTS_MAX = 2000;
 const ALERTS_MAX_EMBEDDED = 200;
 /** More waiting alerts than this are refused with a 503, which every sender tries again. */
 const WAITING_MAX = 20_000;
-
-/** What one sender sent at once. */
-export interface Delivery {
-  readonly source: string;
-  /** Whose credential it came with. */
-  readonly sender: string;
-  readonly body: string;
-  readonly alerts: readonly Alert[];
-  /** What of it cannot be used. */
-  readonly problems: readonly Problem[];
-  /** The signed id of the event, where its sender signs one: the same one again does nothing. */
-  readonly eventId?: string;
-}
-
-/** What became of a delivery. */
-export interface Accepted {
-  readonly opened: readonly number[];
-  /** Incidents to which something new was said, `opened` included. */
-  readonly touched: readonly number[];
-  readonly repeated: number;
-}
 
 export interface Intake {
   /**

@@ -12,7 +12,7 @@ import {
   openIncidents,
   type State,
 } from '../incident/index.ts';
-import type { Placed, Said } from './accept.ts';
+import type { Placed, Said } from './delivery.ts';
 
 interface Known {
   readonly id: number;

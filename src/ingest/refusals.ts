@@ -8,7 +8,7 @@ import {
   lockOpenings,
   openIncident,
 } from '../incident/index.ts';
-import type { Delivery } from './intake.ts';
+import type { Delivery } from './delivery.ts';
 
 const PROBLEMS_SHOWN = 3;
 

@@ -29,6 +29,7 @@ const STATES: Readonly<Record<State, readonly [symbol: string, words: string]>> 
   stopped: ['🛑', 'stopped by a person'],
 };
 
+const NAMES_SHOWN = 10;
 const STOP_QUESTION = 'Nightshift then changes nothing anywhere, for any incident, until people release it. Go on?';
 
 export interface RootView {
@@ -42,7 +43,11 @@ export interface RootView {
 /** Renders the message that an incident's thread hangs on; it is updated as the incident moves, and ends without buttons. */
 export function renderRoot({ incident, alerts, events, heldCards }: RootView): Rendered {
   const { id, state, severity, title, labels, context, openedAt } = incident;
-  const [symbol, saying] = STATES[state];
+  const [symbol, working] = STATES[state];
+  const saying = isClosed(state) || context.held === null ? working : `waits: ${words(context.held)}`;
+  const folded = new Set(
+    events.filter(({ type }) => type === 'incident.took_in').flatMap(({ data }) => data.incidents as string[]),
+  );
   const name = incidentName(id);
   const mode = events.findLast(({ type }) => type === 'triage.done')?.data.mode;
   const about = alerts[0]?.annotations.summary ?? alerts[0]?.annotations.description;
@@ -56,6 +61,7 @@ export function renderRoot({ incident, alerts, events, heldCards }: RootView): R
       plainly(typeof mode === 'string' ? words(mode) : '–'),
     ],
     [bold('Alerts: '), plainly(countAlerts(alerts)), bold('   Since: '), moment(openedAt)],
+    ...(folded.size > 0 ? [[bold('Folded under it: '), plainly(shortened([...folded]))]] : []),
     ...(pairs.length > 0 ? [[bold('Labels: '), plainly(words(pairs.join(', ')))]] : []),
     ...(about === undefined ? [] : [[bold('The alert says: '), plainly(`“${words(about)}”`)]]),
     ...(state === 'escalated' ? [[bold('Needs a person: '), plainly(words(context.escalation?.reason ?? ''))]] : []),
@@ -78,4 +84,9 @@ export function renderRoot({ incident, alerts, events, heldCards }: RootView): R
 function countAlerts(alerts: readonly Alert[]): string {
   const firing = alerts.filter(({ status }) => status === 'firing').length;
   return `${firing} firing, ${alerts.length - firing} resolved`;
+}
+
+function shortened(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return more > 0 ? `${names.slice(0, NAMES_SHOWN).join(', ')} and ${more} more` : names.join(', ');
 }

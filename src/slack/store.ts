@@ -21,7 +21,7 @@ export async function connectChannel(db: Database, channel: string): Promise<voi
 /** The incident's version, which every move changes, and the number of its events: ids alone would miss a transaction that commits late. */
 const shown = sql<string>`i.version || '/' || (select count(*) from event e where e.incident_id = i.id)`;
 
-/** Lists incidents whose thread does not show what is stored; what was over before the channel was connected gets no thread. */
+/** Lists incidents whose thread does not show what is stored; what was over before the channel was connected, and what was folded at birth, gets no thread. */
 export async function staleThreads(
   db: Database,
   channel: string,
@@ -32,7 +32,7 @@ export async function staleThreads(
     select i.id from incident i
     join slack_channel c on c.channel = ${channel}
     left join slack_thread t on t.incident_id = i.id
-    where (t.incident_id is not null or i.state not in (${closed}) or i.opened_at >= c.connected_at)
+    where (t.incident_id is not null or ((i.state not in (${closed}) or i.opened_at >= c.connected_at) and i.parent_id is null))
       and (i.state not in (${closed}) or not t.closed
         or i.id in (select latest.incident_id from (select incident_id from event order by id desc limit ${LATEST_EVENTS}) as latest))
       and (t.shows is distinct from (${shown}) or t.look_again_at <= clock_timestamp())

@@ -101,6 +101,10 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       return !actions.some(({ status }) => ['running', 'succeeded', 'failed', 'unknown'].includes(status));
     }
 
+    function sayerOf({ after }: Verification): string {
+      return (after === 'alert' ? alerts[0]?.source : undefined) ?? 'nightshift';
+    }
+
     function lookAgain(next: Verification): Outcome {
       const until = new Date(now.getTime() + config.verification.intervalSeconds * 1000);
       return { state: 'verifying', context: { verification: next }, wait: { until }, heard };
@@ -110,7 +114,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       const events: NewEvent[] = [
         {
           type: 'verification.recovered',
-          actor: verified.closedBy ?? 'nightshift',
+          actor: verified.closedBy ?? (seen.length === 0 ? sayerOf(verified) : 'nightshift'),
           data: { checks: seen, after: verified.closedBy === null ? verified.after : 'person' },
         },
       ];

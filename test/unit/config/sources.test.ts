@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/index.ts';
 import type { NightshiftError } from '../../../src/errors.ts';
@@ -100,5 +102,18 @@ describe('sources', () => {
     }
     expect(message).not.toContain('tooshort-but-secret');
     expect(message).not.toContain('"pw"');
+  });
+});
+
+describe('docs/sources.md', () => {
+  it('has examples that are in order', () => {
+    const document = readFileSync(join(import.meta.dirname, '../../../docs/sources.md'), 'utf8');
+    const examples = [...document.matchAll(/^```text\n(sources:\n[\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+    expect(examples.length).toBeGreaterThan(1);
+    for (const text of examples) {
+      const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, 'x'.repeat(40)]));
+      const file = { path: 'docs/sources.md', text };
+      expect(() => parseConfig({ env, directory: '/', toolsetSettings: {}, file })).not.toThrow();
+    }
   });
 });

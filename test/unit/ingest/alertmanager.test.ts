@@ -130,6 +130,20 @@ describe('a body that two readers could understand differently', () => {
     expect(refusal(`{"version":${deep},"alerts":[]}`)).toMatchObject({ code: 'invalid_payload' });
   });
 
+  it.each([
+    ['NUL', 'a\0b'],
+    ['half a surrogate pair', 'a\ud83d'],
+    ['more than 1024 characters', 'x'.repeat(1025)],
+  ])('has no label with %s in its name or value, and only an annotation loses it', (_what, text) => {
+    for (const labels of [{ alertname: text }, { [text]: 'a' }])
+      expect(parseAlertmanager(body([alert, { ...alert, labels }]))).toMatchObject({ alerts: [{}], problems: [{}] });
+    const { alerts, problems } = parseAlertmanager(body([{ ...alert, annotations: { [text]: text } }]));
+    expect(problems).toEqual([]);
+    const [[name = '', value = ''] = []] = Object.entries(alerts[0]?.annotations ?? {});
+    expect(name.length).toBeLessThanOrEqual(1024);
+    for (const kept of [name, value]) expect(kept.isWellFormed() && !kept.includes('\0')).toBe(true);
+  });
+
   it('has no label that names what all objects share', () => {
     const { alerts, problems } = parseAlertmanager(
       body([alert, '%']).replace('"%"', JSON.stringify(alert).replace('"alertname"', '"__proto__"')),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -146,7 +146,30 @@ describe('a body that a mapping is not made for', () => {
   });
 });
 
+it('a name that is given twice refuses a body that is in order otherwise', async () => {
+  const body = '{"cycle":"1","title":"CPU","tags":"a:b","host":"w1","host":"w2"}';
+  await expect(mapped('datadog', body)).rejects.toMatchObject({ problems: [{ field: 'body.host' }] });
+});
+
 describe('a mapping of one’s own', () => {
+  it('is what docs/sources.md shows', async () => {
+    const document = readFileSync(join(import.meta.dirname, '../../../docs/sources.md'), 'utf8');
+    const path = join(directory, 'documented.yaml');
+    writeFileSync(path, /^```yml\n([\s\S]*?)^```$/m.exec(document)?.[1] ?? '');
+    const map = await loadMapping(path);
+    const check = { id: 'c-1', state: 'bad', since: '2026-11-21T10:00:00Z', name: 'Disk', service: 'db', text: 'full' };
+    const body = JSON.stringify({
+      checks: [check, { ...check, id: 'c-2', state: 'good' }, { ...check, state: 'unknown' }],
+    });
+    expect(await map(body, 'own')).toMatchObject({
+      problems: [],
+      alerts: [
+        { fingerprint: 'c-1', status: 'firing', labels: { alertname: 'Disk', service: 'db' } },
+        { fingerprint: 'c-2', status: 'resolved' },
+      ],
+    });
+  });
+
   it('gives one alert or a list, with times and fingerprints as it likes', async () => {
     const map = await load('{"status": s, "labels": {"alertname": n}, "fingerprint": f, "startsAt": t, "endsAt": e}');
     const time = '2026-11-21T10:00:00Z';

@@ -97,6 +97,7 @@ describe('readJson', () => {
       `[${'1e99,'.repeat(half / 3)}1]`,
       `{${Array.from({ length: half / 8 }, (_, index) => `"${index.toString(36)}":1e99`).join(',')}}`,
       `{"a":[${'{"a":1,"a":2},'.repeat(half / 8)}1]}`,
+      `{${Array.from({ length: half / 16 }, (_, index) => `"${index}":[1e99]`).join(',')}}`,
       `"${'\\"'.repeat(half)}"`,
       `"${'\\\\'.repeat(half)}"`,
     ]) {

@@ -1,0 +1,38 @@
+import type { Alert } from '../alert/index.ts';
+import type { Problem } from '../errors.ts';
+
+/** What one sender sent at once. */
+export interface Delivery {
+  readonly source: string;
+  /** Whose credential it came with. */
+  readonly sender: string;
+  readonly body: string;
+  readonly alerts: readonly Alert[];
+  /** What of it cannot be used. */
+  readonly problems: readonly Problem[];
+  /** The signed id of the event, where its sender signs one: the same one again does nothing. */
+  readonly eventId?: string;
+}
+
+/** What became of a delivery. */
+export interface Accepted {
+  readonly opened: readonly number[];
+  /** Incidents to which something new was said, `opened` included. */
+  readonly touched: readonly number[];
+  readonly repeated: number;
+}
+
+/** One alert with one status, however many deliveries of a batch say so. */
+export interface Said {
+  readonly alert: Alert;
+  readonly sender: string;
+  /** Which deliveries said so; one twice if it did. */
+  readonly deliveries: number[];
+}
+
+/** What came of one alert that says something new: its incident, where it has one. */
+export interface Placed {
+  readonly said: Said;
+  readonly incidentId: number | null;
+  readonly opened: boolean;
+}
