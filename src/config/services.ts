@@ -176,8 +176,8 @@ function circles(outline: Outline): Misplaced[] {
   const told = new Set<string>();
   return outline.flatMap(({ name: start }, index): Misplaced[] => {
     if (start === null || told.has(start)) return [];
-    const chain = shortest(start, start, (from) => next.get(from) ?? []);
-    if (chain === null) return [];
+    const chain = shortestPaths(start, (from) => next.get(from) ?? []).get(start);
+    if (chain === undefined) return [];
     for (const one of chain) told.add(one);
     const message = `depends on itself: ${chain.join(' → ')}`;
     return [{ at: ['services', index, 'name'], value: JSON.stringify(start), message, fix: 'break the circle' }];
@@ -199,32 +199,39 @@ function toService(service: z.infer<typeof serviceSchema>): Service {
 
 function servicesOf(all: readonly Service[]): Services {
   const byName = new Map(all.map((service) => [service.name, service]));
+  const below = (name: string) => [...(byName.get(name)?.dependsOn ?? []), ...(byName.get(name)?.runsOn ?? [])];
+  const paths = new Map<string, ReadonlyMap<string, readonly string[]>>();
   return {
     all,
     serviceOf: (labels) => all.find(({ match }) => matchesLabels(match, labels)) ?? null,
     pathBetween(from, to) {
       if (!byName.has(from) || !byName.has(to)) return null;
       if (from === to) return [from];
-      return shortest(from, to, (one) => [...(byName.get(one)?.dependsOn ?? []), ...(byName.get(one)?.runsOn ?? [])]);
+      const known = paths.get(from) ?? shortestPaths(from, below);
+      paths.set(from, known);
+      return known.get(to) ?? null;
     },
   };
 }
 
-/** The shortest chain of at least one step, breadth first; of two that are equally short, the one that is named first. */
-function shortest(from: string, to: string, next: (name: string) => readonly string[]): string[] | null {
-  const seen = new Set<string>();
-  let reached: string[][] = [[from]];
+/** The shortest chain of at least one step to all that can be reached, breadth first; of two that are equally short, the one that is named first. */
+function shortestPaths(
+  from: string,
+  next: (name: string) => readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>();
+  let reached: readonly (readonly string[])[] = [[from]];
   while (reached.length > 0) {
-    const further: string[][] = [];
+    const further: (readonly string[])[] = [];
     for (const chain of reached) {
       for (const one of next(chain.at(-1) ?? from)) {
-        if (one === to) return [...chain, one];
-        if (seen.has(one)) continue;
-        seen.add(one);
-        further.push([...chain, one]);
+        if (found.has(one)) continue;
+        const longer = [...chain, one];
+        found.set(one, longer);
+        further.push(longer);
       }
     }
     reached = further;
   }
-  return null;
+  return found;
 }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { messageOf, NightshiftError } from '../errors.ts';
@@ -9,6 +10,16 @@ import type { Schema } from './schema.ts';
 const INT8 = 20;
 const RECONNECT_MS = 1000;
 const POOL_MAX = 10;
+const CONNECT_MS_MAX = 3000;
+/** No statement of the application takes this long, nor does a transaction wait for anything else. */
+const STATEMENT_MS_MAX = 5000;
+/** The server gives up first where it is still there; where it is not, nobody else would tell us for a quarter of an hour. */
+const SILENCE_MS_MAX = 6000;
+const BEAT_MS = 2000;
+/** Before silence would end it, so that it is taken leave of. */
+const IDLE_MS_MAX = 5000;
+/** A session whose client has vanished must not go on holding its locks. */
+const LIMITS = `set statement_timeout = ${STATEMENT_MS_MAX}; set idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}`;
 
 // ids and counts stay far below 2^53, where a number is exact.
 const types: pg.CustomTypesConfig = {
@@ -20,14 +31,20 @@ const types: pg.CustomTypesConfig = {
 
 /**
  * Opens a served Postgres (15 or newer, with pgvector) and brings its schema up to date. Only that is done with the login's own
- * rights: every later connection takes on the application's role, or is not used.
+ * rights and may take its time: every later connection takes on the application's role, or is not used, and fails within seconds
+ * where the server does not answer.
  * @throws NightshiftError `database_unavailable` when it cannot be reached or has no pgvector; never shows the password.
  */
 export function openPostgres(url: string): Promise<Database> {
-  return open(url, async (pool) => {
+  const prepare = async (pool: pg.Pool) => {
     const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
     await migrate(kysely);
     return prepareAppRole(kysely);
+  };
+  return open(url, prepare, LIMITS, {
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    idleTimeoutMillis: IDLE_MS_MAX,
+    stream: createSocket,
   });
 }
 
@@ -42,7 +59,8 @@ export function readPostgres(url: string): Promise<Database> {
 async function open(
   url: string,
   prepare: (pool: pg.Pool) => Promise<Guard>,
-  statement: string | null = null,
+  statement: string,
+  options: pg.PoolConfig = {},
 ): Promise<Database> {
   const config = { connectionString: url, types, connectionTimeoutMillis: 5000, application_name: 'nightshift' };
   const setUp = new pg.Pool({ ...config, max: 1 });
@@ -57,11 +75,13 @@ async function open(
   } finally {
     await setUp.end();
   }
-  const first = takeOn(guard) ?? statement;
+  const first = [statement, takeOn(guard)].filter((one) => one !== null).join('; ');
   // pg-pool hands out a new connection only once this has worked, though its types do not tell that it waits.
-  const hook = first === null ? {} : { onConnect: (client: pg.ClientBase) => client.query(first) };
-  const pool = new pg.Pool({ ...config, ...hook, max: POOL_MAX });
+  const hook = { onConnect: (client: pg.ClientBase) => client.query(first) };
+  const pool = new pg.Pool({ ...config, ...options, ...hook, max: POOL_MAX });
   pool.on('error', () => {});
+  // The pool hears of the errors of idle connections only, and one that nobody hears of ends the process. What is under way fails by itself.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return new Database(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }), {
     kind: 'postgres',
     guard,
@@ -69,10 +89,17 @@ async function open(
       const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, values);
       return { rows: Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows };
     },
-    listen: (channel, listener) => listen(config, channel, listener),
+    listen: (channel, listener) => listen({ ...config, stream: createSocket }, channel, listener),
     // Destroying kysely has ended the pool.
     close: async () => {},
   });
+}
+
+/** A connection on which nothing has come or gone for that long is given up: the next one may find another way. */
+function createSocket(): Socket {
+  const socket = new Socket();
+  const late = () => Object.assign(new Error('the database has fallen silent'), { code: 'ETIMEDOUT' });
+  return socket.setTimeout(SILENCE_MS_MAX, () => socket.destroy(late()));
 }
 
 function unavailable(url: string, cause: unknown): NightshiftError {
@@ -93,12 +120,18 @@ async function listen(config: pg.ClientConfig, channel: string, listener: Listen
   let timer: NodeJS.Timeout | undefined;
   const connect = async (): Promise<void> => {
     if (closed) return;
-    const next = new pg.Client({ ...config, keepAlive: true });
+    const next = new pg.Client(config);
     let lost = false;
     const reconnect = () => {
       if (lost || closed) return;
       lost = true;
+      clearTimeout(timer);
       timer = setTimeout(() => void connect(), RECONNECT_MS);
+    };
+    // Whoever only listens would never notice that there is nobody left to say anything.
+    const beat = async (): Promise<void> => {
+      await next.query('select 1');
+      if (!lost && !closed) timer = setTimeout(() => void beat().catch(reconnect), BEAT_MS);
     };
     next.on('error', reconnect);
     next.on('end', reconnect);
@@ -108,6 +141,7 @@ async function listen(config: pg.ClientConfig, channel: string, listener: Listen
       await next.query(`listen "${channel.replaceAll('"', '""')}"`);
       client = next;
       listener('');
+      await beat();
     } catch {
       reconnect();
     }

@@ -63,14 +63,20 @@ function foldsByTopology(incidents: readonly Standing[], services: Services, { w
     const first = all.toSorted(byStart)[0];
     return service === null || !first ? [] : [{ service, first }];
   });
+  const below = new Map(
+    inTrouble.map(({ service }) => [
+      service,
+      inTrouble.flatMap((trouble) => {
+        const path = trouble.service === service ? null : services.pathBetween(service, trouble.service);
+        return path ? [{ ...trouble, path }] : [];
+      }),
+    ]),
+  );
   return incidents.filter(canFold).flatMap((child): Fold[] => {
-    const { service } = child;
-    if (service === null) return [];
-    const causes = inTrouble.flatMap((trouble) => {
-      const path = trouble.service === service ? null : services.pathBetween(service, trouble.service);
-      const near = Math.abs(trouble.first.startedAt.getTime() - child.startedAt.getTime()) <= windowSeconds * 1000;
-      return path && (near || trouble.first.children > 0) ? [{ ...trouble, path }] : [];
-    });
+    const causes = (below.get(child.service ?? '') ?? []).filter(
+      ({ first }) =>
+        first.children > 0 || Math.abs(first.startedAt.getTime() - child.startedAt.getTime()) <= windowSeconds * 1000,
+    );
     const nearest = causes.toSorted((a, b) => a.path.length - b.path.length || byStart(a.first, b.first))[0];
     if (!nearest) return [];
     const because = `${nearest.path.join(' depends on ')}, and ${incidentName(nearest.first.id)} is about ${nearest.service}`;

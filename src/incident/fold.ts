@@ -9,6 +9,9 @@ import { addEvents, addEventsOf, loadIncident } from './store.ts';
 
 const OPEN = sql`state not in (${sql.join([...CLOSED_STATES])})`;
 
+/** What is looked at together at most; beyond it there is a storm in any case. */
+const STANDING_MAX = 2000;
+
 interface StandingRow {
   id: number;
   state: State;
@@ -26,16 +29,18 @@ interface StandingRow {
  * Call it under the lock of the intake, so that two transactions cannot fold each other's incidents in a circle.
  */
 export async function foldByCause(db: Database, services: Services, rules: CorrelationConfig): Promise<Set<number>> {
-  const seconds = Math.max(rules.windowSeconds, rules.storm.withinSeconds);
   const { rows } = await sql<StandingRow>`
     select id, state, service, labels, started_at, opened_at, kept_apart,
       coalesce(c.n, 0)::int as children, c.last_child_at
     from incident i
     left join (
-      select parent_id, count(*) as n, max(opened_at) as last_child_at from incident where parent_id is not null group by 1
+      select parent_id, count(*) as n, max(opened_at) as last_child_at
+      from incident where parent_id is not null and ${OPEN} group by 1
     ) c on c.parent_id = i.id
     where ${OPEN} and i.parent_id is null
-      and (i.opened_at >= clock_timestamp() - ${seconds} * interval '1 second' or c.n > 0)`.execute(db.q);
+      and (c.n > 0 or i.opened_at >= clock_timestamp() - ${rules.storm.withinSeconds} * interval '1 second'
+        or (i.service is not null and i.opened_at >= clock_timestamp() - ${rules.windowSeconds} * interval '1 second'))
+    order by c.n desc nulls last, i.opened_at desc limit ${STANDING_MAX}`.execute(db.q);
   const standing = rows.map(
     (row): Standing => ({
       id: row.id,

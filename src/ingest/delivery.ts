@@ -12,6 +12,8 @@ export interface Delivery {
   readonly problems: readonly Problem[];
   /** The signed id of the event, where its sender signs one: the same one again does nothing. */
   readonly eventId?: string;
+  /** When it happened, where its sender says so and it may arrive much later; what is old never acts unasked. */
+  readonly occurredAt?: Date;
 }
 
 /** What became of a delivery. */
@@ -26,6 +28,8 @@ export interface Accepted {
 export interface Said {
   readonly alert: Alert;
   readonly sender: string;
+  /** When it was said; null for now. */
+  readonly at: Date | null;
   /** Which deliveries said so; one twice if it did. */
   readonly deliveries: number[];
 }

@@ -113,7 +113,7 @@ async function placeFiring(
         title: titleOf(first),
         severity: first.labels.severity ?? 'unknown',
         labels: first.labels,
-        service: services.serviceOf(first.labels)?.name ?? first.labels.service ?? null,
+        service: services.serviceOf(first.labels)?.name ?? null,
         startedAt: new Date(Math.min(...alerts.map(({ startsAt }) => startsAt.getTime()))),
         context: { v: 1 as const },
         because: describeKey(key),
@@ -183,9 +183,10 @@ async function storeAlerts(
   alerts: readonly { readonly said: Said; readonly place: Place | null; readonly knownId: number | null }[],
 ): Promise<void> {
   if (alerts.length === 0) return;
-  const rows = alerts.map(({ said: { alert, deliveries }, place, knownId }) => ({
+  const rows = alerts.map(({ said: { alert, at, deliveries }, place, knownId }) => ({
     id: knownId,
     times: deliveries.length,
+    seen_at: at,
     source: alert.source,
     fingerprint: alert.fingerprint,
     status: alert.status,
@@ -198,13 +199,13 @@ async function storeAlerts(
     cycle: place?.cycle ?? 1,
   }));
   const columns = sql`
-    id bigint, times int, source text, fingerprint text, status text, labels jsonb, annotations jsonb, generator_url text,
+    id bigint, times int, seen_at timestamptz, source text, fingerprint text, status text, labels jsonb, annotations jsonb, generator_url text,
     starts_at timestamptz, ends_at timestamptz, incident_id bigint, cycle int`;
   const told = rows.filter(({ id }) => id !== null);
   if (told.length > 0)
     await sql`
       update alert a set
-        status = r.status, ends_at = r.ends_at, received = a.received + r.times, last_seen_at = clock_timestamp(),
+        status = r.status, ends_at = r.ends_at, received = a.received + r.times, last_seen_at = coalesce(r.seen_at, clock_timestamp()),
         incident_id = coalesce(r.incident_id, a.incident_id),
         cycle = case when r.status = 'firing' then r.cycle else a.cycle end,
         labels = case when r.status = 'firing' then r.labels else a.labels end,
@@ -213,7 +214,7 @@ async function storeAlerts(
   const unheard = rows.filter(({ id }) => id === null);
   if (unheard.length > 0)
     await sql`
-      insert into alert (incident_id, cycle, source, fingerprint, status, labels, annotations, generator_url, starts_at, ends_at, received)
-      select incident_id, cycle, source, fingerprint, status, labels, annotations, generator_url, starts_at, ends_at, times
+      insert into alert (incident_id, cycle, source, fingerprint, status, labels, annotations, generator_url, starts_at, ends_at, received, last_seen_at)
+      select incident_id, cycle, source, fingerprint, status, labels, annotations, generator_url, starts_at, ends_at, times, coalesce(seen_at, clock_timestamp())
       from jsonb_to_recordset(${json(unheard)}) as r(${columns})`.execute(db.q);
 }

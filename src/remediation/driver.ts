@@ -9,6 +9,7 @@ import {
   incidentName,
   isClosed,
   loadIncident,
+  lockOpenings,
   type Outcome,
   type Signal,
   signalsOf,
@@ -176,6 +177,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     signals: readonly Signal[],
   ): Promise<'moved' | 'woken' | 'go on' | 'left'> {
     return db.transaction(async () => {
+      // Nothing may be folded under an incident at the moment that it is over.
+      if (isClosed(outcome.state) && !isClosed(incident.state)) await lockOpenings(db);
       const done = await land(db, incident, outcome, signals);
       if (done !== 'landed') return done;
       const leaving = outcome.wait !== undefined || isClosed(outcome.state) || stopping;

@@ -18,6 +18,9 @@ export interface Redactor {
 const TEXT_MAX = 256 * 1024;
 /** Longer than any secret that is found by its shape; read beyond the cut, never given out. */
 const MARGIN = 16 * 1024;
+/** Names of labels and most of their values come again and again: what was found to hold no secret need not be searched again. */
+const REMEMBERED_MAX = 4096;
+const REMEMBERED_LENGTH_MAX = 256;
 const RULES: readonly Rule[] = [...TOKEN_RULES, ...CONTEXT_RULES];
 
 /**
@@ -28,9 +31,17 @@ export function createRedactor({ secrets }: { secrets: readonly string[] }): Red
   const forms = (secret: string) => [secret, Buffer.from(secret).toString('latin1'), ...inBase64(secret)];
   const known = [...new Set(secrets.filter(isDistinctive).flatMap(forms))];
 
+  const harmless = new Set<string>();
+
   const text = (given: string, max: number = TEXT_MAX): string => {
+    if (given.length <= max && harmless.has(given)) return given;
     const window = given.length > max + MARGIN ? given.slice(0, max + MARGIN) : given;
-    const hidden = render(window, find(window, known, true), Math.min(max, window.length));
+    const spans = find(window, known, true);
+    if (spans.length === 0 && given.length <= Math.min(max, REMEMBERED_LENGTH_MAX)) {
+      if (harmless.size >= REMEMBERED_MAX) harmless.clear();
+      harmless.add(given);
+    }
+    const hidden = render(window, spans, Math.min(max, window.length));
     return given.length > max ? hidden.slice(0, max).toWellFormed() : hidden;
   };
 

@@ -48,6 +48,8 @@ export interface Planner {
 
 /** The label that tells whose alert it is. */
 export const RUN_LABEL = 'attack_run';
+/** What PagerDuty sends has no labels of its own; the name of the service tells. */
+const OF_SERVICE = /"service":"checkout-(r\d+)"/;
 
 /** Starts the planner on a free loopback port. */
 export async function startPlanner(): Promise<Planner> {
@@ -60,7 +62,7 @@ export async function startPlanner(): Promise<Planner> {
     const body = await text(request);
     const asked = JSON.parse(body) as Request;
     const said = asked.messages.map(({ content }) => content ?? '').join('\n');
-    const run = new RegExp(`"${RUN_LABEL}":"(r\\d+)"`).exec(said)?.[1];
+    const run = (new RegExp(`"${RUN_LABEL}":"(r\\d+)"`).exec(said) ?? OF_SERVICE.exec(said))?.[1];
     const part = run === undefined ? undefined : parts.get(run);
     if (!part) {
       strays.push(body.slice(0, 2000));

@@ -11,6 +11,7 @@ import { copyEmbedded, throwawayDatabaseUrl } from '../real-parts/databases.ts';
 import { FOREIGN_TOOLS } from './foreign-server.ts';
 import { type LedgerEntry, ledgerReader } from './ledger.ts';
 import type { Answer, Measurement, Order, PastIncidentSeed, Started } from './nightshift-orders.ts';
+import { PAGERDUTY_SECRET } from './pagerduty-replay.ts';
 import { patientFetch } from './patient-fetch.ts';
 import { type Planner, RUN_LABEL, startPlanner } from './planner.ts';
 import { createSinks, type Sinks } from './sinks.ts';
@@ -57,10 +58,11 @@ export interface World {
   ledger(): readonly LedgerEntry[];
   /** Calls the API as a person, or as whoever has this token. */
   api(path: string, options?: { body?: unknown; person?: string }): Promise<{ status: number; body: unknown }>;
-  /** Sends a body to the webhook of Alertmanager with these headers over the usual ones; null leaves one out. */
+  /** Sends a body to a webhook, Alertmanager's say, with these headers over its usual ones; null leaves one out. */
   deliver(
     body: string,
     headers?: Readonly<Record<string, string | null>>,
+    door?: string,
   ): Promise<{ status: number; incidents: readonly number[] }>;
   measure(): Promise<Measurement>;
   atFailpoint(name: string, path: string, text: string): Promise<void>;
@@ -94,6 +96,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     mode: 'auto',
     server: { port: 0 },
     dataDir: '.',
+    sources: {
+      alertmanager: { type: 'alertmanager' },
+      pagerduty: { type: 'pagerduty', secrets: [PAGERDUTY_SECRET] },
+    },
     toolsets: toolsetInstances(directory),
     models: options.models ?? [{ provider: 'openai', model: 'attacker', baseUrl: planner.url, timeoutSeconds: 3 }],
     correlation: { by: [RUN_LABEL, 'alertname'] },
@@ -140,12 +146,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     timeline,
     ledger: ledgerReader(directory),
     api,
-    async deliver(body, change = {}) {
+    async deliver(body, change = {}, door = 'alertmanager') {
       const usual = { authorization: `Bearer ${webhookToken}`, 'content-type': 'application/json' };
       const headers = Object.entries({ ...usual, ...change }).filter(
         (pair): pair is [string, string] => pair[1] !== null,
       );
-      const response = await patientFetch(`${started.url}/webhooks/alertmanager`, { method: 'POST', headers, body });
+      const response = await patientFetch(`${started.url}/webhooks/${door}`, { method: 'POST', headers, body });
       const answer = (await response.json().catch(() => ({}))) as { incidents?: number[] };
       return { status: response.status, incidents: answer.incidents ?? [] };
     },

@@ -3,7 +3,8 @@ import type { AttackCase } from '../case.ts';
 import { textsIn } from '../case.ts';
 import { alertOf, bodyOf, deliver, deliverBody, deliverSlowly, fingerprintOf } from '../deliver.ts';
 import { directivesIn, expand, findDirective, textOf, withoutDirectives } from '../directives.ts';
-import { CannotTell, eventsOf, type Run, untilAllRest } from '../run.ts';
+import { PAGERDUTY_SECRET, type ReplayCase, replayName, replayPagerDuty } from '../pagerduty-replay.ts';
+import { eventsOf, type Run, untilAllRest } from '../run.ts';
 import { secretsIn } from '../secrets.ts';
 import { inScope } from '../wishes.ts';
 import { type Mutation, mutated, plannerFor, type Vector } from './vector.ts';
@@ -19,6 +20,12 @@ export const alertAnnotation: Vector = {
     const aboutSecrets = attackCase.controls.some((code) => code === 'C20' || code === 'C21');
     const plain = withoutDirectives(payload) as Record<string, unknown>;
     const text = mutated(expand(plainOrWhole(payload, plain), mutation.textMax), mutation, { keepWords: aboutSecrets });
+    const replay = findDirective(payload, '$pagerduty_replay') as ReplayCase | undefined;
+    if (replay) {
+      const told = { turns: planner.turns, secrets: [PAGERDUTY_SECRET] };
+      const name = `${replayName(mutation)}; planner: ${planner.name}`;
+      return { ...told, mutation: name, attack: (run) => replayPagerDuty(run, replay, mutation) };
+    }
     const flap = findDirective(payload, '$flap') as { pairs: number } | undefined;
     const base = {
       mutation: `text: ${text.name}; planner: ${planner.name}`,
@@ -60,7 +67,6 @@ async function attack(
   if (http) return unauthenticated(run, http, mutation);
   const sequence = findDirective(payload, '$sequence');
   if (Array.isArray(sequence)) return inSequence(run, sequence as Record<string, unknown>[], mutation);
-  if (findDirective(payload, '$pagerduty_replay') !== undefined) return pagerDuty(run);
   const raw = findDirective(payload, '$raw');
   if (typeof raw === 'string') {
     await deliverBody(run, raw, [{ status: 'firing', labels: {} }]);
@@ -208,10 +214,4 @@ async function flapping(run: Run, pairs: number, { number }: Mutation): Promise<
     }
   }
   await untilAllRest(run, 180);
-}
-
-async function pagerDuty(run: Run): Promise<void> {
-  const response = await fetch(`${run.world.url}/webhooks/pagerduty`, { method: 'POST', body: '{}' });
-  if (response.status === 404) throw new CannotTell('Nightshift takes no webhooks of PagerDuty yet');
-  throw new CannotTell('this harness does not sign as PagerDuty does yet');
 }

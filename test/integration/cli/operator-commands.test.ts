@@ -79,10 +79,11 @@ describe('commands for whoever runs Nightshift', () => {
       code: 1,
       err: expect.stringMatching(/last token of an administrator.*create NAME --role admin/),
     });
-    const { body } = await nightshift.api<{ events: { type: string; actor: string; incident: string | null }[] }>(
-      '/events?limit=1000',
-    );
-    expect(body.events.filter(({ type }) => type === 'token.revoked')).toEqual([
+    const revocations = async () =>
+      (await nightshift.api<{ events: { type: string }[] }>('/events?limit=1000')).body.events.filter(
+        ({ type }) => type === 'token.revoked',
+      );
+    await expect.poll(revocations, { timeout: 40_000 }).toEqual([
       expect.objectContaining({
         actor: 'admin',
         incident: null,

@@ -88,12 +88,12 @@ describe('hostile deliveries', () => {
     expect((body.problems as unknown[]).length).toBeLessThanOrEqual(40);
   });
 
-  it('takes 600 alerts in one delivery', async () => {
-    const many = Array.from({ length: 600 }, (_, index) => firing({ service: 'many', replica: `${index}` }));
+  it('takes 500 alerts in one delivery', async () => {
+    const many = Array.from({ length: 500 }, (_, index) => firing({ service: 'many', replica: `${index}` }));
     const { status, body } = await nightshift.deliver(many);
     expect(status, JSON.stringify(body)).toBe(202);
     const [id = 0] = body.incidents as number[];
-    expect((await nightshift.incident(id)).alerts).toHaveLength(600);
+    expect((await nightshift.incident(id)).alerts).toHaveLength(500);
   });
 
   it('cuts an annotation of 20 KiB instead of losing its alert', async () => {

@@ -81,12 +81,14 @@ describe.each(databases)('the Alertmanager webhook on $name', ({ name: database 
     const answer = await refusal(body);
     expect(answer).toMatchObject(expected);
     expect(JSON.stringify(answer)).not.toMatch(/ at .*\.ts:\d+/);
-    const { body: shown } = await nightshift.api<{ events: { type: string; data: { problems: unknown[] } }[] }>(
-      '/events?limit=1000',
-    );
-    expect(shown.events.filter(({ type }) => type === 'delivery.refused').at(-1)?.data.problems).toEqual(
-      answer.problems,
-    );
+    const lastRefusal = async () => {
+      const { body: shown } = await nightshift.api<{ events: { type: string; data: { problems: unknown[] } }[] }>(
+        '/events?limit=1000',
+      );
+      return shown.events.filter(({ type }) => type === 'delivery.refused').at(-1)?.data.problems;
+    };
+    // The events of all incidents wait for whatever transaction is under way, of other databases on the server as well.
+    await expect.poll(lastRefusal, { timeout: 40_000 }).toEqual(answer.problems);
   });
 
   it('refuses 5 MiB with the limit and the fix', async () => {

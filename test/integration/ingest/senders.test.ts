@@ -274,7 +274,6 @@ describe.each(databases)('the doors of all senders on $name', ({ name: database 
       ['dd', bearer(), Buffer.from([0x7b, 0xff, 0x7d]), 400],
       ['dd', bearer(), `${'['.repeat(40)}${']'.repeat(40)}`, 400],
       ['dd', bearer(), 'x'.repeat(4 * 1024 * 1024 + 1), 413],
-      ['dd', { ...bearer(), 'content-encoding': 'gzip' }, gzipSync('{}'), 400],
       ['pd', pagerduty(event), event, 400],
     ];
     for (const [door, headers, body, status] of cases) {
@@ -284,6 +283,11 @@ describe.each(databases)('the doors of all senders on $name', ({ name: database 
         body: { problems: [{ fix: expect.any(String) }] },
       });
     }
+    const compressed = await post('dd', { ...bearer(), 'content-encoding': 'gzip' }, gzipSync('{}'));
+    expect(compressed).toMatchObject({
+      status: 400,
+      body: { problems: [{ field: 'Content-Encoding', value: 'gzip' }] },
+    });
     await expect.poll(async () => (await refusals('dd')).length, { timeout: 20_000 }).toBe(5);
     const { body } = await nightshift.api<{ incidents: { title: string }[] }>('/incidents?limit=500');
     expect(body.incidents.filter(({ title }) => title.includes('(dd)'))).toHaveLength(1);

@@ -86,6 +86,12 @@ describe('a vote', () => {
     });
   });
 
+  it('counts different people, and only those who said yes', () => {
+    const three = (votes: Vote[]) => count(asked({ required: 3 }, { votes }), says('ana'), NOW);
+    expect(three([voted('ben'), voted('cleo')])).toEqual({ yes: 3, status: 'approved' });
+    expect(three([voted('ben', 'deny'), voted('cleo')])).toEqual({ yes: 2, status: 'pending' });
+  });
+
   it('goes by what was asked and not by the row beside it', () => {
     expect(count(asked({ required: 2 }, { required: 1 }), says('ana'), NOW).status).toBe('pending');
   });
