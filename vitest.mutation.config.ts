@@ -9,6 +9,7 @@ export default defineConfig({
       'test/unit/approval/*.test.ts',
       'test/unit/mcp-tools/{clearance,admit}.test.ts',
       'test/unit/slack/incoming-*.test.ts',
+      'test/unit/ingest/authenticate*.test.ts',
     ],
     // It asks what the others ask, a hundred thousand times over.
     exclude: ['test/unit/policy/judge-agrees-with-the-oracle.test.ts'],
