@@ -7,7 +7,8 @@ alter table incident
   add column parent_id bigint references incident (id),
   add column kept_apart boolean not null default false,
   add column service text,
-  add column started_at timestamptz;
+  add column started_at timestamptz,
+  add column reopened_at timestamptz;
 
 update incident set started_at = opened_at;
 
@@ -24,14 +25,16 @@ alter table delivery add column event_id text;
 create unique index delivery_by_event on delivery (source, event_id) where event_id is not null;
 
 create table maintenance (
-  id text primary key,
+  id text not null,
   origin text not null,
   matchers jsonb not null,
   reason text not null,
   made_by text not null,
   starts_at timestamptz not null,
   ends_at timestamptz not null,
-  created_at timestamptz not null default clock_timestamp()
+  created_at timestamptz not null default clock_timestamp(),
+  -- The Alertmanagers of one cluster share the ids of their silences.
+  primary key (origin, id)
 );
 
 create index maintenance_by_end on maintenance (ends_at);

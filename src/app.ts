@@ -133,13 +133,13 @@ export async function startApp({
     queue,
     stages,
     concurrency: config.limits.concurrency,
-    unfoldAfterSeconds: config.correlation.unfoldAfterSeconds,
+    config,
     metrics,
     log,
     failpoint,
   });
   const people = createPeople({ db, driver, catalogue, identity });
-  const grouping = createGrouping({ db, driver });
+  const grouping = createGrouping({ db, driver, identity });
   const urls = new Map(
     Object.entries(config.sources).flatMap(([source, declared]) =>
       declared.type === 'alertmanager' && declared.url ? [[source, declared.url] as const] : [],
@@ -192,7 +192,9 @@ export async function startApp({
   if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
   const sealer = createSealer({ db, log, headFile: files.auditHead });
 
-  const watchdog = config.deadMan ? parseMatcherList(config.deadMan.match) : null;
+  const watchdog = config.deadMan
+    ? { matchers: parseMatcherList(config.deadMan.match), source: config.deadMan.source ?? null }
+    : null;
   const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick });
   let ready = true;
   const app = express().disable('x-powered-by');
@@ -211,7 +213,7 @@ export async function startApp({
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   // Beside express, which takes more than half of the throughput.
-  const webhooks = createWebhooks({ db, sources: config.sources, mappings, token: webhookToken, intake, metrics, log });
+  const webhooks = createWebhooks({ sources: config.sources, mappings, token: webhookToken, intake, metrics, log });
   const about = {
     mode: config.mode,
     database: db.kind,

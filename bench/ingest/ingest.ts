@@ -4,7 +4,7 @@ import { runStorm, type Storm } from './storm.ts';
 import { type Round, runRound } from './throughput.ts';
 
 const ROUNDS = 5;
-const ROUNDS_EMBEDDED = 3;
+const ROUNDS_EMBEDDED = 1;
 
 /** Measures the whole intake on Postgres against pgbench in the same rounds, and on the embedded database beside it. */
 export async function measureIngest({

@@ -43,7 +43,7 @@ export async function sendLoad({
     if (answer.statusCode !== 202) throw new Error(`answered with ${answer.statusCode}: ${await answer.body.text()}`);
     await answer.body.dump();
     const now = performance.now();
-    if (began >= from && now <= to) latenciesMs.push(now - began);
+    if (now >= from && now <= to) latenciesMs.push(now - began);
   };
   const sender = async (): Promise<void> => {
     while (performance.now() < to) {

@@ -31,7 +31,7 @@ export async function startServer(kind: Kind, correlation: object): Promise<Serv
     mkdirSync(runbooks);
     const nightshift = await startNightshift({
       dataDir: directory.path,
-      config: { mode: 'observe', runbooks: [runbooks], correlation },
+      config: { mode: 'observe', runbooks: [runbooks], limits: { concurrency: 1 }, correlation },
       env: {
         ...(database ? { DATABASE_URL: database.url } : {}),
         // Lets a profile be taken of it.

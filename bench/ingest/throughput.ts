@@ -6,7 +6,7 @@ import { sendLoad } from './load.ts';
 import { type Kind, type Server, startServer } from './server.ts';
 
 const SECONDS = 2;
-const WARM_UP_SECONDS = 0.5;
+const WARM_UP_SECONDS = 1;
 const CONNECTIONS = 64;
 const CONNECTIONS_HUNDRED = 16;
 const CONNECTIONS_HUNDRED_FLOOR = 4;

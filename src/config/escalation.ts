@@ -69,6 +69,7 @@ export const deadManSchema = z
         }
       })
       .describe('Which alert must keep coming; it opens no incident.'),
+    source: z.string().min(1).optional().describe('The source that it must come from; any where it is left out.'),
     everySeconds: z.number().int().min(1).max(86_400).default(60),
     withinSeconds: z
       .number()

@@ -73,7 +73,7 @@ const modelSchema = z.strictObject({
   model: z.string().min(1),
   apiKey: z.string().min(1).optional(),
   baseUrl: z.url().optional(),
-  timeoutSeconds: seconds(600).default(60),
+  timeoutSeconds: seconds(600).default(40),
 });
 export type ModelConfig = z.infer<typeof modelSchema>;
 

@@ -10,7 +10,10 @@ const SECRET_LENGTH_MIN = 16;
 const sourceName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'use lower-case letters, digits and hyphens')
-  .refine((name) => name !== 'nightshift', 'is what the timeline calls Nightshift itself');
+  .refine(
+    (name) => !['nightshift', 'admin', 'manual', 'person'].includes(name),
+    'is what the timeline calls somebody else: Nightshift, the administrator, or what people do by hand',
+  );
 
 const token = z
   .string()
@@ -55,6 +58,10 @@ const alertmanagerSchema = z.strictObject({
   clientCertificate,
   url: z
     .url({ protocol: /^https?$/ })
+    .refine(
+      (text) => !URL.canParse(text) || new URL(text).username === '',
+      'leave out user and password: fetch refuses them',
+    )
     .optional()
     .describe("Base URL of this Alertmanager's API, for its silences."),
 });

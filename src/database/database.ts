@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Guard } from './app-role.ts';
 import type { Schema } from './schema.ts';
@@ -43,6 +44,8 @@ export class Database {
   /** Runs everything inside one transaction; called inside another, joins it. Rolls back when `run` throws. */
   async transaction<T>(run: () => Promise<T>): Promise<T> {
     if (this.#current.getStore()) return run();
+    // The embedded database answers without ever letting go of the thread: one transaction after another would hold up every request.
+    if (this.kind === 'embedded') await nextTurn();
     return this.#root.transaction().execute((trx) => this.#current.run(trx, run));
   }
 

@@ -63,9 +63,7 @@ async function open(
   options: pg.PoolConfig = {},
 ): Promise<Database> {
   const config = { connectionString: url, types, connectionTimeoutMillis: 5000, application_name: 'nightshift' };
-  const setUp = new pg.Pool({ ...config, max: 1 });
-  // An idle connection that the server closes is replaced on the next query.
-  setUp.on('error', () => {});
+  const setUp = quiet(new pg.Pool({ ...config, max: 1 }));
   let guard: Guard;
   try {
     await setUp.query('select 1');
@@ -78,10 +76,7 @@ async function open(
   const first = [statement, takeOn(guard)].filter((one) => one !== null).join('; ');
   // pg-pool hands out a new connection only once this has worked, though its types do not tell that it waits.
   const hook = { onConnect: (client: pg.ClientBase) => client.query(first) };
-  const pool = new pg.Pool({ ...config, ...options, ...hook, max: POOL_MAX });
-  pool.on('error', () => {});
-  // The pool hears of the errors of idle connections only, and one that nobody hears of ends the process. What is under way fails by itself.
-  pool.on('connect', (client) => client.on('error', () => {}));
+  const pool = quiet(new pg.Pool({ ...config, ...options, ...hook, max: POOL_MAX }));
   return new Database(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }), {
     kind: 'postgres',
     guard,
@@ -93,6 +88,14 @@ async function open(
     // Destroying kysely has ended the pool.
     close: async () => {},
   });
+}
+
+/**
+ * Hears of the errors of all connections, because one that nobody hears of ends the process, and the pool itself hears of idle ones only.
+ * What is under way on a lost connection fails by itself; the next query gets another one.
+ */
+function quiet(pool: pg.Pool): pg.Pool {
+  return pool.on('error', () => {}).on('connect', (client) => void client.on('error', () => {}));
 }
 
 /** A connection on which nothing has come or gone for that long is given up: the next one may find another way. */

@@ -26,6 +26,8 @@ export interface Schema {
     /** A person took it out of a fold; it is not folded by itself again. */
     kept_apart: Generated<boolean>;
     service: string | null;
+    /** When it was last opened again. */
+    reopened_at: Date | null;
     /** When its first alert began, as its sender says. */
     started_at: ColumnType<Date, Date | undefined, never>;
   };

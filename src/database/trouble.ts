@@ -21,7 +21,7 @@ export function databaseTrouble(error: unknown): NightshiftError | null {
 /** Connection trouble, lost races, and the classes 08, 53, 57 (connection, resources, shutdown) of Postgres's error codes. */
 function isTrouble(code: string | undefined, message: string): boolean {
   if (code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08|40001|40P01|53|57)/.test(code)) return true;
-  return /Connection terminated|connection timeout|timeout exceeded when trying to connect|PGlite (instance )?is (already )?closed|driver has already been destroyed/i.test(
+  return /Connection terminated|is not queryable|connection has been discarded|connection timeout|timeout exceeded when trying to connect|PGlite (instance )?is (already )?closed|driver has already been destroyed/i.test(
     message,
   );
 }

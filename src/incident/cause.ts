@@ -12,6 +12,10 @@ export interface Standing {
   readonly openedAt: Date;
   /** A person took it out of a fold. */
   readonly keptApart: boolean;
+  /** A maintenance or a silence holds it. */
+  readonly held: boolean;
+  /** Something was sent for it in its present cycle. */
+  readonly acted: boolean;
   /** How many incidents are folded under it, and when the last of them was opened. */
   readonly children: number;
   readonly lastChildAt: Date | null;
@@ -53,13 +57,15 @@ function rootOf(id: number, folds: ReadonlyMap<number, Fold>, steps: number): nu
   return above && steps > 0 ? rootOf(above.parent, folds, steps - 1) : id;
 }
 
-function canFold({ state, keptApart }: Standing): boolean {
-  return isFoldable(state) && !keptApart;
+function canFold({ state, keptApart, acted }: Standing): boolean {
+  return isFoldable(state) && !keptApart && !acted;
 }
 
 /** The nearest service that is in trouble and that an incident's service depends on is the suspected cause. */
 function foldsByTopology(incidents: readonly Standing[], services: Services, { windowSeconds }: Rules): Fold[] {
-  const inTrouble = [...Map.groupBy(incidents, ({ service }) => service)].flatMap(([service, all]) => {
+  // What is held is not worked on, so nothing may wait for it.
+  const causes = incidents.filter(({ held }) => !held);
+  const inTrouble = [...Map.groupBy(causes, ({ service }) => service)].flatMap(([service, all]) => {
     const first = all.toSorted(byStart)[0];
     return service === null || !first ? [] : [{ service, first }];
   });
@@ -73,11 +79,12 @@ function foldsByTopology(incidents: readonly Standing[], services: Services, { w
     ]),
   );
   return incidents.filter(canFold).flatMap((child): Fold[] => {
-    const causes = (below.get(child.service ?? '') ?? []).filter(
-      ({ first }) =>
-        first.children > 0 || Math.abs(first.startedAt.getTime() - child.startedAt.getTime()) <= windowSeconds * 1000,
+    const near = (below.get(child.service ?? '') ?? []).filter(({ first }) =>
+      [first.startedAt, first.lastChildAt].some(
+        (at) => at !== null && Math.abs(at.getTime() - child.startedAt.getTime()) <= windowSeconds * 1000,
+      ),
     );
-    const nearest = causes.toSorted((a, b) => a.path.length - b.path.length || byStart(a.first, b.first))[0];
+    const nearest = near.toSorted((a, b) => a.path.length - b.path.length || byStart(a.first, b.first))[0];
     if (!nearest) return [];
     const because = `${nearest.path.join(' depends on ')}, and ${incidentName(nearest.first.id)} is about ${nearest.service}`;
     return [{ child: child.id, parent: nearest.first.id, because }];
@@ -95,11 +102,18 @@ function foldsOfStorm(
   const since = now.getTime() - storm.withinSeconds * 1000;
   const lately = incidents.filter(({ openedAt }) => openedAt.getTime() >= since);
   const goingOn = incidents
-    .filter(({ children, lastChildAt }) => children + 1 >= storm.incidents && (lastChildAt?.getTime() ?? 0) >= since)
+    .filter(
+      ({ held, children, lastChildAt }) =>
+        !held && children + 1 >= storm.incidents && (lastChildAt?.getTime() ?? 0) >= since,
+    )
     .toSorted((a, b) => b.children - a.children)[0];
   if (!goingOn && lately.length + folds.size < storm.incidents) return [];
-  const above = (id: number) => [...folds.keys()].filter((child) => rootOf(child, folds, folds.size) === id).length;
-  const suspects = (goingOn ? [goingOn] : lately).map((one) => ({ ...one, children: one.children + above(one.id) }));
+  const above = Map.groupBy(folds.keys(), (child) => rootOf(child, folds, folds.size));
+  const suspects = (goingOn ? [goingOn] : lately.filter(({ held }) => !held)).map((one) => ({
+    ...one,
+    children: one.children + (above.get(one.id)?.length ?? 0),
+  }));
+  if (suspects.length === 0) return [];
   const { cause, why } = suspectedCause(suspects, services);
   const size = lately.length + folds.size + (goingOn?.children ?? 0);
   const because = `one of ${size} incidents within ${storm.withinSeconds} s; suspected cause: ${incidentName(cause.id)}, ${why}`;

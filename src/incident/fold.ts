@@ -4,13 +4,16 @@ import type { CorrelationConfig, Services } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { type Fold, findFolds, isFoldable, type Standing } from './cause.ts';
-import { CLOSED_STATES, incidentName, isClosed, type State } from './incident.ts';
-import { addEvents, addEventsOf, loadIncident } from './store.ts';
+import { CLOSED_STATES, incidentName, isClosed, STATES, type State } from './incident.ts';
+import { addEvents, addEventsOf, addMessages, loadIncident } from './store.ts';
 
 const OPEN = sql`state not in (${sql.join([...CLOSED_STATES])})`;
 
 /** What is looked at together at most; beyond it there is a storm in any case. */
 const STANDING_MAX = 2000;
+/** So many are named to people; of the others they hear how many there are. */
+const TOLD_MAX = 5;
+const FOLDABLE = STATES.filter(isFoldable);
 
 interface StandingRow {
   id: number;
@@ -20,27 +23,35 @@ interface StandingRow {
   started_at: Date;
   opened_at: Date;
   kept_apart: boolean;
+  held: boolean;
+  acted: boolean;
   children: number;
   last_child_at: Date | null;
 }
 
 /**
  * Folds what the incidents of the last minutes call for, in the current transaction; gives the ids of those that were folded.
- * Call it under the lock of the intake, so that two transactions cannot fold each other's incidents in a circle.
+ * Call it under the lock of the openings, so that two transactions cannot fold each other's incidents in a circle.
  */
 export async function foldByCause(db: Database, services: Services, rules: CorrelationConfig): Promise<Set<number>> {
+  const ago = (seconds: number) => sql`clock_timestamp() - ${seconds} * interval '1 second'`;
   const { rows } = await sql<StandingRow>`
-    select id, state, service, labels, started_at, opened_at, kept_apart,
+    with standing as (
+      select *, coalesce(reopened_at, opened_at) as since from incident i where ${OPEN} and parent_id is null
+        and (coalesce(reopened_at, opened_at) >= ${ago(rules.storm.withinSeconds)}
+          or (service is not null and coalesce(reopened_at, opened_at) >= ${ago(rules.windowSeconds)})
+          or exists (select from incident c where c.parent_id = i.id and c.${OPEN}))
+      order by since desc limit ${STANDING_MAX}
+    )
+    select i.id, i.state, i.service, i.labels, i.since as opened_at, i.kept_apart, i.context->>'held' is not null as held,
+      -- A start from long ago proves nothing: whoever sends an alert writes it.
+      greatest(i.started_at, i.since - ${rules.windowSeconds} * interval '1 second') as started_at,
+      exists (select from action a join intent n on n.action_id = a.id where a.incident_id = i.id and a.cycle = i.cycle) as acted,
       coalesce(c.n, 0)::int as children, c.last_child_at
-    from incident i
-    left join (
-      select parent_id, count(*) as n, max(opened_at) as last_child_at
-      from incident where parent_id is not null and ${OPEN} group by 1
-    ) c on c.parent_id = i.id
-    where ${OPEN} and i.parent_id is null
-      and (c.n > 0 or i.opened_at >= clock_timestamp() - ${rules.storm.withinSeconds} * interval '1 second'
-        or (i.service is not null and i.opened_at >= clock_timestamp() - ${rules.windowSeconds} * interval '1 second'))
-    order by c.n desc nulls last, i.opened_at desc limit ${STANDING_MAX}`.execute(db.q);
+    from standing i left join lateral (
+      select count(*) as n, max(coalesce(reopened_at, opened_at)) as last_child_at from incident k
+      where k.parent_id = i.id and k.${OPEN}
+    ) c on true`.execute(db.q);
   const standing = rows.map(
     (row): Standing => ({
       id: row.id,
@@ -50,36 +61,78 @@ export async function foldByCause(db: Database, services: Services, rules: Corre
       startedAt: row.started_at,
       openedAt: row.opened_at,
       keptApart: row.kept_apart,
+      held: row.held,
+      acted: row.acted,
       children: row.children,
       lastChildAt: row.last_child_at,
     }),
   );
-  const folds = findFolds(standing, services, rules, await db.now());
-  await fold(db, folds, 'nightshift');
-  return new Set(folds.map(({ child }) => child));
+  return fold(db, findFolds(standing, services, rules, await db.now()), 'nightshift', FOLDABLE);
 }
 
-/** Writes folds; what was under a child goes with it. Those that are being worked on hear of it before they act. */
-async function fold(db: Database, folds: readonly Fold[], actor: string): Promise<void> {
-  if (folds.length === 0) return;
-  await sql`
+/**
+ * Writes folds, but not of what has come to where people or tools are at it meanwhile; what was under a child goes with it. Those that are
+ * being worked on hear of it before they act. Where a person has the one above, they are told what is under it now.
+ */
+async function fold(
+  db: Database,
+  folds: readonly Fold[],
+  actor: string,
+  states: readonly State[],
+): Promise<Set<number>> {
+  if (folds.length === 0) return new Set();
+  const { rows } = await sql<{ id: number; parent_id: number }>`
     update incident i set parent_id = f.parent, wake_seq = i.wake_seq + 1
     from jsonb_to_recordset(${json(folds)}) as f(child bigint, parent bigint)
-    where i.id = f.child or i.parent_id = f.child`.execute(db.q);
-  for (const [parent, taken] of Map.groupBy(folds, (one) => one.parent)) {
+    where i.id = f.child and i.state in (${sql.join(states)}) returning i.id, i.parent_id`.execute(db.q);
+  const folded = new Set(rows.map(({ id }) => id));
+  const done = folds.filter(({ child }) => folded.has(child));
+  const { rows: moved } = await sql<{ id: number; parent_id: number; before: number }>`
+    update incident i set parent_id = f.parent, wake_seq = i.wake_seq + 1
+    from jsonb_to_recordset(${json(done)}) as f(child bigint, parent bigint)
+    where i.parent_id = f.child returning i.id, i.parent_id, f.child as before`.execute(db.q);
+  const further = moved.map(({ id, parent_id: parent, before }) => ({
+    child: id,
+    parent,
+    because: `${incidentName(before)} went under it`,
+  }));
+  for (const [parent, taken] of Map.groupBy(done, (one) => one.parent)) {
     const { because } = taken[0] as Fold;
     const incidents = taken.map(({ child }) => incidentName(child));
     await addEvents(db, parent, [{ type: 'incident.took_in', actor, data: { incidents, because } }]);
+    await tellWhoHasIt(
+      db,
+      parent,
+      taken.map(({ child }) => child),
+    );
   }
   await addEventsOf(
     db,
-    folds.map(({ child, parent, because }) => ({
+    [...done, ...further].map(({ child, parent, because }) => ({
       incidentId: child,
       type: 'incident.folded',
       actor,
       data: { under: incidentName(parent), because },
     })),
   );
+  return folded;
+}
+
+/** Nobody works on what is under an incident that a person has, so they must hear of it. */
+async function tellWhoHasIt(db: Database, parentId: number, children: readonly number[]): Promise<void> {
+  const parent = await loadIncident(db, parentId);
+  if (parent.state !== 'escalated') return;
+  const rows = await db.q
+    .selectFrom('incident')
+    .select(['id', 'title', 'severity'])
+    .where('id', 'in', children)
+    .orderBy('id')
+    .limit(TOLD_MAX)
+    .execute();
+  const named = rows.map(({ id, title, severity }) => `${incidentName(id)} ${title} (${severity})`).join(', ');
+  const more = children.length > rows.length ? ` and ${children.length - rows.length} more` : '';
+  const text = `${incidentName(parentId)} ${parent.title} needs a person, and has more under it now: ${named}${more}`;
+  await addMessages(db, parentId, [{ kind: 'escalated', text }]);
 }
 
 /**
@@ -94,9 +147,11 @@ export async function merge(db: Database, childId: number, parentId: number, per
   if (child.id === parent.id)
     throw refused(`${name} is what ${incidentName(parentId)} is folded under, or the same`, 'name two others');
   if (isClosed(parent.state)) throw refused(`${incidentName(parent.id)} is ${parent.state}`, 'name one that is open');
-  if (!isFoldable(child.state) && child.state !== 'escalated')
+  if (![...FOLDABLE, 'escalated'].includes(child.state))
     throw refused(`${name} is ${child.state}`, `decide it, or stop it with: nightshift stop ${name}`);
-  await fold(db, [{ child: child.id, parent: parent.id, because: `${person} says that they are one` }], person);
+  const because = `${person} says that they are one`;
+  const folded = await fold(db, [{ child: child.id, parent: parent.id, because }], person, [...FOLDABLE, 'escalated']);
+  if (folded.size === 0) throw refused(`${name} has just moved on`, 'look at it again');
 }
 
 /**
@@ -111,17 +166,40 @@ export async function split(db: Database, id: number, person: string): Promise<v
   await addEvents(db, id, [{ type: 'incident.unfolded', actor: person, data }]);
 }
 
-/** Takes what is open out from under an incident that is over; gives it, to be looked at again. */
-export async function unfoldAll(db: Database, id: number, state: State): Promise<number[]> {
-  const { rows } = await sql<{ id: number }>`
-    update incident set parent_id = null where parent_id = ${id} and ${OPEN} returning id`.execute(db.q);
-  const open = rows.map((row) => row.id);
-  const data = { from: incidentName(id), because: `${incidentName(id)} is ${state}` };
+/**
+ * Takes what is open out from under an incident that is over, in the current transaction and under the lock of the openings; gives what is to
+ * be looked at again. Where that is as many as a storm, they go under the one of them that began first: the storm goes on without its cause.
+ */
+export async function unfoldAll(
+  db: Database,
+  id: number,
+  state: State,
+  storm: CorrelationConfig['storm'],
+): Promise<number[]> {
+  const { rows } = await sql<{ id: number; started_at: Date }>`
+    update incident set parent_id = null, wake_seq = wake_seq + 1
+    where parent_id = ${id} and ${OPEN} returning id, started_at`.execute(db.q);
+  const open = rows.toSorted((a, b) => a.started_at.getTime() - b.started_at.getTime() || a.id - b.id);
+  const because = `${incidentName(id)} is ${state}`;
   await addEventsOf(
     db,
-    open.map((child) => ({ incidentId: child, type: 'incident.unfolded', actor: 'nightshift', data })),
+    open.map(({ id: child }) => ({
+      incidentId: child,
+      type: 'incident.unfolded',
+      actor: 'nightshift',
+      data: { from: incidentName(id), because },
+    })),
   );
-  return open;
+  const [first, ...others] = open.map((one) => one.id);
+  if (first === undefined || open.length < storm.incidents) return open.map((one) => one.id);
+  const goesOn = `${because}, and ${open.length} of its storm are still open; ${incidentName(first)} began first`;
+  const folded = await fold(
+    db,
+    others.map((child) => ({ child, parent: first, because: goesOn })),
+    'nightshift',
+    FOLDABLE,
+  );
+  return [first, ...others.filter((child) => !folded.has(child))];
 }
 
 /** Gives the ids of what is folded under an incident, oldest first. */

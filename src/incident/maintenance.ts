@@ -1,7 +1,10 @@
 import { sql } from 'kysely';
-import { type Labels, type Matcher, matchesLabels, parseMatcherList } from '../alert/index.ts';
+import { type Alert, type Matcher, makeMatcher, matchesLabels } from '../alert/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
+
+/** The origin of what a person began here; no source may have this name. */
+const BY_PERSON = 'person';
 
 /** A time in which nothing is done about alerts that match; a silence of Alertmanager is one of its origin's own. */
 export interface Maintenance {
@@ -24,20 +27,30 @@ export async function listMaintenance(db: Database): Promise<Maintenance[]> {
     .orderBy('ends_at')
     .orderBy('id')
     .execute();
-  return rows.map((row) => ({
-    id: row.id,
-    origin: row.origin,
-    matchers: matchersOf(row.matchers),
-    reason: row.reason,
-    madeBy: row.made_by,
-    startsAt: row.starts_at,
-    endsAt: row.ends_at,
-  }));
+  return rows.flatMap((row) => {
+    const matchers = matchersOf(row.matchers);
+    if (matchers === null) return [];
+    return [
+      {
+        id: row.id,
+        origin: row.origin,
+        matchers,
+        reason: row.reason,
+        madeBy: row.made_by,
+        startsAt: row.starts_at,
+        endsAt: row.ends_at,
+      },
+    ];
+  });
 }
 
-/** Regular expressions do not survive JSON, so they are made anew. */
-function matchersOf(kept: unknown): Matcher[] {
-  return parseMatcherList((kept as Matcher[]).map(writeMatcher));
+/** Regular expressions do not survive JSON, so they are made anew; null where one cannot be read any more. */
+function matchersOf(kept: unknown): Matcher[] | null {
+  try {
+    return (kept as Matcher[]).map(({ label, operator, value }) => makeMatcher(label, operator, value));
+  } catch {
+    return null;
+  }
 }
 
 /** Writes a matcher as Alertmanager does, for example `env=~"prod|staging"`. */
@@ -74,31 +87,40 @@ export async function addMaintenance(db: Database, one: Maintenance): Promise<vo
 
 /** Ends one that a person began. @throws NightshiftError `not_found`, or `conflict` for a silence, which ends where it was made. */
 export async function endMaintenance(db: Database, id: string): Promise<void> {
-  const row = await db.q.selectFrom('maintenance').select('origin').where('id', '=', id).executeTakeFirst();
+  const row = await db.q
+    .selectFrom('maintenance')
+    .select('origin')
+    .where('id', '=', id)
+    .orderBy(sql`origin <> ${BY_PERSON}`)
+    .executeTakeFirst();
   if (!row)
     throw new NightshiftError(
       'not_found',
       `there is no maintenance ${id}. Fix: list them with: nightshift maintenance list`,
     );
-  if (row.origin !== 'person')
+  if (row.origin !== BY_PERSON)
     throw new NightshiftError('conflict', `${id} is a silence of ${row.origin}. Fix: expire it there`);
-  await db.q.deleteFrom('maintenance').where('id', '=', id).execute();
+  await db.q.deleteFrom('maintenance').where('id', '=', id).where('origin', '=', BY_PERSON).execute();
 }
 
 /**
- * Tells why nothing is to be done for now about alerts of these labels, and until when: each of them lies within a maintenance.
- * Gives null where one of them does not, or where there are none.
+ * Tells why nothing is to be done for now about these alerts, and until when: each of them lies within a maintenance, or within a silence
+ * of the Alertmanager that sent it. Gives null where one of them does not, or where there are none.
  */
 export function heldBy(
-  alerts: readonly Labels[],
+  alerts: readonly Pick<Alert, 'source' | 'labels'>[],
   all: readonly Maintenance[],
   now: Date,
 ): { because: string; until: Date } | null {
   const holding = all.filter(({ startsAt, endsAt }) => startsAt <= now && endsAt > now);
-  const found = alerts.map((labels) => holding.findLast(({ matchers }) => matchesLabels(matchers, labels)));
+  const found = alerts.map(({ source, labels }) =>
+    holding.findLast(
+      ({ origin, matchers }) => (origin === BY_PERSON || origin === source) && matchesLabels(matchers, labels),
+    ),
+  );
   const known = found.filter((one) => one !== undefined);
   if (known.length === 0 || known.length < found.length) return null;
   const [first] = known.toSorted((a, b) => a.endsAt.getTime() - b.endsAt.getTime()) as [Maintenance];
-  const what = first.origin === 'person' ? `maintenance ${first.id}` : `a silence of ${first.origin} (${first.id})`;
+  const what = first.origin === BY_PERSON ? `maintenance ${first.id}` : `a silence of ${first.origin} (${first.id})`;
   return { because: `${what} of ${first.madeBy}: ${first.reason}`, until: first.endsAt };
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Selectable, sql } from 'kysely';
 import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
@@ -18,6 +19,7 @@ import type { Message, NewEvent, Signal, StoredAlert } from './stage.ts';
 
 /** Any number that nothing else in the database locks. */
 const OPENINGS_LOCK = 4_815_162_342;
+const EVENTS_AT_ONCE = 50;
 
 export interface StoredEvent extends NewEvent {
   readonly id: number;
@@ -44,6 +46,8 @@ export interface Opening {
   readonly severity: string;
   readonly labels: Labels;
   readonly service?: string | null;
+  /** It is never folded by itself. */
+  readonly keptApart?: boolean;
   /** When what it is about began; now where nobody says. */
   readonly startedAt?: Date;
   readonly context: { readonly v: 1 } & Partial<Context>;
@@ -64,15 +68,17 @@ export async function openIncidents(db: Database, openings: readonly Opening[]):
     labels: opening.labels,
     service: opening.service ?? null,
     started_at: opening.startedAt ?? null,
+    kept_apart: opening.keptApart ?? false,
     trace_id: newTraceId(),
     context: opening.context,
   }));
   const { rows: ids } = await sql<{ id: number; trace_id: string }>`
-    insert into incident (state, correlation_key, title, severity, labels, service, started_at, trace_id, context)
-    select state, correlation_key, title, severity, labels, service, coalesce(started_at, clock_timestamp()), trace_id, context
+    insert into incident (state, correlation_key, title, severity, labels, service, started_at, kept_apart, trace_id, context)
+    select state, correlation_key, title, severity, labels, service, coalesce(started_at, clock_timestamp()), kept_apart,
+      trace_id, context
     from jsonb_to_recordset(${json(rows)}) as o(
       n int, state text, correlation_key text, title text, severity text, labels jsonb, service text,
-      started_at timestamptz, trace_id text, context jsonb)
+      started_at timestamptz, kept_apart boolean, trace_id text, context jsonb)
     order by n
     returning id, trace_id`.execute(db.q);
   const idOf = new Map(ids.map((row) => [row.trace_id, row.id]));
@@ -224,7 +230,12 @@ export async function addEventsOf(
   events: readonly (NewEvent & { readonly incidentId: number | null })[],
 ): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map(({ data, ...event }) => ({ ...event, data: redactValue(data) }));
+  const rows: unknown[] = [];
+  for (const { data, ...event } of events) {
+    rows.push({ ...event, data: redactValue(data) });
+    // Thousands of them at once would hold up every other request.
+    if (rows.length % EVENTS_AT_ONCE === 0) await nextTurn();
+  }
   await sql`
     insert into event (incident_id, type, actor, data)
     select "incidentId", type, actor, data
@@ -307,6 +318,7 @@ export async function moveIncident(
       // What was folded under an incident that is over by now stands by itself.
       ...(reopening
         ? {
+            reopened_at: sql<Date>`clock_timestamp()`,
             parent_id: sql<number | null>`(select p.id from incident p
               where p.id = incident.parent_id and p.state not in (${sql.join([...CLOSED_STATES])}))`,
           }

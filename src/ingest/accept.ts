@@ -1,14 +1,16 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { sql } from 'kysely';
-import { type Matcher, matchesLabels } from '../alert/index.ts';
+import { type Alert, type Matcher, matchesLabels } from '../alert/index.ts';
 import { type Config, WATCHDOG } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { foldByCause, lockOpenings } from '../incident/index.ts';
 import type { Accepted, Delivery, Said } from './delivery.ts';
-import { placeNews } from './place.ts';
+import { type Settled, settleStarts } from './known-starts.ts';
+import { findKnown, placeNews } from './place.ts';
 import { reportRefusals } from './refusals.ts';
 
 const KEPT_BODY_MAX = 64 * 1024;
+const WATCHDOG_AGE_MS_MAX = 5 * 60_000;
 /** A firing sent again within this time of closing was under way already. */
 const STALE_FIRING_SECONDS = 60;
 
@@ -19,7 +21,7 @@ export interface AcceptDependencies {
   readonly db: Database;
   readonly config: Pick<Config, 'correlation' | 'services'>;
   /** The alert that tells that the monitoring itself is alive: it is heard, and opens nothing. */
-  readonly watchdog: readonly Matcher[] | null;
+  readonly watchdog: { readonly matchers: readonly Matcher[]; readonly source: string | null } | null;
   readonly wake: Wake;
 }
 
@@ -35,22 +37,24 @@ export async function acceptAll(
   return db.transaction(async () => {
     const isNew = await recordDeliveries(db, deliveries);
     await reportRefusals(db, deliveries);
+    const settled = await settleStarts(db, deliveries);
     const counts = deliveries.map(() => ({ opened: new Set<number>(), touched: new Set<number>(), repeated: 0 }));
     const repeats = (all: readonly Said[]) => {
       for (const { deliveries: by } of all)
         for (const index of by) (counts[index] as { repeated: number }).repeated += 1;
     };
-    const rounds = roundsOf(deliveries, isNew, watchdog);
+    const rounds = roundsOf(settled, isNew, watchdog);
     if (rounds.watched) await hearWatchdog(db);
     for (const round of rounds.said) {
-      const news = await countRepeats(db, round);
-      repeats(round.filter((said) => !news.includes(said)));
+      const { repeated, news } = await countRepeats(db, round);
+      repeats(repeated);
       if (news.length === 0) continue;
       await lockOpenings(db);
+      const known = await findKnown(db, news);
       // Whoever held the lock before may have brought the same.
-      const left = await countRepeats(db, news);
-      repeats(news.filter((said) => !left.includes(said)));
-      for (const { said, incidentId, opened } of await placeNews(db, left, config)) {
+      const again = known.size > 0 ? await countRepeats(db, news) : { repeated: [], news };
+      repeats(again.repeated);
+      for (const { said, incidentId, opened } of await placeNews(db, again.news, known, config)) {
         if (incidentId === null) repeats([said]);
         else
           for (const index of said.deliveries) {
@@ -77,7 +81,7 @@ async function recordDeliveries(db: Database, deliveries: readonly Delivery[]): 
   const rows = deliveries.map(({ source, sender, body, alerts, problems, eventId }) => ({
     source,
     sender,
-    body_sha256: createHash('sha256').update(body).digest('hex'),
+    body_sha256: hash('sha256', body),
     alerts: alerts.length,
     problems,
     body: problems.length > 0 ? body.slice(0, KEPT_BODY_MAX) : null,
@@ -100,7 +104,7 @@ async function recordDeliveries(db: Database, deliveries: readonly Delivery[]): 
  * rounds, because the one must be there before the other means anything.
  */
 function roundsOf(
-  deliveries: readonly Delivery[],
+  deliveries: readonly Settled[],
   isNew: readonly boolean[],
   watchdog: AcceptDependencies['watchdog'],
 ): { said: Said[][]; watched: boolean } {
@@ -110,8 +114,8 @@ function roundsOf(
   for (const [index, delivery] of deliveries.entries()) {
     if (!isNew[index]) continue;
     for (const alert of delivery.alerts) {
-      if (watchdog !== null && matchesLabels(watchdog, alert.labels)) {
-        watched ||= alert.status === 'firing';
+      if (watchdog !== null && isWatchdog(watchdog, alert)) {
+        watched ||= alert.status === 'firing' && !isOld(delivery);
         continue;
       }
       const key = `${alert.source} ${alert.fingerprint} ${alert.startsAt.getTime()}`;
@@ -135,10 +139,11 @@ function roundsOf(
  * Counts the alerts that say nothing new, and gives those that do: unknown ones, those of another status, and a firing one whose
  * incident was closed on somebody's word a while ago, or opened again without it.
  */
-async function countRepeats(db: Database, round: readonly Said[]): Promise<Said[]> {
-  const rows = round.map(({ alert, deliveries }, n) => ({
+async function countRepeats(db: Database, round: readonly Said[]): Promise<{ repeated: Said[]; news: Said[] }> {
+  const rows = round.map(({ alert, at, deliveries }, n) => ({
     n,
     times: deliveries.length,
+    seen_at: at,
     source: alert.source,
     fingerprint: alert.fingerprint,
     starts_at: alert.startsAt,
@@ -147,9 +152,9 @@ async function countRepeats(db: Database, round: readonly Said[]): Promise<Said[
   const { rows: repeated } = await sql<{ n: number }>`
     with said as (
       select * from jsonb_to_recordset(${json(rows)}) as s(
-        n int, times int, source text, fingerprint text, starts_at timestamptz, status text)
+        n int, times int, seen_at timestamptz, source text, fingerprint text, starts_at timestamptz, status text)
     ), known as (
-      select a.id, said.n, said.times
+      select a.id, said.n, said.times, said.seen_at
       from said join alert a using (source, fingerprint, starts_at, status) left join incident i on i.id = a.incident_id
       where a.status = 'resolved' or i.id is null
         or (case when i.state in ('resolved', 'stopped')
@@ -157,10 +162,20 @@ async function countRepeats(db: Database, round: readonly Said[]): Promise<Said[
           else a.cycle = i.cycle end)
       order by a.id for update of a
     )
-    update alert a set received = a.received + known.times, last_seen_at = clock_timestamp()
+    update alert a set received = a.received + known.times,
+      last_seen_at = greatest(a.last_seen_at, coalesce(known.seen_at, clock_timestamp()))
     from known where a.id = known.id returning known.n`.execute(db.q);
   const known = new Set(repeated.map(({ n }) => n));
-  return round.filter((_, n) => !known.has(n));
+  return { repeated: round.filter((_, n) => known.has(n)), news: round.filter((_, n) => !known.has(n)) };
+}
+
+function isWatchdog({ matchers, source }: NonNullable<AcceptDependencies['watchdog']>, alert: Alert): boolean {
+  return (source === null || source === alert.source) && matchesLabels(matchers, alert.labels);
+}
+
+/** What happened long ago says nothing about now. */
+function isOld({ occurredAt }: Delivery): boolean {
+  return occurredAt !== undefined && Date.now() - occurredAt.getTime() > WATCHDOG_AGE_MS_MAX;
 }
 
 async function hearWatchdog(db: Database): Promise<void> {

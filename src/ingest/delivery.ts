@@ -1,13 +1,16 @@
 import type { Alert } from '../alert/index.ts';
 import type { Problem } from '../errors.ts';
 
+/** An alert as it was read; `startsAt` is null where its sender does not say when it began. */
+export type ReadAlert = Omit<Alert, 'startsAt'> & { readonly startsAt: Date | null };
+
 /** What one sender sent at once. */
 export interface Delivery {
   readonly source: string;
   /** Whose credential it came with. */
   readonly sender: string;
   readonly body: string;
-  readonly alerts: readonly Alert[];
+  readonly alerts: readonly ReadAlert[];
   /** What of it cannot be used. */
   readonly problems: readonly Problem[];
   /** The signed id of the event, where its sender signs one: the same one again does nothing. */

@@ -48,10 +48,11 @@ export function createIntake(dependencies: IntakeDependencies): Intake {
         batch.forEach(({ resolve }, index) => {
           resolve(results[index] as Accepted);
         });
+        onCommitted();
       } catch (error) {
-        await commitApart(batch, error);
+        if (isAboutData(error)) await commitApart(batch, error);
+        else rejectAll(batch, error);
       }
-      onCommitted();
     }
     working = false;
   }
@@ -75,17 +76,20 @@ export function createIntake(dependencies: IntakeDependencies): Intake {
     );
   }
 
-  /** One delivery that cannot be committed must not take the others with it. */
+  /** Without a database none of those that wait has a chance, and their senders should not wait for it. */
+  function rejectAll(batch: readonly Waiting[], error: unknown): void {
+    waitingAlerts = 0;
+    for (const { reject } of [...batch, ...waiting.splice(0)]) reject(error);
+  }
+
+  /** One delivery that cannot be committed must not take the others with it; two writers in each other's way try again. */
   async function commitApart(batch: readonly Waiting[], error: unknown): Promise<void> {
-    if (batch.length === 1 || !isAboutData(error)) {
-      for (const { reject } of batch) reject(error);
-      return;
-    }
     log.warn({ deliveries: batch.length, error: messageOf(error) }, 'deliveries are committed one by one');
     for (const one of batch) {
       try {
         const [accepted] = await commit([one]);
         one.resolve(accepted as Accepted);
+        onCommitted();
       } catch (failure) {
         one.reject(failure);
       }

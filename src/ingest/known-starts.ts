@@ -1,23 +1,34 @@
 import type { Alert } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
-import type { ReadAlert } from './read-alerts.ts';
+import { lockOpenings } from '../incident/index.ts';
+import type { Delivery, ReadAlert } from './delivery.ts';
 
-/** Gives every alert a start. */
-export type SettleStarts = (alerts: readonly ReadAlert[], otherwise: Date) => Promise<Alert[]>;
+/** A delivery of which every alert has a start. */
+export type Settled = Delivery & { readonly alerts: readonly Alert[] };
 
 /**
- * Makes what finds out when an alert began whose sender does not say it: when the firing one with its source and fingerprint did, or
- * else `otherwise`. Without this, its end would never match its beginning.
+ * Finds out when alerts began whose senders do not say it, in the current transaction: when the firing one with the same source and
+ * fingerprint did, also where that came in the same batch, or else now. Without this, an end would never match its beginning.
  */
-export function createSettleStarts(db: Database): SettleStarts {
-  return async (alerts, otherwise) => {
-    const without = alerts.filter(({ startsAt }) => startsAt === null);
-    const known = without.length === 0 ? new Map<string, Date>() : await startsOf(db, without);
-    return alerts.map((alert) => ({
-      ...alert,
-      startsAt: alert.startsAt ?? known.get(keyOf(alert.source, alert.fingerprint)) ?? otherwise,
-    }));
-  };
+export async function settleStarts(db: Database, deliveries: readonly Delivery[]): Promise<Settled[]> {
+  const without = deliveries.flatMap(({ alerts }) => alerts.filter(({ startsAt }) => startsAt === null));
+  if (without.length === 0) return deliveries as Settled[];
+  // What another transaction is just writing must be seen.
+  await lockOpenings(db);
+  const known = await startsOf(db, without);
+  const now = await db.now();
+  return deliveries.map((delivery) => ({
+    ...delivery,
+    alerts: delivery.alerts.map((alert): Alert => {
+      const { startsAt } = alert;
+      if (startsAt !== null) return { ...alert, startsAt };
+      const key = keyOf(alert.source, alert.fingerprint);
+      const start = known.get(key) ?? delivery.occurredAt ?? now;
+      if (alert.status === 'firing') known.set(key, start);
+      else known.delete(key);
+      return { ...alert, startsAt: start };
+    }),
+  }));
 }
 
 async function startsOf(db: Database, alerts: readonly ReadAlert[]): Promise<Map<string, Date>> {
@@ -29,7 +40,7 @@ async function startsOf(db: Database, alerts: readonly ReadAlert[]): Promise<Map
     .where('status', '=', 'firing')
     .orderBy('starts_at')
     .execute();
-  return new Map(rows.map(({ source, fingerprint, starts_at }) => [keyOf(source, fingerprint), starts_at]));
+  return new Map(rows.map(({ source, fingerprint, starts_at: startsAt }) => [keyOf(source, fingerprint), startsAt]));
 }
 
 function keyOf(source: string, fingerprint: string): string {

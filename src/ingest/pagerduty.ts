@@ -1,15 +1,8 @@
 import { z } from 'zod';
 import { problemsOf } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
-import {
-  cutText,
-  flawsByAlert,
-  labelText,
-  type ParsedDelivery,
-  type ReadAlert,
-  refuseBody,
-  timeSchema,
-} from './read-alerts.ts';
+import type { ReadAlert } from './delivery.ts';
+import { cutText, flawsByAlert, labelText, type ParsedDelivery, refuseBody, timeSchema } from './read-alerts.ts';
 import { readJson } from './read-json.ts';
 
 /**

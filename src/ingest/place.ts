@@ -14,7 +14,8 @@ import {
 } from '../incident/index.ts';
 import type { Placed, Said } from './delivery.ts';
 
-interface Known {
+/** The row that an alert has already, whatever its status. */
+export interface Known {
   readonly id: number;
   readonly n: number;
   readonly incident_id: number | null;
@@ -36,16 +37,17 @@ interface Latest {
 export async function placeNews(
   db: Database,
   news: readonly Said[],
+  known: ReadonlyMap<Said, Known>,
   config: Pick<Config, 'correlation' | 'services'>,
 ): Promise<Placed[]> {
   if (news.length === 0) return [];
-  const known = await findKnown(db, news);
   const resolved = news.filter(({ alert }) => alert.status === 'resolved');
   const firing = news.filter(({ alert }) => alert.status === 'firing');
   return [...(await placeResolved(db, resolved, known)), ...(await placeFiring(db, firing, known, config))];
 }
 
-async function findKnown(db: Database, news: readonly Said[]): Promise<ReadonlyMap<Said, Known>> {
+/** Gives the rows that alerts have already, locked until the commit. Call it under the lock of the openings. */
+export async function findKnown(db: Database, news: readonly Said[]): Promise<ReadonlyMap<Said, Known>> {
   const rows = news.map(({ alert }, n) => ({
     n,
     source: alert.source,

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { type Alert, fingerprintOf, type Labels } from '../alert/index.ts';
+import { fingerprintOf, type Labels } from '../alert/index.ts';
 import { problemsOf } from '../config/index.ts';
 import { NightshiftError, type Problem } from '../errors.ts';
+import type { ReadAlert } from './delivery.ts';
 import type { Flaw } from './read-json.ts';
 
 /** More alerts of one delivery than this are named and left out. */
@@ -14,9 +15,6 @@ const ANNOTATIONS_MAX = 64;
 const ANNOTATION_LENGTH_MAX = 16 * 1024;
 // Go writes its zero time for "not ended".
 const ZERO_TIME = '0001-01-01T00:00:00Z';
-
-/** An alert as it was read; `startsAt` is null where its sender does not say when it began. */
-export type ReadAlert = Omit<Alert, 'startsAt'> & { readonly startsAt: Date | null };
 
 /** What was read of one delivery. */
 export interface ParsedDelivery {

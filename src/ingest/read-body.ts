@@ -26,6 +26,8 @@ export function createRoom(max: number): Room {
 export interface BodyLimits {
   readonly bytesMax: number;
   readonly room: Room;
+  /** How long its sender may take to send it, in milliseconds. */
+  readonly withinMs: number;
 }
 
 /** A body in memory; `done` must be called once it is not needed any more. */
@@ -39,14 +41,16 @@ export interface HeldBody {
  * @throws NightshiftError `payload_too_large` as soon as it is known to be, `busy` when the bodies under way leave no room for it, and
  * `invalid_payload` when the connection ends before the body does.
  */
-export function readBody(request: IncomingMessage, { bytesMax, room }: BodyLimits): Promise<HeldBody> {
+export function readBody(request: IncomingMessage, { bytesMax, room, withinMs }: BodyLimits): Promise<HeldBody> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > bytesMax) return Promise.reject(tooLarge(bytesMax));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     let held = 0;
+    const timer = setTimeout(() => giveUp(tooSlow(withinMs)), withinMs);
     const giveUp = (error: NightshiftError) => {
+      clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       room.giveBack(held);
       reject(error);
@@ -59,6 +63,7 @@ export function readBody(request: IncomingMessage, { bytesMax, room }: BodyLimit
       chunks.push(chunk);
     };
     const onEnd = () => {
+      clearTimeout(timer);
       request.off('close', onClose);
       const [only] = chunks;
       const bytes = chunks.length === 1 && only ? only : Buffer.concat(chunks, length);
@@ -80,6 +85,10 @@ function tooLarge(bytesMax: number): NightshiftError {
   return new NightshiftError('payload_too_large', `body: ${message}. Fix: ${fix}`, {
     problems: [{ field: 'body', message, fix }],
   });
+}
+
+function tooSlow(withinMs: number): NightshiftError {
+  return new NightshiftError('busy', `the body did not arrive within ${withinMs / 1000} s; send it again`);
 }
 
 function noRoom(): NightshiftError {

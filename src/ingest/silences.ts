@@ -1,6 +1,6 @@
-import { fetch } from 'undici';
+import { fetch, type Response } from 'undici';
 import { z } from 'zod';
-import type { Matcher } from '../alert/index.ts';
+import { type Matcher, makeMatcher } from '../alert/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Maintenance } from '../incident/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -29,7 +29,7 @@ const silencesSchema = z.array(
 );
 
 /**
- * Reads the silences of an Alertmanager that hold or will hold; one that does not match by regular expressions of ours is left out.
+ * Reads the silences of an Alertmanager that hold or will hold; one whose pattern cannot be read is left out.
  * @throws Error when it does not answer, or answers something else.
  * @see https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
  */
@@ -38,10 +38,8 @@ export async function readSilences(url: string): Promise<Omit<Maintenance, 'orig
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  const text = await response.text();
   if (!response.ok) throw new Error(`it answered ${response.status}`);
-  if (text.length > BODY_MAX) throw new Error('its silences are more than 4 MiB');
-  const all = silencesSchema.parse(JSON.parse(text));
+  const all = silencesSchema.parse(JSON.parse(await readAtMost(response, BODY_MAX)));
   return all
     .filter(({ status }) => status.state !== 'expired')
     .flatMap(({ id, matchers, startsAt, endsAt, createdBy, comment }) => {
@@ -60,11 +58,21 @@ export async function readSilences(url: string): Promise<Omit<Maintenance, 'orig
     });
 }
 
+async function readAtMost(response: Response, bytesMax: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response.body ?? []) {
+    length += part.byteLength;
+    if (length > bytesMax) throw new Error(`its silences are more than ${bytesMax} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
 function toMatcher(given: { name: string; value: string; isRegex: boolean; isEqual: boolean }): Matcher | null {
-  const { name: label, value, isRegex, isEqual } = given;
-  if (!isRegex) return { label, operator: isEqual ? '=' : '!=', value };
+  const operator = given.isRegex ? (given.isEqual ? '=~' : '!~') : given.isEqual ? '=' : '!=';
   try {
-    return { label, operator: isEqual ? '=~' : '!~', value, regex: new RegExp(`^(?:${value})$`, 's') };
+    return makeMatcher(given.name, operator, given.value);
   } catch {
     return null;
   }

@@ -1,27 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Sources } from '../config/index.ts';
-import { type Database, databaseTrouble } from '../database/index.ts';
+import { databaseTrouble } from '../database/index.ts';
 import { NightshiftError, problemDocument } from '../errors.ts';
 import { type Logger, type Metrics, redactValue } from '../telemetry/index.ts';
 import type { Proof, Refusal } from './authenticate.ts';
 import { createDoors, type Door } from './doors.ts';
 import type { Intake } from './intake.ts';
-import { createSettleStarts } from './known-starts.ts';
 import type { Mappings } from './mapping.ts';
 import type { ParsedDelivery } from './read-alerts.ts';
-import { createRoom, readBody } from './read-body.ts';
+import { createRoom, type Room, readBody } from './read-body.ts';
 import { decodeBody } from './read-json.ts';
 
 const ROOT = '/webhooks';
 const MIB = 1024 * 1024;
-/** Room for bodies whose sender is known, and for those whose sender only the body proves: strangers cannot fill the former. */
+/** Room for bodies whose sender is known, and at each door for those whose sender only the body proves: strangers fill only the latter. */
 const PROVEN_BYTES_MAX = 64 * MIB;
 const UNPROVEN_BYTES_MAX = 16 * MIB;
+/** Whoever has proven nothing yet holds room for this long at most. */
+const UNPROVEN_MS_MAX = 4000;
 /** How long the rest of a refused body is read, so that its sender gets the answer and no broken connection. */
 const LINGER_MS = 2000;
 
 export interface WebhookDependencies {
-  readonly db: Database;
   readonly sources: Sources;
   readonly mappings: Mappings;
   /** Content of the webhook.token file. */
@@ -68,31 +68,35 @@ export function createWebhooks(dependencies: WebhookDependencies): WebhookHandle
 }
 
 /** Takes one delivery: proves who sent it, reads it, commits it, and gives the answer. Also records what it refuses once it is proven. */
-function createTake({ db, intake, metrics, log, clock = () => new Date() }: WebhookDependencies) {
-  const rooms = { proven: createRoom(PROVEN_BYTES_MAX), unproven: createRoom(UNPROVEN_BYTES_MAX) };
-  const settleStarts = createSettleStarts(db);
+function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookDependencies) {
+  const proven = createRoom(PROVEN_BYTES_MAX);
+  const unproven = new Map<string, Room>();
+  const unprovenAt = (door: string) => {
+    const room = unproven.get(door) ?? createRoom(UNPROVEN_BYTES_MAX);
+    unproven.set(door, room);
+    return room;
+  };
 
-  const commit = async (door: Door, proof: Proof, body: string, parsed: ParsedDelivery, now: Date) => {
+  const commit = async (door: Door, proof: Proof, body: string, parsed: ParsedDelivery) => {
     const eventId = parsed.eventId ?? proof.signature;
     const { occurredAt } = parsed;
-    const alerts = await settleStarts(parsed.alerts, occurredAt ?? now);
     const accepted = await intake.accept({
       source: door.name,
       sender: proof.sender,
       body,
-      alerts,
+      alerts: parsed.alerts,
       problems: parsed.problems,
       ...(eventId === undefined ? {} : { eventId }),
       ...(occurredAt === undefined ? {} : { occurredAt }),
     });
-    for (const { status, source } of alerts) metrics.alerts.inc({ source, status });
+    for (const { status, source } of parsed.alerts) metrics.alerts.inc({ source, status });
     return accepted;
   };
 
   /** An authenticated delivery that cannot be read is kept before it is refused: its sender will not send it again. */
-  const keep = async (door: Door, proof: Proof, body: string, error: unknown, now: Date): Promise<never> => {
+  const keep = async (door: Door, proof: Proof, body: string, error: unknown): Promise<never> => {
     if (error instanceof NightshiftError && error.status < 500 && error.problems.length > 0) {
-      await commit(door, proof, body, { alerts: [], problems: error.problems }, now);
+      await commit(door, proof, body, { alerts: [], problems: error.problems });
       log.warn({ source: door.name, problems: error.problems }, 'delivery refused');
     }
     throw error;
@@ -103,10 +107,12 @@ function createTake({ db, intake, metrics, log, clock = () => new Date() }: Webh
     const { headers } = request;
     const first = door.authenticator.byHeaders({ headers, peer: request.socket.remoteAddress }, now);
     const early = typeof first === 'function' ? null : trusted(first, door);
-    const limits = { bytesMax: door.bodyBytesMax, room: early ? rooms.proven : rooms.unproven };
+    const limits = early
+      ? { bytesMax: door.bodyBytesMax, room: proven, withinMs: door.answerMsMax }
+      : { bytesMax: door.bodyBytesMax, room: unprovenAt(door.name), withinMs: UNPROVEN_MS_MAX };
     const held = await readBody(request, limits).catch((error) => {
       if (!early) throw error;
-      return keep(door, early, '', error, now);
+      return keep(door, early, '', error);
     });
     try {
       const proof = typeof first === 'function' ? trusted(first(held.bytes), door) : trusted(first, door);
@@ -115,10 +121,8 @@ function createTake({ db, intake, metrics, log, clock = () => new Date() }: Webh
         const body = decodeBody(held.bytes);
         return { body, parsed: await door.read(body, now) };
       };
-      const { body, parsed } = await read().catch((error) =>
-        keep(door, proof, held.bytes.toString('utf8'), error, now),
-      );
-      const accepted = await commit(door, proof, body, parsed, now);
+      const { body, parsed } = await read().catch((error) => keep(door, proof, held.bytes.toString('utf8'), error));
+      const accepted = await commit(door, proof, body, parsed);
       return report(door, parsed, accepted);
     } finally {
       held.done();

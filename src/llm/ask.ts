@@ -16,11 +16,20 @@ const PROVIDERS: Record<ModelConfig['provider'], ProviderFactory> = {
   openai: openaiProvider,
 };
 
+/** Models that hang must not hold up every incident anew: people are to hear of each within two minutes. */
+const TIMEOUTS_MAX = 3;
+const REST_MS = 60_000;
+/** For all models together, but never less than the first one's own timeout. */
+const ASK_SECONDS_MAX = 50;
+
 interface Candidate {
   readonly config: ModelConfig;
   readonly name: string;
   readonly provider: Provider;
   readonly host: string;
+  /** How often in a row it did not answer in time, and until when it is therefore not asked, in milliseconds since 1970. */
+  timeouts: number;
+  restsUntil: number;
 }
 
 /**
@@ -32,7 +41,14 @@ export function createModels(configs: readonly ModelConfig[], metrics: Metrics):
   if (problems.length > 0) throw new NightshiftError('invalid_config', describeProblems(problems), { problems });
   const candidates = configs.map((config): Candidate => {
     const host = config.baseUrl ? new URL(config.baseUrl).host : `the ${config.provider} API`;
-    return { config, name: nameOf(config), provider: PROVIDERS[config.provider](config), host };
+    return {
+      config,
+      name: nameOf(config),
+      provider: PROVIDERS[config.provider](config),
+      host,
+      timeouts: 0,
+      restsUntil: 0,
+    };
   });
   return { names: candidates.map(({ name }) => name), ask: (request) => askInOrder(candidates, request, metrics) };
 }
@@ -49,7 +65,12 @@ async function askInOrder(
 ): Promise<ModelAnswer> {
   const question = questionOf(request);
   const failedOver: string[] = [];
+  const endsAt = Date.now() + Math.max(ASK_SECONDS_MAX, candidates[0]?.config.timeoutSeconds ?? 0) * 1000;
   for (const candidate of candidates) {
+    if (candidate.restsUntil > Date.now()) {
+      failedOver.push(`${candidate.name}: it did not answer a moment ago, so it is left alone for now`);
+      continue;
+    }
     const started = performance.now();
     const observe = (outcome: string) => {
       metrics.modelCalls.observe(
@@ -58,13 +79,17 @@ async function askInOrder(
       );
     };
     try {
-      const { reply, json } = await askOne(candidate, question);
+      const { reply, json } = await askOne(candidate, question, endsAt);
       observe('ok');
+      candidate.timeouts = 0;
       return answerOf(candidate, reply, { json, durationMs: performance.now() - started, failedOver });
     } catch (failure) {
       if (!(failure instanceof ModelFailure)) throw failure;
       observe(failure.outcome);
       failedOver.push(`${candidate.name}: ${withoutKey(failure.message, candidate.config)}`);
+      candidate.timeouts = failure.outcome === 'timeout' ? candidate.timeouts + 1 : 0;
+      if (candidate.timeouts >= TIMEOUTS_MAX)
+        Object.assign(candidate, { timeouts: 0, restsUntil: Date.now() + REST_MS });
       if (failure.outcome === 'aborted') break;
     }
   }
@@ -89,9 +114,10 @@ function questionOf(request: ModelRequest): Question {
 async function askOne(
   { config, provider, host }: Candidate,
   question: Question,
+  endsAt: number,
 ): Promise<{ reply: Reply; json: unknown }> {
   const { signal } = question.request;
-  const { timeoutSeconds } = config;
+  const timeoutSeconds = Math.min(config.timeoutSeconds, Math.max(1, Math.round((endsAt - Date.now()) / 1000)));
   // The SDKs' own timeout ends with the headers; this one covers the body as well.
   const deadline = AbortSignal.timeout(timeoutSeconds * 1000);
   try {

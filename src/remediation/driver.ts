@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
+import type { Config } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import {
   alertsOf,
   CLOSED_STATES,
   createJournal,
+  foldByCause,
   type Incident,
   incidentName,
   isClosed,
@@ -43,8 +45,7 @@ export interface DriverDependencies {
   readonly queue: Queue;
   readonly stages: Stages;
   readonly concurrency: number;
-  /** How long what was folded under an incident that is over is left alone. */
-  readonly unfoldAfterSeconds: number;
+  readonly config: Pick<Config, 'correlation' | 'services'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly failpoint: (name: string) => void;
@@ -52,7 +53,8 @@ export interface DriverDependencies {
 
 /** Makes the driver of all incidents: each is advanced by one worker at a time, stage after stage, until it waits or ends. */
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { db, queue, stages, concurrency, unfoldAfterSeconds, metrics, log, failpoint } = dependencies;
+  const { db, queue, stages, concurrency, metrics, log, failpoint } = dependencies;
+  const { correlation, services } = dependencies.config;
   const active = new Map<Lease, AbortController>();
   const timers: NodeJS.Timeout[] = [];
   let looking = false;
@@ -66,14 +68,14 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       .updateTable('incident')
       .set({ wake_seq: sql<number>`wake_seq + 1` })
       .where('id', 'in', incidentIds)
-      .returning(['id', 'job_id'])
+      // With this statement, because each is a round trip; it is sent at the commit all the same.
+      .returning(['id', 'job_id', sql`pg_notify(${CHANNEL}, '')`.as('notified')])
       .execute();
     await enqueue(
       rows.filter((row) => row.job_id === null).map((row) => row.id),
       null,
     );
     for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId);
-    await db.notify(CHANNEL);
   }
 
   async function enqueue(incidentIds: readonly number[], due: Date | null): Promise<void> {
@@ -86,9 +88,9 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   /** What was folded under an incident that is over is looked at again, once its own alerts have had time to resolve. */
   async function unfold({ id }: Incident, state: Outcome['state']): Promise<void> {
-    const children = await unfoldAll(db, id, state);
+    const children = await unfoldAll(db, id, state, correlation.storm);
     if (children.length === 0) return;
-    const due = new Date(Date.now() + unfoldAfterSeconds * 1000);
+    const due = new Date(Date.now() + correlation.unfoldAfterSeconds * 1000);
     const rows = await db.q.selectFrom('incident').select('job_id').where('id', 'in', children).execute();
     await enqueue(children, due);
     for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId, due);
@@ -177,10 +179,11 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     signals: readonly Signal[],
   ): Promise<'moved' | 'woken' | 'go on' | 'left'> {
     return db.transaction(async () => {
-      // Nothing may be folded under an incident at the moment that it is over.
-      if (isClosed(outcome.state) && !isClosed(incident.state)) await lockOpenings(db);
+      // Nothing may be folded under an incident at the moment that it is over, nor stay under one that is over when it opens again.
+      if (isClosed(outcome.state) !== isClosed(incident.state)) await lockOpenings(db);
       const done = await land(db, incident, outcome, signals);
       if (done !== 'landed') return done;
+      if (isClosed(incident.state) && !isClosed(outcome.state)) await foldByCause(db, services, correlation);
       const leaving = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
       if (!leaving) return 'go on';
       if (!(await queue.complete(lease))) throw new Fenced();

@@ -3,20 +3,23 @@ import { sql } from 'kysely';
 import type { Matcher } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
+import type { Identity } from '../identity/index.ts';
 import {
   addEvents,
   addMaintenance,
-  CLOSED_STATES,
   endMaintenance,
+  isFoldable,
   listMaintenance,
   lockOpenings,
   type Maintenance,
   merge,
   replaceMaintenance,
+  STATES,
   split,
   writeMatcher,
 } from '../incident/index.ts';
 import type { Driver } from './driver.ts';
+import { refuseUnlessListed } from './people.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const LONGEST_DAYS = 90;
@@ -42,7 +45,16 @@ export interface Grouping {
 }
 
 /** Makes what people say about groups and times; each is committed with its wake-ups before it is answered. */
-export function createGrouping({ db, driver }: { db: Database; driver: Driver }): Grouping {
+export function createGrouping({
+  db,
+  driver,
+  identity,
+}: {
+  db: Database;
+  driver: Driver;
+  identity: Pick<Identity, 'mayDecide'>;
+}): Grouping {
+  const byOneWhoMay = (by: string) => refuseUnlessListed(identity, by);
   const commit = async <T>(run: () => Promise<T>): Promise<T> => {
     const result = await db.transaction(async () => {
       await lockOpenings(db);
@@ -52,23 +64,29 @@ export function createGrouping({ db, driver }: { db: Database; driver: Driver })
     return result;
   };
 
-  /** What waited for a maintenance looks again whether it still has to. */
+  /** What waits for a maintenance looks again whether it still has to, and what is just about to wait as well. */
   async function wakeHeld(): Promise<void> {
     const { rows } = await sql<{ id: number }>`
       select id from incident
-      where state not in (${sql.join([...CLOSED_STATES])}) and parent_id is null and context->>'held' is not null
+      where state in (${sql.join(STATES.filter(isFoldable))}) and parent_id is null
       order by id`.execute(db.q);
     await driver.wake(rows.map(({ id }) => id));
   }
 
   return {
-    merge: (childId, parentId, by) => commit(() => merge(db, childId, parentId, by)),
+    merge: (childId, parentId, by) =>
+      commit(() => {
+        byOneWhoMay(by);
+        return merge(db, childId, parentId, by);
+      }),
     split: (id, by) =>
       commit(async () => {
+        byOneWhoMay(by);
         await split(db, id, by);
         await driver.wake([id]);
       }),
     async beginMaintenance({ matchers, reason, from, until, by }) {
+      byOneWhoMay(by);
       const now = await db.now();
       const startsAt = from ?? now;
       refuseUnlessSensible(matchers, startsAt, until, now);
@@ -82,6 +100,7 @@ export function createGrouping({ db, driver }: { db: Database; driver: Driver })
     },
     endMaintenance: (id, by) =>
       commit(async () => {
+        byOneWhoMay(by);
         await endMaintenance(db, id);
         await addEvents(db, null, [{ type: 'maintenance.ended', actor: by, data: { id } }]);
         await wakeHeld();
@@ -115,6 +134,13 @@ function refuseUnlessSensible(matchers: readonly Matcher[], from: Date, until: D
   };
   if (matchers.length === 0)
     refuse('match', '', 'is empty, which would be everything', 'name at least one label, or pause all of it');
+  if (matchers.every(({ operator, regex }) => operator === '=~' && regex?.matches('')))
+    refuse(
+      'match',
+      matchers.map(writeMatcher).join(', '),
+      'fits everything',
+      'name what it is about, or pause all of it',
+    );
   if (until <= from || until <= now)
     refuse('until', until.toISOString(), 'is not later than its start, or over', 'name a later time');
   if (until.getTime() - from.getTime() > LONGEST_DAYS * DAY_MS)

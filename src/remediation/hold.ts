@@ -2,13 +2,17 @@ import { sql } from 'kysely';
 import type { CorrelationConfig } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import {
+  BY_HAND,
   beginVerification,
   escalate,
   heldBy,
   type Incident,
+  incidentName,
+  isClosed,
   isFiring,
   isFoldable,
   listMaintenance,
+  loadIncident,
   type Outcome,
   type Stage,
   type State,
@@ -50,10 +54,24 @@ export function withHold(
     };
 
   async function reasonToWait({ incident, alerts }: Work): Promise<{ because: string; until: Date | null } | null> {
-    if (incident.parentId !== null) return { because: `it is folded under INC-${incident.parentId}`, until: null };
-    const firing = alerts.filter(({ status }) => status === 'firing').map(({ labels }) => labels);
+    const { parentId } = incident;
+    if (parentId !== null && !isClosed((await loadIncident(db, parentId)).state))
+      return { because: `it is folded under ${incidentName(parentId)}`, until: null };
+    // What a person asked for is not held back by what holds for alerts.
+    const firing = alerts.filter(({ status, source }) => status === 'firing' && source !== BY_HAND);
+    if (firing.length < alerts.filter(({ status }) => status === 'firing').length) return null;
     const all = await listMaintenance(db);
-    return all.length === 0 ? null : heldBy(firing, all, await db.now());
+    const held = all.length === 0 ? null : heldBy(firing, all, await db.now());
+    return held === null || (await hasSent(incident)) ? null : held;
+  }
+
+  /** What was begun is brought to its end. */
+  async function hasSent({ id, cycle }: Incident): Promise<boolean> {
+    const { rows } = await sql`
+      select from action a join intent n on n.action_id = a.id where a.incident_id = ${id} and a.cycle = ${cycle} limit 1`.execute(
+      db.q,
+    );
+    return rows.length > 0;
   }
 
   function giveUpOn(times: number): Outcome {
@@ -74,11 +92,11 @@ export function withHold(
   ) as Record<State, Stage>;
 }
 
-/** Counts how often the alert of an incident that fired most often did so within the time: each time has a start of its own. */
-export async function timesFired(db: Database, { id }: Pick<Incident, 'id'>, withinSeconds: number): Promise<number> {
+/** Counts how often the alert of an incident that fired most often did so within the time, whether its start changed or not. */
+async function timesFired(db: Database, { id }: Pick<Incident, 'id'>, withinSeconds: number): Promise<number> {
   const { rows } = await sql<{ times: number }>`
-    select count(*)::int as times from alert
-    where incident_id = ${id} and first_seen_at >= clock_timestamp() - ${withinSeconds} * interval '1 second'
-    group by source, fingerprint order by 1 desc limit 1`.execute(db.q);
+    select count(*)::int as times from event
+    where incident_id = ${id} and type = 'alert.firing' and at >= clock_timestamp() - ${withinSeconds} * interval '1 second'
+    group by actor, data->>'fingerprint' order by 1 desc limit 1`.execute(db.q);
   return rows[0]?.times ?? 0;
 }

@@ -22,6 +22,7 @@ const NAME_MAX = 128;
 export async function openInvestigation(db: Database, { text, labels, by, via }: Investigation): Promise<number> {
   const alertLabels = { ...labels, alertname: labels.alertname || plain(text).slice(0, NAME_MAX) };
   const incidentId = await openIncident(db, {
+    keptApart: true,
     state: 'received',
     correlationKey: shortId('manual-'),
     title: text,

@@ -61,14 +61,8 @@ export function createPeople({
   catalogue: Catalogue;
   identity: Pick<Identity, 'mayDecide'>;
 }): People {
-  /** Otherwise the administrator's token would be a second person beside its own holder. */
-  const refuseUnlessListed = (name: string) => {
-    if (identity.mayDecide(name)) return;
-    const fix = `add ${name} to people: in nightshift.yaml, or use the token of somebody who is (NIGHTSHIFT_TOKEN)`;
-    throw new NightshiftError('forbidden', `${name} is not among the people who may decide. Fix: ${fix}`);
-  };
   const open = async (by: string, opening: () => Promise<number>) => {
-    refuseUnlessListed(by);
+    refuseUnlessListed(identity, by);
     const incidentId = await db.transaction(async () => {
       const opened = await opening();
       await driver.wake([opened]);
@@ -79,7 +73,7 @@ export function createPeople({
   };
   return {
     async decide(decision) {
-      refuseUnlessListed(decision.principal);
+      refuseUnlessListed(identity, decision.principal);
       const approval = await db.transaction(async () => {
         // Incident before approval, as the landing of a stage locks them.
         const about = await db.q
@@ -120,4 +114,14 @@ export function createPeople({
     investigate: (investigation) => open(investigation.by, () => openInvestigation(db, investigation)),
     rate: (incidentId, helpful, by) => db.transaction(() => rate(db, { incidentId, helpful, by })),
   };
+}
+
+/**
+ * Refuses who is not among the people who may decide; otherwise the administrator's token would be a second person beside its own holder.
+ * @throws NightshiftError `forbidden`.
+ */
+export function refuseUnlessListed(identity: Pick<Identity, 'mayDecide'>, name: string): void {
+  if (identity.mayDecide(name)) return;
+  const fix = `add ${name} to people: in nightshift.yaml, or use the token of somebody who is (NIGHTSHIFT_TOKEN)`;
+  throw new NightshiftError('forbidden', `${name} is not among the people who may decide. Fix: ${fix}`);
 }

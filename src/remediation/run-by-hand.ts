@@ -36,6 +36,7 @@ export async function openByHand(
   if (!first) throw cannot('runbook', 'it has no remedy', 'name a runbook with steps, or a tool');
   const name = 'runbook' in what ? what.runbook : `${first.call.tool} on ${first.call.target}`;
   const incidentId = await openIncident(db, {
+    keptApart: true,
     state: 'planned',
     correlationKey: shortId('manual-'),
     title: `By hand: ${name}`,

@@ -1,5 +1,5 @@
 const SECRET_SETTING = /(?:password|passphrase|token|secret|key|credentials?|authorization|dsn)s?$/i;
-const ADDRESS_OF_SECRETS = /webhook/i;
+const ADDRESS_OF_SECRETS = /webhook|deadMan\.url$/i;
 /** A path this long in a webhook's address is what keeps others from using it. */
 const PATH_LENGTH_MIN = 16;
 
@@ -16,7 +16,7 @@ export function secretsOf(config: unknown): string[] {
     } else if (Array.isArray(value)) {
       for (const item of value) walk(item, name);
     } else if (value !== null && typeof value === 'object') {
-      for (const [key, item] of Object.entries(value)) walk(item, key);
+      for (const [key, item] of Object.entries(value)) walk(item, `${name}.${key}`);
     }
   };
   walk(config, '');

@@ -61,7 +61,7 @@ const WAYS: readonly Way[] = [
     })),
   },
   { name: 'five at the same time', isSigned: true, forge: again((_, fresh) => ({ 'x-webhook-id': fresh }), 5) },
-  { name: 'thirty in a row of one batch', isSigned: true, forge: again((_, fresh) => ({ 'x-webhook-id': fresh }), 30) },
+  { name: 'thirty at the same time', isSigned: true, forge: again((_, fresh) => ({ 'x-webhook-id': fresh }), 30) },
   {
     name: 'another signature beside the good one',
     isSigned: true,
@@ -183,6 +183,7 @@ function createStory(run: Run, { body_event_id: eventId, age_hours: hours }: Rep
   const name = `${eventId}${run.id}`;
   // Some are a minute old: then it is not their age that keeps them from doing anything.
   const age = number % 3 === 2 ? 60_000 : Math.min(hours / 24, 2.9) * DAY_MS;
+  const began = Date.now() - age;
   let events = 0;
   const send = async (type: string): Promise<Captured> => {
     events += 1;
@@ -190,12 +191,12 @@ function createStory(run: Run, { body_event_id: eventId, age_hours: hours }: Rep
       id: events === 1 ? name : `${name}E${events}`,
       event_type: type,
       resource_type: 'incident',
-      occurred_at: new Date(Date.now() - age + events * 1000).toISOString(),
+      occurred_at: new Date(began + events * 1000).toISOString(),
       data: {
         id: `Q${name}`,
         type: 'incident',
         title: `Checkout is down ${run.id}`,
-        created_at: new Date(Date.now() - age).toISOString(),
+        created_at: new Date(began).toISOString(),
         urgency: 'high',
         service: { id: 'PSHOP1', type: 'service_reference', summary: run.labels.service },
       },

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DatabaseProxy, type NetworkState, startDatabaseProxy } from '../real-parts/database-proxy.ts';
 import { throwawayDatabaseUrl } from '../real-parts/databases.ts';
 import { type Nightshift, startNightshift } from '../real-parts/nightshift.ts';
 import { eventually, scratchDirectory } from '../real-parts/program.ts';
 import { requireParts } from '../real-parts/require.ts';
-import { type DatabaseProxy, type NetworkState, startDatabaseProxy } from './support/database-proxy.ts';
 
 const PER_SECOND = 50;
 const ANSWER_MS_MAX = 10_000;
@@ -162,14 +162,15 @@ describe.skipIf(requireParts(story, 'postgres'))(story, () => {
       );
       healthy.push(response?.status ?? null);
     }, 1000);
+    // What is only done the first time may take longer on a busy machine.
+    for (let number = 2_000_000; number < 2_000_020; number += 1) await answered(fromAlertmanager(number, 'there'));
     const all = await sendThroughout((state) => proxy.become(state));
     clearInterval(health);
 
     const shown = ({ delivery, status, ms }: Answered) =>
       `${delivery.during}: ${delivery.door} ${delivery.fingerprint} was answered ${status} after ${Math.round(ms)} ms`;
-    if (process.env.NIGHTSHIFT_TEST_SHOW) console.log(summaryOf(all), nightshift.output().slice(-3000));
     expect(all.length).toBeGreaterThan(0.9 * PER_SECOND * 80);
-    expect(all.filter(({ status }) => status !== 202 && !(status !== null && status >= 500)).map(shown)).toEqual([]);
+    expect(all.filter(({ status }) => status !== 202 && status !== 503).map(shown)).toEqual([]);
     expect(all.filter(({ ms }) => ms > ANSWER_MS_MAX).map(shown)).toEqual([]);
     const late = all.filter(({ delivery, ms }) => delivery.door === 'pagerduty' && ms > PAGERDUTY_ANSWER_MS_MAX);
     expect(late.map(shown)).toEqual([]);
@@ -217,14 +218,3 @@ describe.skipIf(requireParts(story, 'postgres'))(story, () => {
     );
   });
 });
-
-/** Answers by the state of the network, and the longest wait. */
-function summaryOf(all: readonly Answered[]): string {
-  const groups = new Map<string, { count: number; ms: number }>();
-  for (const { delivery, status, ms } of all) {
-    const key = `${delivery.during} ${delivery.door} ${status}`;
-    const group = groups.get(key) ?? { count: 0, ms: 0 };
-    groups.set(key, { count: group.count + 1, ms: Math.max(group.ms, Math.round(ms)) });
-  }
-  return [...groups].map(([key, { count, ms }]) => `${key}: ${count}, up to ${ms} ms`).join('\n');
-}

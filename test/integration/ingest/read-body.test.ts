@@ -17,7 +17,7 @@ async function serve(bytesMax: number, roomMax: number) {
   const failures: string[] = [];
   const server = createServer(async (request, response) => {
     try {
-      const body = await readBody(request, { bytesMax, room });
+      const body = await readBody(request, { bytesMax, room, withinMs: 10_000 });
       held.push(body);
       response.end(String(body.bytes.length));
     } catch (error) {

@@ -22,6 +22,8 @@ const standing = (id: number, change: Partial<Standing> = {}): Standing => ({
   startedAt: ago(10),
   openedAt: ago(10),
   keptApart: false,
+  held: false,
+  acted: false,
   children: 0,
   lastChildAt: null,
   ...change,
@@ -58,13 +60,17 @@ describe('by what services depend on', () => {
     ['one that people are asked about', { service: 'web', state: 'awaiting_approval' }, { service: 'db' }],
     ['one that is being acted on', { service: 'web', state: 'acting' }, { service: 'db' }],
     ['one that a person has', { service: 'web', state: 'escalated' }, { service: 'db' }],
+    ['one for which something was sent', { service: 'web', acted: true }, { service: 'db' }],
+    ['one whose cause is held', { service: 'web' }, { service: 'db', held: true }],
   ])('leaves %s alone', (_what, one, other) => {
     expect(folds([standing(1, one), standing(2, other)])).toEqual([]);
   });
 
-  it('still folds under a cause that others are folded under, however old it is', () => {
-    const cause = standing(1, { service: 'db', startedAt: ago(5000), openedAt: ago(5000), children: 2 });
-    expect(pairs([cause, standing(2, { service: 'web' })])).toEqual([[2, 1]]);
+  it('still folds under an old cause while others come under it, and no longer than that', () => {
+    const old = { service: 'db', startedAt: ago(5000), openedAt: ago(5000), children: 2 };
+    const web = standing(2, { service: 'web' });
+    expect(pairs([standing(1, { ...old, lastChildAt: ago(500) }), web])).toEqual([[2, 1]]);
+    expect(pairs([standing(1, { ...old, lastChildAt: ago(700) }), web])).toEqual([]);
   });
 });
 
@@ -102,6 +108,12 @@ describe('a storm', () => {
     expect(folds([{ ...parent, lastChildAt: ago(61) }, standing(7)])).toEqual([]);
   });
 
+  it('does not wait for what is held', () => {
+    const held = standing(9, { held: true, startedAt: ago(59) });
+    expect(pairs([...many(5), held])).toEqual([2, 3, 4, 5, 9].map((id) => [id, 1]));
+    expect(folds(many(6, { held: true }))).toEqual([]);
+  });
+
   it('leaves alone what is acted on, or was taken out', () => {
     const all = [...many(5), standing(6, { state: 'acting' }), standing(7, { keptApart: true })];
     expect(pairs(all)).toEqual([2, 3, 4, 5].map((id) => [id, 1]));
@@ -116,6 +128,8 @@ it('whatever stands: a fold has one level, and what may not be folded is not', (
     startedAt: fc.integer({ min: 0, max: 1000 }).map(ago),
     openedAt: fc.integer({ min: 0, max: 100 }).map(ago),
     keptApart: fc.boolean(),
+    held: fc.boolean(),
+    acted: fc.boolean(),
     children: fc.constantFrom(0, 0, 3, 9),
     lastChildAt: fc.constantFrom(null, ago(10), ago(500)),
   });
@@ -128,7 +142,8 @@ it('whatever stands: a fold has one level, and what may not be folded is not', (
       for (const { child, parent } of found) {
         const one = all[child - 1] as Standing;
         expect(children.has(parent)).toBe(false);
-        expect(one.keptApart || one.state === 'acting' || one.state === 'escalated').toBe(false);
+        expect(one.keptApart || one.acted || one.state === 'acting' || one.state === 'escalated').toBe(false);
+        expect(all[parent - 1]?.held).toBe(false);
         expect(one.labels).toEqual(all[parent - 1]?.labels);
       }
     }),
