@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseMatcherList } from '../alert/index.ts';
 import { matchSchema } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { listMaintenance, type Maintenance, writeMatcher } from '../incident/index.ts';
+import { incidentName, listMaintenance, type Maintenance, writeMatcher } from '../incident/index.ts';
 import type { Grouping } from '../remediation/index.ts';
 import { allow, incidentId, read } from './request.ts';
 
@@ -23,8 +23,8 @@ export function createGroupingRoutes({ db, grouping }: { db: Database; grouping:
   router.post('/incidents/:id/merge', async (request, response) => {
     const principal = allow(response, 'approver');
     const { under } = read(mergeSchema, request.body);
-    await grouping.merge(incidentId(request.params.id), incidentId(under), principal.name);
-    response.json({ incident: request.params.id, under });
+    const parent = await grouping.merge(incidentId(request.params.id), incidentId(under), principal.name);
+    response.json({ incident: request.params.id, under: incidentName(parent) });
   });
 
   router.post('/incidents/:id/split', async (request, response) => {

@@ -115,7 +115,13 @@ function sourceFor(
   if (named !== undefined) {
     const source = Object.hasOwn(sources, named) ? sources[named] : undefined;
     if (source && source.type !== type)
-      throw wrong('--source', `${named} is a source of type ${source.type}`, `use: nightshift connect ${source.type}`);
+      throw wrong(
+        '--source',
+        `${named} is a source of type ${source.type}`,
+        source.type === 'json'
+          ? 'see docs/sources.md for what a source of JSON wants'
+          : `use: nightshift connect ${source.type}`,
+      );
     return { name: named, source: source ?? null };
   }
   const fitting = Object.entries(sources).filter(([, source]) => source.type === type);

@@ -25,8 +25,9 @@ export function addGroupingCommands(program: Command, terminal: Terminal): void 
     .command('merge <incident> <under>')
     .description('say that an incident is part of another: only that one is worked on')
     .action(async (incident: string, under: string) => {
-      await server().request('POST', `/incidents/${encodeURIComponent(incident)}/merge`, { under });
-      out(`${incident} is folded under ${under}; take it out with: nightshift split ${incident}`);
+      const path = `/incidents/${encodeURIComponent(incident)}/merge`;
+      const answer = await server().request<{ under: string }>('POST', path, { under });
+      out(`${incident} is folded under ${answer.under}; take it out with: nightshift split ${incident}`);
     });
   program
     .command('split <incident>')

@@ -19,6 +19,7 @@ interface ShownIncident {
   readonly needs: string | null;
   readonly openedAt: string;
   readonly held: string | null;
+  readonly foldedUnder: string | null;
   readonly service: string | null;
   readonly team: string | null;
 }
@@ -61,8 +62,8 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       );
       if (json) return asJson(incidents);
       if (incidents.length === 0) out('no incidents');
-      for (const { id, state: now, title, severity, needs, held } of incidents) {
-        const why = needs ?? held;
+      for (const { id, state: now, title, severity, needs, held, foldedUnder } of incidents) {
+        const why = foldedUnder === null ? (needs ?? held) : `folded under ${foldedUnder}`;
         out(
           `${id.padEnd(8)} ${now.padEnd(18)} ${plain(severity).padEnd(9)} ${plain(title)}${why ? `  — ${plain(why)}` : ''}`,
         );
@@ -82,6 +83,7 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       out(
         `${incident.id} ${plain(incident.title)}: ${incident.state}${incident.needs ? ` (${plain(incident.needs)})` : ''}`,
       );
+      if (incident.foldedUnder !== null) out(`folded under ${incident.foldedUnder}`);
       if (incident.service !== null)
         out(`service ${plain(incident.service)}${incident.team === null ? '' : `, team ${plain(incident.team)}`}`);
       for (const event of incident.events) for (const line of renderEvent(event)) out(line);

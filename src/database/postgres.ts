@@ -10,7 +10,8 @@ import type { Schema } from './schema.ts';
 const INT8 = 20;
 const RECONNECT_MS = 1000;
 const POOL_MAX = 10;
-const CONNECT_MS_MAX = 3000;
+/** How long a request waits for its turn at a connection; that the server itself is silent is noticed sooner. */
+const TURN_MS_MAX = 15_000;
 /** No statement of the application takes this long, nor does a transaction wait for anything else. */
 const STATEMENT_MS_MAX = 5000;
 /** The server gives up first where it is still there; where it is not, nobody else would tell us for a quarter of an hour. */
@@ -42,7 +43,7 @@ export function openPostgres(url: string): Promise<Database> {
     return prepareAppRole(kysely);
   };
   return open(url, prepare, LIMITS, {
-    connectionTimeoutMillis: CONNECT_MS_MAX,
+    connectionTimeoutMillis: TURN_MS_MAX,
     idleTimeoutMillis: IDLE_MS_MAX,
     stream: createSocket,
   });

@@ -118,8 +118,9 @@ async function fold(
   return folded;
 }
 
-/** Nobody works on what is under an incident that a person has, so they must hear of it. */
-async function tellWhoHasIt(db: Database, parentId: number, children: readonly number[]): Promise<void> {
+/** Nobody works on what is under an incident that a person has, so they hear of it, in a message of the current transaction. */
+export async function tellWhoHasIt(db: Database, parentId: number, children: readonly number[]): Promise<void> {
+  if (children.length === 0) return;
   const parent = await loadIncident(db, parentId);
   if (parent.state !== 'escalated') return;
   const rows = await db.q
@@ -136,22 +137,25 @@ async function tellWhoHasIt(db: Database, parentId: number, children: readonly n
 }
 
 /**
- * Folds one incident under another because a person says so, in the current transaction.
+ * Folds one incident under another, or under what that one is folded under, because a person says so, in the current transaction; gives which.
  * @throws NightshiftError `not_found`, or `conflict` where the one is over or acted upon, or where they are the same already.
  */
-export async function merge(db: Database, childId: number, parentId: number, person: string): Promise<void> {
+export async function merge(db: Database, childId: number, parentId: number, person: string): Promise<number> {
   const child = await loadIncident(db, childId);
   const given = await loadIncident(db, parentId);
   const parent = given.parentId === null ? given : await loadIncident(db, given.parentId);
   const name = incidentName(childId);
-  if (child.id === parent.id)
+  if (child.id === parent.id || child.id === given.id)
     throw refused(`${name} is what ${incidentName(parentId)} is folded under, or the same`, 'name two others');
+  if (child.parentId === parent.id)
+    throw refused(`${name} is folded under ${incidentName(parent.id)} already`, 'nothing is to be done');
   if (isClosed(parent.state)) throw refused(`${incidentName(parent.id)} is ${parent.state}`, 'name one that is open');
   if (![...FOLDABLE, 'escalated'].includes(child.state))
     throw refused(`${name} is ${child.state}`, `decide it, or stop it with: nightshift stop ${name}`);
   const because = `${person} says that they are one`;
   const folded = await fold(db, [{ child: child.id, parent: parent.id, because }], person, [...FOLDABLE, 'escalated']);
   if (folded.size === 0) throw refused(`${name} has just moved on`, 'look at it again');
+  return parent.id;
 }
 
 /**

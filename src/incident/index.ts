@@ -1,7 +1,7 @@
 /** What an incident is: its states, its timeline, its durable working state, and which alerts belong to it. Decides nothing and calls nobody. */
 export { findFolds, isFoldable, type Standing } from './cause.ts';
 export { correlationKey, describeKey, keySha256 } from './correlate.ts';
-export { childrenOf, foldByCause, merge, split, unfoldAll } from './fold.ts';
+export { childrenOf, foldByCause, merge, split, tellWhoHasIt, unfoldAll } from './fold.ts';
 export {
   BY_HAND,
   type Check,

@@ -91,7 +91,7 @@ function waysOf(source: Exclude<SourceConfig, PagerDutySource>, webhookToken: st
 
 function bearer(tokens: readonly string[], sender: string, which: string): Way {
   return {
-    what: `Authorization: Bearer with ${which}`,
+    what: `${which} as bearer token in the header Authorization`,
     // All are compared, so that the time does not tell which one it was.
     check: ({ headers }) =>
       tokens.filter((one) => bearerMatches(headers.authorization, one)).length > 0 ? sender : null,
@@ -102,7 +102,7 @@ function bearer(tokens: readonly string[], sender: string, which: string): Way {
 function basicAuth({ username, password }: { username: string; password: string }): Way {
   const expected = `${username}:${password}`;
   return {
-    what: 'Authorization: Basic with the user name and the password of the source',
+    what: 'user name and password of the source as basic authentication',
     check({ headers }) {
       const given = /^Basic ([A-Za-z0-9+/]+=*)$/i.exec(headers.authorization ?? '')?.[1];
       if (given === undefined) return null;

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts';
 import {
   alertsOf,
   CLOSED_STATES,
+  childrenOf,
   createJournal,
   foldByCause,
   type Incident,
@@ -15,6 +16,7 @@ import {
   type Outcome,
   type Signal,
   signalsOf,
+  tellWhoHasIt,
   unfoldAll,
   type Work,
 } from '../incident/index.ts';
@@ -184,6 +186,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       const done = await land(db, incident, outcome, signals);
       if (done !== 'landed') return done;
       if (isClosed(incident.state) && !isClosed(outcome.state)) await foldByCause(db, services, correlation);
+      if (outcome.state === 'escalated' && incident.state !== 'escalated')
+        await tellWhoHasIt(db, incident.id, await childrenOf(db, incident.id));
       const leaving = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
       if (!leaving) return 'go on';
       if (!(await queue.complete(lease))) throw new Fenced();

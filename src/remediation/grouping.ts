@@ -26,8 +26,8 @@ const LONGEST_DAYS = 90;
 
 /** What people say about which incidents belong together, and about when nothing is to be done. */
 export interface Grouping {
-  /** Folds one incident under another. @throws NightshiftError `not_found`, `conflict`. */
-  merge(childId: number, parentId: number, by: string): Promise<void>;
+  /** Folds one incident under another; gives under which it is now. @throws NightshiftError `not_found`, `conflict`. */
+  merge(childId: number, parentId: number, by: string): Promise<number>;
   /** Takes an incident out from under another; it is worked on by itself from now on. @throws NightshiftError `not_found`, `conflict`. */
   split(id: number, by: string): Promise<void>;
   /** Begins a time in which nothing is done about alerts that match; gives its id. @throws NightshiftError `invalid_payload`. */
