@@ -99,7 +99,7 @@ async function threadOf(run: Run, id: number) {
       subject: { ...subject, ...rest, expiresAt: approval.expiresAt },
     };
   });
-  const { diagnosis, needs, attempt, evidence, alerts, checks } = shown;
+  const { diagnosis, needs, attempt, held, flapping, evidence, alerts, checks } = shown;
   const escalation = needs === null ? null : { reason: needs, at: shown.updatedAt };
   const view = {
     incident: {
@@ -108,7 +108,7 @@ async function threadOf(run: Run, id: number) {
       openedAt: at(shown.openedAt),
       updatedAt: at(shown.updatedAt),
       closedAt: at(shown.closedAt),
-      context: { diagnosis, escalation, attempt, checks },
+      context: { diagnosis, escalation, attempt, checks, held, flapping },
     },
     alerts,
     evidence,

@@ -133,7 +133,8 @@ describe.skipIf(!existsSync('/proc/self/environ'))('the demo', { timeout: (SECON
   it('leaves nothing running when it is killed, and goes on with a person who approves by the command it shows', async () => {
     const killed = await start(['--once', '--no-prometheus']);
     await killed.waitForLine(/received: ServiceDown/, SECONDS);
-    expect(left().length).toBeGreaterThan(3);
+    // The processes of its toolsets start when they are first needed.
+    await expect.poll(() => left().length, { timeout: 20_000 }).toBeGreaterThan(3);
     process.kill(killed.pid, 'SIGKILL');
     await nothingLeft();
 
