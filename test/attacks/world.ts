@@ -102,7 +102,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     },
     toolsets: toolsetInstances(directory),
     models: options.models ?? [{ provider: 'openai', model: 'attacker', baseUrl: planner.url, timeoutSeconds: 3 }],
-    correlation: { by: [RUN_LABEL, 'alertname'] },
+    // The runs of all cases at once are a storm, and what is folded is not worked on.
+    correlation: { by: [RUN_LABEL, 'alertname'], storm: { incidents: 10_000, withinSeconds: 1 } },
     people: [
       ...people,
       { name: 'guest', slack: `${TEAM}/U0GUEST` },

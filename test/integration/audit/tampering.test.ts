@@ -112,9 +112,8 @@ describe.each(databases)('ten thousand sealed events on $name', ({ name: databas
     expect(rows.map(({ name }) => name).filter((name) => name !== 'tx')).toEqual(Object.keys(CHANGES).sort());
   });
 
-  it.runIf(database === 'embedded')(
-    'give away each of 80,000 tamperings of what a verification reads',
-    () => {
+  if (database === 'embedded')
+    it('give away each of 80,000 tamperings of what a verification reads', () => {
       const missed: string[] = [];
       let tried = 0;
       const expectFound = (what: string, before: Link, page: AuditPage, id: string) => {
@@ -139,9 +138,7 @@ describe.each(databases)('ten thousand sealed events on $name', ({ name: databas
       }
       expect(missed).toEqual([]);
       expect(tried).toBe(EVENTS * 8 - 1);
-    },
-    120_000,
-  );
+    }, 120_000);
 
   it('give away every change of a seal, a seal that is missing, and seals that changed places', () => {
     const next = (seal: SealRow, part: Partial<SealRow>) => ({ ...seal, ...part });

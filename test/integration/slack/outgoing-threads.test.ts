@@ -95,26 +95,27 @@ describe.each(databases)('the threads that Slack should show, from $name', ({ na
   });
 
   // The embedded database has one session, so there no transaction commits after a later one.
-  it.skipIf(name === 'embedded')('miss no event whose transaction commits after a later one', async () => {
-    await connectChannel(db, CHANNEL);
-    const story = await openStory(db);
-    const render = renderThreads();
-    const shows = async () => (await db.q.selectFrom('slack_thread').select('shows').executeTakeFirstOrThrow()).shows;
-    const [begun, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const late = db.transaction(async () => {
-      await story.event('late');
-      begun.resolve();
-      await release.promise;
+  if (name !== 'embedded')
+    it('miss no event whose transaction commits after a later one', async () => {
+      await connectChannel(db, CHANNEL);
+      const story = await openStory(db);
+      const render = renderThreads();
+      const shows = async () => (await db.q.selectFrom('slack_thread').select('shows').executeTakeFirstOrThrow()).shows;
+      const [begun, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const late = db.transaction(async () => {
+        await story.event('late');
+        begun.resolve();
+        await release.promise;
+      });
+      await begun.promise;
+      await story.event('later, but committed first');
+      await render();
+      const before = await shows();
+      release.resolve();
+      await late;
+      await render();
+      expect(await shows()).not.toBe(before);
     });
-    await begun.promise;
-    await story.event('later, but committed first');
-    await render();
-    const before = await shows();
-    release.resolve();
-    await late;
-    await render();
-    expect(await shows()).not.toBe(before);
-  });
 
   it('do not wait for one that cannot be rendered', async () => {
     await connectChannel(db, CHANNEL);
