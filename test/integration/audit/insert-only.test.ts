@@ -185,7 +185,10 @@ describe.runIf(databases.length > 1)('on a served Postgres', () => {
       for (let round = 0; round < 3; round += 1) {
         for (const url of urls) await asSuperuser(`reassign owned by ${role} to ${login}; drop owned by ${role}`, url);
         await asSuperuser(`drop role ${role}`);
-        const pools = [...urls, ...urls].map((connectionString) => new pg.Pool({ connectionString, max: 1 }));
+        const pools = [...urls, ...urls].map((connectionString) =>
+          // The server may end a connection that is just being closed when it drops the database.
+          new pg.Pool({ connectionString, max: 1 }).on('connect', (client) => void client.on('error', () => {})),
+        );
         await Promise.all(pools.map((pool) => pool.query('select 1')));
         const guards = await Promise.allSettled(
           pools.map((pool) => prepareAppRole(new Kysely({ dialect: new PostgresDialect({ pool }) }))),

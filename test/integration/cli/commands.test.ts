@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/index.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 import { alert, type Service, startNightshift, startService, type TestNightshift } from '../support/nightshift.ts';
@@ -53,6 +53,16 @@ describe('commands about a running Nightshift', () => {
     [id = 0] = body.incidents as number[];
     await nightshift.until(id, 'awaiting_approval');
   });
+
+  // What was approved must have run before the next test jams the spool.
+  afterEach(() =>
+    nightshift.until(
+      id,
+      ({ approvals, events }) =>
+        !approvals.some(({ status }) => status === 'approved') ||
+        events.some(({ type }) => type === 'action.succeeded'),
+    ),
+  );
 
   it('show what waits, and approve exactly what was shown, under the name of the token', async () => {
     expect((await nightshiftRun('incidents', '--state', 'awaiting_approval')).out).toContain(`INC-${id}`);
