@@ -1,6 +1,6 @@
 /**
  * Mutated bodies of every sender: none may crash Nightshift or be answered with a 5xx, and its memory stays bounded. Nightshift is a process
- * of its own, so that its memory is its own. NIGHTSHIFT_FUZZ_BODIES says how many there are (100,000 otherwise; one in twenty also goes the
+ * of its own, so that its memory is its own. NIGHTSHIFT_FUZZ_BODIES says how many there are (10,000 otherwise, 100,000 in CI; one in twenty also goes the
  * whole way, over HTTP into a database), and NIGHTSHIFT_FUZZ_SEED repeats a run.
  */
 import { execFile } from 'node:child_process';
@@ -15,7 +15,7 @@ import { copyEmbedded, databases, throwawayDatabaseUrl } from '../../real-parts/
 import { startNightshift } from '../../real-parts/nightshift.ts';
 import { authenticHeaders, FUZZ_SOURCES, type FuzzedBody, fuzzedBody } from './fuzzed-bodies.ts';
 
-const BODIES = Number(process.env.NIGHTSHIFT_FUZZ_BODIES ?? 100_000);
+const BODIES = Number(process.env.NIGHTSHIFT_FUZZ_BODIES ?? 10_000);
 const REQUESTS = Math.ceil(BODIES / 20);
 const SEED = process.env.NIGHTSHIFT_FUZZ_SEED ?? String(randomInt(2 ** 31));
 const AT_ONCE = 16;
