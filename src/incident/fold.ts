@@ -5,7 +5,8 @@ import { type Database, json } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { type Fold, findFolds, isFoldable, type Standing } from './cause.ts';
 import { CLOSED_STATES, incidentName, isClosed, STATES, type State } from './incident.ts';
-import { addEvents, addEventsOf, addMessages, loadIncident } from './store.ts';
+import { addMessages, loadIncident } from './store.ts';
+import { addEvents, addEventsOf } from './timeline.ts';
 
 const OPEN = sql`state not in (${sql.join([...CLOSED_STATES])})`;
 

@@ -42,16 +42,12 @@ export {
   type Work,
 } from './stage.ts';
 export {
-  addEvents,
-  addEventsOf,
   addMessages,
   addSignal,
   addSignals,
   alertsOf,
   countIncidents,
   dropSignals,
-  eventsAfter,
-  followEvents,
   listIncidents,
   loadIncident,
   lockOpenings,
@@ -59,6 +55,6 @@ export {
   type Opening,
   openIncident,
   openIncidents,
-  type StoredEvent,
   signalsOf,
 } from './store.ts';
+export { addEvents, addEventsOf, eventsAfter, followEvents, type StoredEvent } from './timeline.ts';

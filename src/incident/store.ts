@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Selectable, sql } from 'kysely';
 import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
@@ -15,17 +14,11 @@ import {
   type State,
 } from './incident.ts';
 import { plain } from './plain.ts';
-import type { Message, NewEvent, Signal, StoredAlert } from './stage.ts';
+import type { Message, Signal, StoredAlert } from './stage.ts';
+import { addEventsOf } from './timeline.ts';
 
 /** Any number that nothing else in the database locks. */
 const OPENINGS_LOCK = 4_815_162_342;
-const EVENTS_AT_ONCE = 50;
-
-export interface StoredEvent extends NewEvent {
-  readonly id: number;
-  readonly incidentId: number | null;
-  readonly at: Date;
-}
 
 /** Loads an incident. @throws NightshiftError `not_found` naming it. */
 export async function loadIncident(db: Database, id: number): Promise<Incident> {
@@ -216,32 +209,6 @@ export async function dropSignals(db: Database, signals: readonly Signal[]): Pro
     .execute();
 }
 
-/** Appends to one timeline (null: to that of no incident), which is also the audit; nothing in it is ever changed, so no secret may get in. */
-export function addEvents(db: Database, incidentId: number | null, events: readonly NewEvent[]): Promise<void> {
-  return addEventsOf(
-    db,
-    events.map((event) => ({ ...event, incidentId })),
-  );
-}
-
-/** Appends to the timelines of several incidents at once; see `addEvents`. */
-export async function addEventsOf(
-  db: Database,
-  events: readonly (NewEvent & { readonly incidentId: number | null })[],
-): Promise<void> {
-  if (events.length === 0) return;
-  const rows: unknown[] = [];
-  for (const { data, ...event } of events) {
-    rows.push({ ...event, data: redactValue(data) });
-    // Thousands of them at once would hold up every other request.
-    if (rows.length % EVENTS_AT_ONCE === 0) await nextTurn();
-  }
-  await sql`
-    insert into event (incident_id, type, actor, data)
-    select "incidentId", type, actor, data
-    from jsonb_to_recordset(${json(rows)}) as e("incidentId" bigint, type text, actor text, data jsonb)`.execute(db.q);
-}
-
 /** Puts messages for people into the outbox, without secrets. */
 export async function addMessages(db: Database, incidentId: number, messages: readonly Message[]): Promise<void> {
   if (messages.length === 0) return;
@@ -251,49 +218,6 @@ export async function addMessages(db: Database, incidentId: number, messages: re
       messages.map((message) => ({ incident_id: incidentId, kind: message.kind, message: json(redactValue(message)) })),
     )
     .execute();
-}
-
-/** Reads an incident's timeline after an event id, oldest first, at most `limit`. */
-export async function eventsAfter(
-  db: Database,
-  incidentId: number,
-  after: number,
-  limit: number,
-): Promise<StoredEvent[]> {
-  const rows = await db.q
-    .selectFrom('event')
-    .selectAll()
-    .where('incident_id', '=', incidentId)
-    .where('id', '>', after)
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toEvent);
-}
-
-/**
- * Reads what followed an event (0: from the first) in the timelines of all incidents, at most `limit`. The order is that of the
- * transactions, and nothing behind one that is still under way is given, so who goes on from the last one misses nothing;
- * a transaction that takes over 30 s is not waited for.
- */
-export async function followEvents(db: Database, after: number, limit: number): Promise<StoredEvent[]> {
-  const { rows } = await sql<Selectable<Schema['event']>>`
-    select * from event
-    where (tx, id) > (coalesce((select tx from event where id = ${after}), '0'::xid8), ${after})
-      and (tx < pg_snapshot_xmin(pg_current_snapshot()) or at < clock_timestamp() - interval '30 seconds')
-    order by tx, id limit ${limit}`.execute(db.q);
-  return rows.map(toEvent);
-}
-
-function toEvent(row: Selectable<Schema['event']>): StoredEvent {
-  return {
-    id: row.id,
-    incidentId: row.incident_id,
-    at: row.at,
-    type: row.type,
-    actor: row.actor,
-    data: row.data as Record<string, unknown>,
-  };
 }
 
 /**

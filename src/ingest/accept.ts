@@ -125,7 +125,13 @@ function roundsOf(
         continue;
       }
       const round = before ? before.round + 1 : 0;
-      const said = { alert, sender: delivery.sender, at: delivery.occurredAt ?? null, deliveries: [index] };
+      const said = {
+        alert,
+        sender: delivery.sender,
+        groupKey: delivery.groupKey ?? null,
+        at: delivery.occurredAt ?? null,
+        deliveries: [index],
+      };
       latest.set(key, { round, said });
       const others = rounds[round] ?? [];
       others.push(said);

@@ -4,10 +4,14 @@ import { NightshiftError } from '../errors.ts';
 import { flawsByAlert, type ParsedDelivery, readAlerts, refuseBody } from './read-alerts.ts';
 import { type ReadOptions, readJson } from './read-json.ts';
 
+const GROUP_KEY_LENGTH_MAX = 4096;
+
 const envelopeSchema = z.looseObject({
   version: z.string(),
   alerts: z.array(z.unknown()),
   truncatedAlerts: z.number().int().nonnegative().catch(0),
+  // Only for people to read: what belongs together is decided by labels.
+  groupKey: z.string().max(GROUP_KEY_LENGTH_MAX).optional().catch(undefined),
 });
 
 /**
@@ -64,8 +68,8 @@ function parseNotification(body: string, { source, sender, versions, upgrade, ..
   }
   const envelope = envelopeSchema.safeParse(raw);
   if (!envelope.success) return refuseBody(`a webhook body of ${sender}`, problemsOf(envelope.error, raw));
-  const { alerts, truncatedAlerts } = envelope.data;
-  const read = readAlerts(alerts, { source, form: 'exact', flawed });
+  const { alerts, truncatedAlerts, groupKey } = envelope.data;
+  const read = { ...readAlerts(alerts, { source, form: 'exact', flawed }), ...(groupKey ? { groupKey } : {}) };
   return truncatedAlerts > 0
     ? { ...read, notes: [`${sender} left out ${truncatedAlerts} more alerts of this group, by its own limit`] }
     : read;

@@ -13,6 +13,8 @@ export interface Delivery {
   readonly alerts: readonly ReadAlert[];
   /** What of it cannot be used. */
   readonly problems: readonly Problem[];
+  /** What its sender calls the group of these alerts; it stands in the timeline. */
+  readonly groupKey?: string;
   /** The signed id of the event, where its sender signs one: the same one again does nothing. */
   readonly eventId?: string;
   /** When it happened, where its sender says so and it may arrive much later; what is old never acts unasked. */
@@ -31,6 +33,7 @@ export interface Accepted {
 export interface Said {
   readonly alert: Alert;
   readonly sender: string;
+  readonly groupKey: string | null;
   /** When it was said; null for now. */
   readonly at: Date | null;
   /** Which deliveries said so; one twice if it did. */

@@ -133,9 +133,9 @@ async function placeFiring(
   );
   await addEventsOf(
     db,
-    placed.map(({ said: { alert, sender }, place }) => {
+    placed.map(({ said: { alert, sender, groupKey }, place }) => {
       const { fingerprint, startsAt, labels, annotations } = alert;
-      const data = { fingerprint, startsAt, labels, annotations, sender };
+      const data = { fingerprint, startsAt, labels, annotations, sender, ...(groupKey ? { groupKey } : {}) };
       return { incidentId: place.incidentId, type: 'alert.firing', actor: alert.source, data };
     }),
   );

@@ -23,6 +23,8 @@ export interface ParsedDelivery {
   readonly problems: readonly Problem[];
   /** What the sender should know though it is no mistake. */
   readonly notes?: readonly string[];
+  /** What its sender calls the group of these alerts. */
+  readonly groupKey?: string;
   /** The signed id of the event, where its sender signs one. */
   readonly eventId?: string;
   /** When the sender says that it happened, which is before it was sent. */

@@ -79,13 +79,14 @@ function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookD
 
   const commit = async (door: Door, proof: Proof, body: string, parsed: ParsedDelivery) => {
     const eventId = parsed.eventId ?? proof.signature;
-    const { occurredAt } = parsed;
+    const { occurredAt, groupKey } = parsed;
     const accepted = await intake.accept({
       source: door.name,
       sender: proof.sender,
       body,
       alerts: parsed.alerts,
       problems: parsed.problems,
+      ...(groupKey === undefined ? {} : { groupKey }),
       ...(eventId === undefined ? {} : { eventId }),
       ...(occurredAt === undefined ? {} : { occurredAt }),
     });

@@ -1,7 +1,7 @@
 import type { Labels } from '../alert/index.ts';
-import { type Database, json } from '../database/index.ts';
-import { addEvents, BY_HAND, openIncident, plain } from '../incident/index.ts';
-import { shortId } from '../planning/index.ts';
+import type { Database } from '../database/index.ts';
+import { addEvents, plain } from '../incident/index.ts';
+import { openForPerson } from './open-for-person.ts';
 
 /** What a person wants looked into. */
 export interface Investigation {
@@ -21,30 +21,16 @@ const NAME_MAX = 128;
  */
 export async function openInvestigation(db: Database, { text, labels, by, via }: Investigation): Promise<number> {
   const alertLabels = { ...labels, alertname: labels.alertname || plain(text).slice(0, NAME_MAX) };
-  const incidentId = await openIncident(db, {
-    keptApart: true,
+  const incidentId = await openForPerson(db, {
     state: 'received',
-    correlationKey: shortId('manual-'),
     title: text,
     severity: labels.severity ?? 'unknown',
     labels: alertLabels,
     context: { v: 1, investigatedFor: by },
-    because: `${by} asked for it (${via})`,
-    actor: by,
+    summary: text,
+    by,
+    via,
   });
-  await db.q
-    .insertInto('alert')
-    .values({
-      incident_id: incidentId,
-      cycle: 1,
-      source: BY_HAND,
-      fingerprint: shortId(''),
-      status: 'firing',
-      labels: json(alertLabels),
-      annotations: json({ summary: text }),
-      starts_at: new Date(),
-    })
-    .execute();
   await addEvents(db, incidentId, [
     { type: 'investigation.asked', actor: by, data: { text, labels: alertLabels, via } },
   ]);

@@ -1,10 +1,11 @@
 import { type Labels, parseMatcherList } from '../alert/index.ts';
-import { type Database, json } from '../database/index.ts';
+import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { addEvents, BY_HAND, openIncident } from '../incident/index.ts';
+import { addEvents } from '../incident/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
-import { addActions, type DraftAction, shortId } from '../planning/index.ts';
+import { addActions, type DraftAction } from '../planning/index.ts';
 import { bindRemedies, callFingerprint, runbookByPath } from '../rag/index.ts';
+import { openForPerson } from './open-for-person.ts';
 
 /** What a person wants run: one tool with its arguments, or the first remedy of a runbook. */
 export interface ByHand {
@@ -35,30 +36,16 @@ export async function openByHand(
   const [first] = drafts;
   if (!first) throw cannot('runbook', 'it has no remedy', 'name a runbook with steps, or a tool');
   const name = 'runbook' in what ? what.runbook : `${first.call.tool} on ${first.call.target}`;
-  const incidentId = await openIncident(db, {
-    keptApart: true,
+  const incidentId = await openForPerson(db, {
     state: 'planned',
-    correlationKey: shortId('manual-'),
     title: `By hand: ${name}`,
     severity: 'info',
     labels: alertLabels,
     context: { v: 1, attempt: 1 },
-    because: `${by} asked for it (${via})`,
-    actor: by,
+    summary: reason,
+    by,
+    via,
   });
-  await db.q
-    .insertInto('alert')
-    .values({
-      incident_id: incidentId,
-      cycle: 1,
-      source: BY_HAND,
-      fingerprint: shortId(''),
-      status: 'firing',
-      labels: json(alertLabels),
-      annotations: json({ summary: reason }),
-      starts_at: new Date(),
-    })
-    .execute();
   await addActions(db, { incidentId, cycle: 1, attempt: 1, requestedBy: by }, drafts);
   const actions = drafts.map(({ call: { tool, instance, arguments: args, target, risk } }) => {
     return { tool, instance, arguments: args, target, risk, reason };

@@ -42,6 +42,7 @@ describe.each(databases)('on $name', ({ name: database }) => {
       because: 'web depends on db, and INC-1 is about db',
     });
     expect(await eventOf(1, 'incident.took_in')).toMatchObject({ incidents: ['INC-2'] });
+    expect(await eventOf(2, 'alert.firing')).toMatchObject({ groupKey: '{}:{}' });
     expect(await nightshift.incident(2)).toMatchObject({ state: 'received', foldedUnder: 'INC-1' });
     expect(await nightshift.incident(1)).toMatchObject({ foldedUnder: null, incidents: ['INC-2'] });
     expect(await typesOf(2)).not.toContain('triage.done');

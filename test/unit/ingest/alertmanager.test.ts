@@ -90,6 +90,13 @@ describe('a large delivery', () => {
     expect(bad.problems).toHaveLength(20);
   });
 
+  it("gives on the sender's name of the group, and goes without one that is none", () => {
+    const alert = { status: 'firing', labels: { alertname: 'x' }, startsAt: '2026-11-01T10:00:00Z' };
+    expect(parseAlertmanager(body([alert], { groupKey: '{}:{job="a"}' })).groupKey).toBe('{}:{job="a"}');
+    for (const groupKey of [undefined, null, 7, '', 'x'.repeat(5000)])
+      expect(parseAlertmanager(body([alert], { groupKey })).groupKey, String(groupKey)).toBeUndefined();
+  });
+
   it('notes what Alertmanager itself left out, which is nobody’s mistake', () => {
     expect(parseAlertmanager(body([alert], { truncatedAlerts: 7 }))).toMatchObject({
       problems: [],
