@@ -3,28 +3,36 @@ import { parseArgs } from 'node:util';
 import { measureIngest } from './ingest/ingest.ts';
 import { keepRun, lastRun } from './last-run.ts';
 import type { Measure } from './measure.ts';
+import { measureRag } from './rag/rag.ts';
 import { renderTable } from './table.ts';
 
 const BENCHES: Readonly<
-  Record<string, (options: { quick: boolean; say: (text: string) => void }) => Promise<Measure[]>>
-> = { ingest: measureIngest };
+  Record<
+    string,
+    (options: { quick: boolean; say: (text: string) => void; corpora: string | null }) => Promise<Measure[]>
+  >
+> = { ingest: measureIngest, rag: measureRag };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    corpora: { type: 'string' },
+  },
 });
 const [name = ''] = positionals;
 const bench = BENCHES[name];
 if (!bench) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json] [--quick]\n  NAME     one of: ${Object.keys(BENCHES).join(', ')}\n  --json   one JSON object a line\n  --quick  one round instead of five, compared but not kept\n`,
+    `usage: npm run bench -- NAME [--json] [--quick] [--corpora DIR]\n  NAME     one of: ${Object.keys(BENCHES).join(', ')}\n  --json   one JSON object a line\n  --quick  one round instead of five, compared but not kept; for rag, speeds are not judged\n  --corpora  for rag: the folder with corpora/ and queries/\n`,
   );
   process.exit(2);
 }
 const before = lastRun(name);
 const say = (text: string) => void process.stderr.write(`${text}\n`);
-const measures = await bench({ quick: values.quick, say });
+const measures = await bench({ quick: values.quick, say, corpora: values.corpora ?? null });
 for (const line of values.json ? measures.map((one) => JSON.stringify(one)) : renderTable(measures, before))
   process.stdout.write(`${line}\n`);
-if (!values.quick) keepRun(name, measures);
+if (!values.quick && measures.length > 0) keepRun(name, measures);
 if (measures.some(({ met }) => met === false)) process.exitCode = 1;

@@ -19,7 +19,7 @@ import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset }
 import { createChannels, createDeadMan, createOutbox, installationOf } from './notify/index.ts';
 import { createWriteBack } from './pagerduty/index.ts';
 import { createMint, loadPolicy } from './policy/index.ts';
-import { createPinOf, hashEmbedder, syncRunbooks } from './rag/index.ts';
+import { createEmbedder, createPinOf, createRunbookKeeper, failingRunbooks } from './rag/index.ts';
 import { createDriver, createGrouping, createPeople, createStages, startQueue } from './remediation/index.ts';
 import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
 import { createMetrics, type Logger, secretsOf, setSecrets } from './telemetry/index.ts';
@@ -83,19 +83,15 @@ export async function startApp({
   setSecrets([...secretsOf(config), webhookToken, readFileSync(files.admin, 'utf8').trim()]);
 
   onProgress('indexing runbooks');
-  const embedder = hashEmbedder;
-  const synced = await syncRunbooks(db, { folders: config.runbooks, embedder });
-  log.info(
-    {
-      added: synced.added.length,
-      changed: synced.changed.length,
-      removed: synced.removed.length,
-      unchanged: synced.unchanged,
-    },
-    'runbooks indexed',
-  );
-  for (const { path, problems } of synced.problems)
-    log.warn({ runbook: path, problems }, 'runbook does not act until it is mended');
+  const embedder = createEmbedder(config.embeddings, log);
+  const runbooks = createRunbookKeeper({
+    db,
+    folders: config.runbooks,
+    remotes: config.runbookRemotes,
+    embedder,
+    log,
+  });
+  await runbooks.sync();
 
   const catalogue = createCatalogue(toolsets, config.toolsets);
   const mint = createMint();
@@ -108,6 +104,7 @@ export async function startApp({
   });
   const look = createLook(client);
   const models = createModels(config.models, metrics);
+  const reranker = createModels(config.rerank ? [config.rerank] : [], metrics);
   const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
   const stages = createStages({
     db,
@@ -122,6 +119,7 @@ export async function startApp({
     look,
     mint,
     models,
+    reranker,
     embedder,
     metrics,
     failpoint,
@@ -210,6 +208,7 @@ export async function startApp({
   app.get('/metrics', async (_request, response) => {
     metrics.killSwitch.set((await killSwitch.state()).engaged ? 1 : 0);
     for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
+    metrics.runbooksFailing.set((await failingRunbooks(db)).length);
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   // Beside express, which takes more than half of the throughput.
@@ -223,7 +222,7 @@ export async function startApp({
   };
   app.use(
     '/api/v1',
-    createApi({ db, services: config.services, people, grouping, identity, killSwitch, embedder, about }),
+    createApi({ db, services: config.services, people, grouping, identity, killSwitch, embedder, runbooks, about }),
   );
   app.use(
     (request, response) =>
@@ -248,6 +247,7 @@ export async function startApp({
   slackOutgoing?.start();
   slackIncoming?.start();
   sealer.start();
+  runbooks.start();
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
   writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
@@ -263,6 +263,7 @@ export async function startApp({
       server.close();
       server.closeIdleConnections();
       await slackIncoming?.stop();
+      await runbooks.stop();
       await driver.stop();
       await silences.stop();
       await deadMan?.stop();

@@ -62,7 +62,7 @@ Three next steps
      npm run nightshift -- runbooks lint   finds mistakes in them.
   3. ${config.configured ? 'Check nightshift.yaml after a change' : 'Write nightshift.yaml here: mode: ask, and under toolsets: the systems it may look at and mend (see README.md)'}.
      npm run nightshift -- config check    finds mistakes in it.
-     Configuration and runbooks are read at the start. Follow what happens with: npm run nightshift -- watch
+     Configuration is read at the start, runbooks whenever they change. Follow what happens with: npm run nightshift -- watch
 `;
 }
 

@@ -1,5 +1,6 @@
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import { z } from 'zod';
+import type { Labels } from '../alert/index.ts';
 import { listApprovals } from '../approval/index.ts';
 import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
@@ -7,14 +8,15 @@ import { NightshiftError } from '../errors.ts';
 import type { KillSwitch } from '../gate/index.ts';
 import type { Identity } from '../identity/index.ts';
 import { countIncidents, eventsAfter, followEvents, listIncidents, STATES } from '../incident/index.ts';
-import { type Embedder, retrieveRunbooks } from '../rag/index.ts';
+import { type Embedder, type RunbookKeeper, rankRunbooks } from '../rag/index.ts';
 import { type Grouping, PERSON_DID, type People } from '../remediation/index.ts';
 import { createAuditRoutes } from './audit-routes.ts';
 import { createGateRoutes } from './gate-routes.ts';
 import { createGroupingRoutes } from './grouping-routes.ts';
 import { createKillSwitchRoutes } from './kill-switch.ts';
 import { allow, clientOf, incidentId, read } from './request.ts';
-import { showApprovals, showEvent, showIncident, showIncidentWhole } from './show.ts';
+import { createRunbookRoutes } from './runbook-routes.ts';
+import { citeAll, showApprovals, showEvent, showIncident, showIncidentWhole } from './show.ts';
 import { createTokenRoutes } from './token-routes.ts';
 
 const BODY_MAX = 64 * 1024;
@@ -37,6 +39,7 @@ const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop'])
 const searchSchema = z.object({
   q: z.string().min(1).max(2000),
   limit: z.coerce.number().int().min(1).max(20).default(5),
+  alert: z.string().max(500).optional(),
 });
 
 export interface ApiDependencies {
@@ -47,6 +50,7 @@ export interface ApiDependencies {
   readonly identity: Identity;
   readonly killSwitch: KillSwitch;
   readonly embedder: Embedder;
+  readonly runbooks: RunbookKeeper;
   /** Facts about this server that do not change while it runs. */
   readonly about: Readonly<Record<string, unknown>>;
 }
@@ -60,6 +64,7 @@ export function createApi({
   identity,
   killSwitch,
   embedder,
+  runbooks,
   about,
 }: ApiDependencies): Router {
   const router = Router();
@@ -133,10 +138,13 @@ export function createApi({
   });
 
   router.get('/runbooks/search', async (request, response) => {
-    const { q, limit } = read(searchSchema, request.query);
-    response.json({ found: await retrieveRunbooks(db, { labels: {}, annotations: { summary: q }, limit, embedder }) });
+    const { q, limit, alert } = read(searchSchema, request.query);
+    const labels: Labels = alert === undefined ? {} : { alertname: alert };
+    const ranked = await citeAll(db, await rankRunbooks(db, { labels, annotations: { summary: q }, limit, embedder }));
+    response.json({ found: ranked.filter(({ fits }) => fits), others: ranked.filter(({ fits }) => !fits) });
   });
 
+  router.use('/runbooks', createRunbookRoutes(db, runbooks));
   router.use('/tokens', createTokenRoutes(identity));
   router.use('/audit', createAuditRoutes(db));
   router.use('/kill-switch', createKillSwitchRoutes(killSwitch));

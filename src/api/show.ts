@@ -12,6 +12,7 @@ import {
   type StoredEvent,
 } from '../incident/index.ts';
 import { actionsOf } from '../planning/index.ts';
+import { citeLines, originsOf } from '../rag/index.ts';
 
 const EVENTS_MAX = 5000;
 
@@ -88,4 +89,16 @@ export async function showApprovals(db: Database, approvals: readonly Approval[]
       };
     }),
   );
+}
+
+/** Adds to passages where exactly they stand: repository, commit and path, and all of it in one line for people. */
+export async function citeAll<F extends { path: string; startLine: number; endLine: number }>(
+  db: Database,
+  found: readonly F[],
+) {
+  const origins = await originsOf(
+    db,
+    found.map(({ path }) => path),
+  );
+  return found.map((one) => ({ ...one, ...origins.get(one.path), cite: citeLines(one, origins.get(one.path)) }));
 }

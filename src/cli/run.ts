@@ -9,6 +9,7 @@ import { addOfflineCommands } from './offline-commands.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import { addRunCommand } from './run-command.ts';
+import { addRunbookCommands } from './runbook-commands.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -33,6 +34,7 @@ export async function runCli(terminal: Terminal): Promise<number> {
   addPolicyCommands(program, terminal);
   addOperatorCommands(program, terminal);
   addOfflineCommands(program, terminal);
+  addRunbookCommands(program, terminal);
   addConnectCommands(program, terminal);
   addAlertCommands(program, terminal);
   addGroupingCommands(program, terminal);

@@ -24,11 +24,17 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'triage.done': ({ specialist, severity, mode }) => [
     `triaged: ${specialist}, severity ${plain(severity ?? '')}, mode ${mode}`,
   ],
-  'evidence.gathered': ({ evidence = [], missing = [] }) => [
+  'evidence.gathered': ({ evidence = [], missing = [], alertFlags = [] }) => [
     `evidence: ${evidence.length} item(s)`,
-    ...evidence.flatMap(({ ref, kind, title, start }: Data) => [
+    ...alertFlags.map(
+      ({ field, reason }: Data) => `  instruction-like text in the alert: ${plain(field)} ${plain(reason)}`,
+    ),
+    ...evidence.flatMap(({ ref, kind, title, start, origin }: Data) => [
       `  ${ref} ${kind.replace('_', ' ')}: ${plain(title)}`,
       `     “${brief(start).slice(0, 150)}…”`,
+      ...(origin?.flags ?? []).map(
+        ({ line, reason }: Data) => `     instruction-like text: line ${line} ${plain(reason)}`,
+      ),
     ]),
     ...missing.map((what: string) => `  left out: ${plain(what)}`),
   ],
@@ -42,12 +48,13 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ...citations.map(({ evidence, quote }: Data) => `  cites ${evidence}: “${brief(quote).slice(0, 120)}”`),
     ...unknowns.map((what: string) => `  unknown: ${plain(what)}`),
   ],
-  'plan.made': ({ attempt, origin, actions = [], checks = [] }) => [
+  'plan.made': ({ attempt, origin, actions = [], checks = [], notes = [] }) => [
     `plan, attempt ${attempt}, from ${plain(origin)}:`,
     ...actions.map(
       ({ tool, arguments: args, target, risk }: Data) => `  ${tool} ${JSON.stringify(args)} on ${target} (${risk})`,
     ),
     ...checks.map((check: string) => `  check: ${plain(check)}`),
+    ...notes.map((note: string) => `  note: ${plain(note)}`),
   ],
   'plan.none': ({ reason }) => [`no plan: ${plain(reason)}`],
   'plan.unneeded': ({ reason }) => [`nothing to do: ${plain(reason)}`],

@@ -1,5 +1,6 @@
 /** Files and environment become one frozen Config, or a list of every mistake. Never reads process.env by itself. */
 export type { CorrelationConfig } from './correlation.ts';
+export type { EmbeddingsConfig, RemoteEmbeddingsConfig } from './embeddings.ts';
 export {
   type DeadManConfig,
   type EscalationConfig,
@@ -9,6 +10,7 @@ export {
 } from './escalation.ts';
 export { type Config, type ConfigSource, parseConfig } from './parse.ts';
 export { problemsOf } from './problems.ts';
+export type { RunbookRemote } from './runbooks.ts';
 export {
   type AutonomyMode,
   type FileConfig,

@@ -3,12 +3,16 @@ import { type Document, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { problemsOf } from './problems.ts';
+import { type RunbookRemote, runbookSources } from './runbooks.ts';
 import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
 import { NO_SERVICES, parseServices, type Services } from './services.ts';
 import { isShippedMapping, type Sources } from './sources.ts';
 
 /** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
-export interface Config extends Readonly<Omit<FileConfig, 'killSwitch' | 'services' | 'sources'>> {
+export interface Config extends Readonly<Omit<FileConfig, 'killSwitch' | 'runbooks' | 'services' | 'sources'>> {
+  /** Every folder of runbooks; some hold what `runbookRemotes` fetches. */
+  readonly runbooks: readonly string[];
+  readonly runbookRemotes: readonly RunbookRemote[];
   readonly services: Services;
   readonly sources: Sources;
   readonly killSwitch: { readonly file: string };
@@ -85,7 +89,7 @@ export function parseConfig(source: ConfigSource): Config {
     server: { host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
     dataDir,
     killSwitch: { file: file.killSwitch.file ? inDirectory(file.killSwitch.file) : join(dataDir, 'kill-switch') },
-    runbooks: file.runbooks.map(inDirectory),
+    ...runbookSources(file.runbooks, { inDirectory, dataDir }),
     policies: file.policies.map(inDirectory),
     models: modelsOf(file.models, env),
     databaseUrl: env.DATABASE_URL || null,

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { parseMatcherList } from '../alert/index.ts';
 import { messageOf } from '../errors.ts';
 import { correlationSchema } from './correlation.ts';
+import { embeddingsSchema } from './embeddings.ts';
 import { deadManSchema, escalationSchema } from './escalation.ts';
+import { runbooksSchema } from './runbooks.ts';
 import { sourcesSchema } from './sources.ts';
 
 /** A list of matcher strings in Alertmanager's syntax; all must hold. */
@@ -91,12 +93,17 @@ export const fileSchema = z.strictObject({
     })
     .prefault({}),
   dataDir: z.string().min(1).default('.nightshift'),
-  runbooks: z.array(z.string().min(1)).default(['runbooks']),
+  runbooks: runbooksSchema,
   policies: z.array(z.string().min(1)).default(['policies']),
   services: z.string().min(1).optional().describe('The file that describes your services; services.yaml otherwise.'),
   sources: sourcesSchema,
   toolsets: z.record(name, toolsetInstanceSchema).default({}),
   models: z.array(modelSchema).default([]),
+  embeddings: embeddingsSchema,
+  rerank: modelSchema
+    .extend({ timeoutSeconds: seconds(30).default(5) })
+    .optional()
+    .describe('A small, fast model that puts runbooks in order whose scores are close; without it none is asked.'),
   correlation: correlationSchema,
   people: z
     .array(personSchema)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { Kysely, PGliteDialect, sql } from 'kysely';
 import { NightshiftError } from '../errors.ts';
@@ -47,7 +48,7 @@ async function open(dataDir: string | null, prepare: (kysely: Kysely<Schema>) =>
   try {
     const pglite = await PGlite.create({
       ...(dataDir === null ? {} : { dataDir: join(dataDir, FOLDER) }),
-      extensions: { vector },
+      extensions: { vector, pg_trgm },
     });
     const kysely = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }) });
     return new Database(kysely, {

@@ -108,8 +108,10 @@ function createSocket(): Socket {
 
 function unavailable(url: string, cause: unknown): NightshiftError {
   const { host } = new URL(url);
-  const fix = /vector/.test(messageOf(cause))
-    ? 'install pgvector on that server (package postgresql-NN-pgvector), or let a superuser run: create extension vector'
+  const extension = /pg_trgm|vector/.exec(messageOf(cause))?.[0];
+  const packages = { vector: 'pgvector (package postgresql-NN-pgvector)', pg_trgm: 'postgresql-contrib' };
+  const fix = extension
+    ? `install ${packages[extension as keyof typeof packages]} on that server, or let a superuser run: create extension ${extension}`
     : 'check that it runs, and the host, port, user and password in DATABASE_URL';
   return new NightshiftError(
     'database_unavailable',

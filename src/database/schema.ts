@@ -229,11 +229,31 @@ export interface Schema {
     path: string;
     title: string;
     sha256: string;
-    embedder: string;
+    indexer: string;
     front_matter: Json | null;
     problems: Json;
     body: string;
     indexed_at: Timestamp;
+    repository: ColumnType<string | null, string | null | undefined, string | null>;
+    git_commit: ColumnType<string | null, string | null | undefined, string | null>;
+    repository_path: ColumnType<string | null, string | null | undefined, string | null>;
+    name_words: ColumnType<string[], unknown, unknown>;
+    name_key: ColumnType<string, string | undefined, string>;
+    flags: ColumnType<unknown, unknown, unknown>;
+    steps_sha256: ColumnType<string | null, string | null | undefined, string | null>;
+  };
+  remedy_outcome: {
+    incident_id: number;
+    cycle: number;
+    attempt: number;
+    alertname: string;
+    service: string;
+    runbook: string | null;
+    steps_sha256: string | null;
+    tool: string;
+    target: string;
+    outcome: string;
+    at: ColumnType<Date, Date, Date>;
   };
   chunk: {
     id: Generated<number>;
@@ -243,9 +263,34 @@ export interface Schema {
     content: string;
     start_line: number;
     end_line: number;
-    embedding: ColumnType<string, unknown, unknown>;
-    search: ColumnType<string, unknown, unknown>;
+    text_sha256: ColumnType<string, string | undefined, string>;
   };
+  embedder: {
+    name: string;
+    dimensions: ColumnType<number | null, number | undefined, number>;
+    width: ColumnType<number | null, number | undefined, number>;
+    slot: ColumnType<number | null, number | undefined, number>;
+    serving: Generated<boolean>;
+    wanted: Generated<boolean>;
+    worker: ColumnType<string | null, undefined, string | null>;
+    worker_until: ColumnType<Date | null, undefined, unknown>;
+  };
+  chunk_vector: {
+    slot: number;
+    width: number;
+    runbook_id: number;
+    chunk_id: number;
+    embedding: ColumnType<string, unknown, unknown>;
+  };
+  past_incident_vector: {
+    slot: number;
+    width: number;
+    incident_id: number;
+    cycle: number;
+    embedding: ColumnType<string, unknown, unknown>;
+  };
+  posting: { term: string; runbook_id: number; weight: number };
+  term: { term: string; runbooks: number };
   slack_request: { sha256: string; seen_at: ColumnType<Date, Date, never> };
   past_incident: {
     incident_id: number;
@@ -254,7 +299,6 @@ export interface Schema {
     summary: string;
     labels: Json;
     remedies: Json;
-    embedding: ColumnType<string, unknown, unknown>;
     search: ColumnType<string, unknown, unknown>;
     rating: Generated<number>;
     closed_at: Timestamp;

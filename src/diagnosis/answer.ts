@@ -64,9 +64,9 @@ async function gather(db: Database, embedder: Embedder, question: string, incide
   const runbooks = await retrieveRunbooks(db, query);
   const past = await retrievePastIncidents(db, { ...query, ...(incident ? { excludeIncidentId: incident.id } : {}) });
   const passages = [
-    ...runbooks.map(({ title, path, startLine, endLine, content }) => ({
+    ...runbooks.map(({ title, path, startLine, endLine, content, flags }) => ({
       kind: 'runbook' as const,
-      title: `${title} (${path}:${startLine}-${endLine})`,
+      title: `${title} (${path}:${startLine}-${endLine})${flags.length > 0 ? ' [instruction-like text]' : ''}`,
       content: redact(content, CONTENT_MAX),
     })),
     ...past.map(({ incidentId: id, title, summary }) => ({

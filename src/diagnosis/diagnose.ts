@@ -4,6 +4,7 @@ import type { Database } from '../database/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import type { Diagnosis, NewEvent, Stage, Work } from '../incident/index.ts';
 import { loadPrompt, type ModelMessage, type Models } from '../llm/index.ts';
+import { findInstructions } from '../rag/index.ts';
 import { critique } from './critique.ts';
 import { type Evidence, evidenceOf } from './store.ts';
 
@@ -46,7 +47,9 @@ interface Asked {
 }
 
 async function askModel(work: Work, evidence: readonly Evidence[], models: Models): Promise<Asked> {
-  const messages: ModelMessage[] = [{ role: 'user', content: describeCase(work.alerts, evidence) }];
+  const fits = evidence.some(({ kind }) => kind === 'runbook');
+  const note = fits ? '' : '\n\nNo runbook fits this alert.';
+  const messages: ModelMessage[] = [{ role: 'user', content: describeCase(work.alerts, evidence) + note }];
   const output = { name: 'diagnosis', schema: z.toJSONSchema(answerSchema) as Record<string, unknown> };
   let model = '';
   let problems: string[] = [];
@@ -116,7 +119,9 @@ export function describeCase(alerts: readonly Alert[], evidence: readonly Eviden
   const items = evidence.map(({ ref, kind, title, content }) =>
     fence(`evidence id="${ref}" kind="${kind}" title=${JSON.stringify(title.replace(/[<>]/g, ''))}`, content),
   );
-  return [fence('alerts', shown.join('\n')), ...items].join('\n\n');
+  const texts = alerts.flatMap(({ labels, annotations }) => [...Object.values(labels), ...Object.values(annotations)]);
+  const flagged = texts.some((text) => findInstructions(text).length > 0);
+  return [fence(flagged ? 'alerts holds="instruction-like text"' : 'alerts', shown.join('\n')), ...items].join('\n\n');
 }
 
 /** Puts text of others between tags that it cannot close. */
@@ -126,7 +131,8 @@ export function fence(tag: string, content: string): string {
 
 /** The diagnosis without a model: what the best-fitting runbook and the looks say, quoted; nothing is inferred. */
 export function fromRunbook(evidence: readonly Evidence[], missing: readonly string[]): Diagnosis {
-  const runbook = evidence.find(({ kind }) => kind === 'runbook');
+  const runbooks = evidence.filter(({ kind }) => kind === 'runbook');
+  const runbook = runbooks.find((one) => !isFlagged(one)) ?? runbooks[0];
   const past = evidence.find(({ kind }) => kind === 'past_incident');
   const looks = evidence.filter(({ kind }) => kind === 'tool');
   const cite = ({ ref, content }: Evidence) => ({ evidence: ref, quote: firstSentence(content) });
@@ -145,19 +151,25 @@ export function fromRunbook(evidence: readonly Evidence[], missing: readonly str
       unknowns: ['what is the matter: no runbook fits, and no model is asked', ...missing],
     };
   }
-  const matched = (runbook.origin.why as { matched?: boolean } | undefined)?.matched === true;
+  const flagged = isFlagged(runbook);
+  const matched = !flagged && (runbook.origin.why as { matched?: boolean } | undefined)?.matched === true;
   return {
     ...base,
     rootCause: `As the runbook ${runbook.title} describes: ${firstSentence(runbook.content)}`,
     confidence: matched ? 'medium' : 'low',
     inconclusive: !matched,
     unknowns: [
-      ...(matched
+      ...(flagged ? ['whether this runbook can be trusted: it holds instruction-like text'] : []),
+      ...(matched || flagged
         ? []
         : ['whether this runbook is the right one: it was found by its words, and declares no match for this alert']),
       ...missing,
     ],
   };
+}
+
+function isFlagged({ origin }: Evidence): boolean {
+  return Array.isArray(origin.flags) && origin.flags.length > 0;
 }
 
 function firstSentence(text: string): string {

@@ -16,7 +16,14 @@ import {
   strictest,
   type Verdict,
 } from '../policy/index.ts';
-import { bindRemedies, matchingRunbooks, type PinOf } from '../rag/index.ts';
+import {
+  bindRemedies,
+  contradictionsOf,
+  describeContradictions,
+  describeFlags,
+  matchingRunbooks,
+  type PinOf,
+} from '../rag/index.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import { recentRuns, recordOf } from './recent-runs.ts';
 
@@ -121,6 +128,10 @@ export async function judgeAction(
       ...(inspected.ok
         ? []
         : asking('cannot-be-inspected', questions, `${action.target} cannot be looked at: ${inspected.error}`)),
+      ...(declared.contradictions.length > 0
+        ? asking('runbooks-contradict', questions, declared.contradictions.join('; '))
+        : []),
+      ...(declared.flagged.length > 0 ? asking('instruction-like-text', questions, declared.flagged.join('; ')) : []),
       ...((await wasDenied(db, action.id)) ? asking('denied-before', questions, 'a person said no to it before') : []),
     ]),
     questions,
@@ -168,10 +179,16 @@ async function wasDenied(db: Database, actionId: string): Promise<boolean> {
 }
 
 /** What the gate itself asks about, beside the policy. */
-export const GATE_RULES = ['cannot-be-inspected', 'denied-before'] as const;
+export const GATE_RULES = [
+  'cannot-be-inspected',
+  'runbooks-contradict',
+  'instruction-like-text',
+  'denied-before',
+] as const;
 
 /**
- * Makes the verdicts with which the gate itself asks one person: about a target that nobody can describe to them, or after a no.
+ * Makes the verdicts with which the gate itself asks one person: about a target that nobody can describe to them, where runbooks
+ * contradict each other or talk to a machine, or after a no.
  * There is one for each question, because each may be about a service that names who may approve.
  */
 export function asking(rule: (typeof GATE_RULES)[number], questions: readonly Question[], why: string): Verdict[] {
@@ -211,6 +228,10 @@ interface Declaration {
   readonly origin: Question['origin'];
   /** Who changed the runbooks last that declare it, as far as they are known by name. */
   readonly editors: readonly string[];
+  /** What other runbooks, for the same alerts, tell to do instead. */
+  readonly contradictions: readonly string[];
+  /** Which of the runbooks that declare it talk to a machine, and where. */
+  readonly flagged: readonly string[];
 }
 
 /** Which firing alerts bind exactly this call, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */
@@ -235,5 +256,12 @@ async function declarationOf(
   const pins = await Promise.all(whole.map((runbook) => pinOf(runbook)));
   const editors = pins.flatMap(({ editorEmails }) => editorEmails.map((email) => identity.personByEmail(email)));
   const origin = whole.length === 0 ? 'undeclared' : pins.some(({ pinned }) => pinned) ? 'pinned' : 'unpinned';
-  return { by, origin, editors: editors.filter((name) => name !== null) };
+  const contradicted = contradictionsOf(runbooks, by);
+  const own = new Set(declaring(by, false).map(({ path }) => path));
+  // Only where the runbooks that say this are among them; others may disagree about something else.
+  const contradictions = [...own].some((path) => contradicted.has(path)) ? describeContradictions(contradicted) : [];
+  const flagged = declaring(by, false)
+    .filter(({ flags }) => flags.length > 0)
+    .map(({ path, flags }) => `${path} holds instruction-like text (${describeFlags(flags)})`);
+  return { by, origin, editors: editors.filter((name) => name !== null), contradictions, flagged };
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/index.ts';
 import { addEvents, isClosed, loadIncident } from '../incident/index.ts';
-import { ratePastIncident } from '../rag/index.ts';
+import { ratePastIncident, withdrawCredit } from '../rag/index.ts';
 
 /**
  * Records whether a person found the handling of an incident helpful, in the current transaction; each person's latest word counts.
@@ -27,6 +27,7 @@ export async function rate(
   const rating = rows[0]?.rating ?? 0;
   await ratePastIncident(db, { incidentId, cycle, rating });
   if (rating >= 0) return;
+  await withdrawCredit(db, { incidentId, cycle });
   await db.q
     .updateTable('action')
     .set({ effect: 'unchanged' })

@@ -2,7 +2,8 @@ import { commonLabels } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
 import { addEvents, alertsOf, type Incident } from '../incident/index.ts';
 import { type Action, actionsOf } from '../planning/index.ts';
-import { type Embedder, rememberIncident } from '../rag/index.ts';
+import { type Embedder, keepOutcomes, rememberIncident } from '../rag/index.ts';
+import { outcomesOf, RAN } from './outcomes.ts';
 
 /** Makes the writer of past incidents: what it was, what was tried, what worked; the next retrieval finds it. */
 export function createRemember({
@@ -14,7 +15,8 @@ export function createRemember({
 }): (incident: Incident) => Promise<void> {
   return async (incident) => {
     const alerts = await alertsOf(db, incident);
-    const actions = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => RAN.has(status));
+    const planned = await actionsOf(db, incident.id, incident.cycle);
+    const actions = planned.filter(({ status }) => RAN.has(status));
     const healedBy = actions.findLast(({ status, effect }) => status === 'succeeded' && effect === 'healed') ?? null;
     const remedies = actions.map(({ tool, target, status, attempt, id }) => ({
       tool,
@@ -30,11 +32,11 @@ export function createRemember({
       { incidentId: incident.id, cycle: incident.cycle, title: incident.title, summary, labels, remedies },
       embedder,
     );
+    const place = { incidentId: incident.id, cycle: incident.cycle };
+    await keepOutcomes(db, place, await outcomesOf(db, incident, planned));
     await addEvents(db, incident.id, [{ type: 'incident.remembered', actor: 'nightshift', data: { summary } }]);
   };
 }
-
-const RAN: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed', 'unknown']);
 
 function summarise(incident: Incident, actions: readonly Action[], healedBy: Action | null): string {
   const cause = incident.context.diagnosis?.rootCause ?? 'The cause was not found.';

@@ -1,7 +1,7 @@
 /** What a model is asked and what it answers, in words that belong to no provider. */
 
 /** What the question is for; routing, budgets and metrics go by it. */
-export type ModelRole = 'diagnose' | 'plan' | 'answer';
+export type ModelRole = 'rerank' | 'diagnose' | 'plan' | 'answer';
 
 /** A function that the model may call; `inputSchema` is a JSON schema of type `object`. */
 export interface ToolSpec {

@@ -15,7 +15,17 @@ import {
 } from '../incident/index.ts';
 import type { Models } from '../llm/index.ts';
 import { type Catalogue, type Look, runChecks } from '../mcp-tools/index.ts';
-import { matchingRunbooks, type Runbook } from '../rag/index.ts';
+import {
+  bySpecificity,
+  contradictionsOf,
+  describeContradictions,
+  describeFlags,
+  describeRecord,
+  matchingRunbooks,
+  type RemedyRecord,
+  type Runbook,
+  recordsOf,
+} from '../rag/index.ts';
 import { type Action, actionsOf, addActions } from './action.ts';
 import { decidingChecks, showCheck } from './checks.ts';
 import { type Draft, planFromRunbooks } from './plan-from-runbooks.ts';
@@ -80,8 +90,15 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     }
 
     const tried = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => SPENT.has(status));
-    const { draft, events } = await nextRemedy(work, { runbooks, tried }, dependencies);
-    const allNotes = [...unbound, ...draft.notes];
+    const names = [...new Set(labelSets.flatMap(({ alertname }) => alertname ?? []))];
+    const records = await recordsOf(
+      db,
+      runbooks.map(({ path }) => path),
+      names,
+    );
+    const { draft, events } = await nextRemedy(work, { runbooks: byRecord(runbooks, records), tried }, dependencies);
+    const contradictions = describeContradictions(contradictionsOf(runbooks, alerts));
+    const allNotes = [...unbound, ...contradictions, ...warnings(runbooks, records, names), ...draft.notes];
     if (draft.actions.length === 0) return handOver(whyNothing(draft, runbooks, tried), events, allNotes);
     const shown = draft.actions.map(({ call: { tool, instance, arguments: args, target, risk }, reason, undo }) => {
       return { tool, instance, arguments: args, target, risk, reason, undo };
@@ -97,6 +114,35 @@ export function createPlan(dependencies: PlanDependencies): Stage {
       write: () => addActions(db, place, draft.actions),
     };
   };
+}
+
+/** Puts those that keep failing behind the others, and among equals the one that helped more often first. */
+function byRecord(runbooks: readonly Runbook[], records: ReadonlyMap<string, RemedyRecord>): Runbook[] {
+  const rank = ({ path, flags }: Runbook) => (flags.length > 0 ? 2 : records.get(path)?.failing ? 1 : 0);
+  const rate = ({ path }: Runbook) => records.get(path)?.rate ?? NEUTRAL;
+  return runbooks.toSorted(
+    (a, b) => rank(a) - rank(b) || bySpecificity(a, b) || rate(b) - rate(a) || (a.path < b.path ? -1 : 1),
+  );
+}
+
+const NEUTRAL = 0.5;
+
+function warnings(
+  runbooks: readonly Runbook[],
+  records: ReadonlyMap<string, RemedyRecord>,
+  names: readonly string[],
+): string[] {
+  return runbooks.flatMap(({ path, flags }) => {
+    const record = records.get(path);
+    return [
+      ...(record?.failing ? [`${path} ${describeRecord(record, names.join(', '))}, so it comes last`] : []),
+      ...(flags.length > 0
+        ? [
+            `${path} holds instruction-like text (${describeFlags(flags)}), so it comes last and acts only when asked about`,
+          ]
+        : []),
+    ];
+  });
 }
 
 interface Known {

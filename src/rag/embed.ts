@@ -1,8 +1,6 @@
 import { tokens } from './terms.ts';
 
-/** How many numbers a vector has; the columns of the database are that wide. */
-export const DIMENSIONS = 512;
-
+const DIMENSIONS = 512;
 const BIGRAM_WEIGHT = 0.5;
 
 /** Turns texts into vectors whose cosine tells how alike they are. */
@@ -11,8 +9,17 @@ export interface Embedder {
   readonly id: string;
   /** The cosine similarity, 0 to 1, from which two texts count as related at all. */
   readonly relatedFrom: number;
-  /** Gives one vector of 512 numbers for each text, in the same order. */
-  embed(texts: readonly string[]): Promise<number[][]>;
+  /** Whether it works in this process, without a network: at once, and always. */
+  readonly isLocal: boolean;
+  /** How many texts it is given at a time. */
+  readonly batchSize: number;
+  /**
+   * Gives one vector for each text, in the same order, all of the same length, 1 to 4,000 numbers.
+   * @throws NightshiftError `llm_failed` or `invalid_config` when a provider gives none; `signal` gives up sooner.
+   */
+  embed(texts: readonly string[], signal?: AbortSignal): Promise<number[][]>;
+  /** Told when a question went without a vector because of this. */
+  onTrouble?(error: unknown): void;
 }
 
 /**
@@ -26,6 +33,8 @@ export const hashEmbedder: Embedder = {
   // thousand unrelated passages comes to about four of these by chance, 0.18; what reaches 0.2 has words in common.
   // That is all it says: it was derived from chance and not fitted to any set of alerts.
   relatedFrom: 0.2,
+  isLocal: true,
+  batchSize: 100,
   embed: async (texts) => texts.map(hashVector),
 };
 

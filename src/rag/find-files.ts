@@ -7,6 +7,10 @@ import { messageOf, NightshiftError, type Problem } from '../errors.ts';
 export interface FoundFile {
   readonly path: string;
   readonly file: string;
+  /** Changes whenever the file is written, replaced or given another time, without its being read. */
+  readonly stamp: string;
+  /** When that was, in milliseconds since 1970 by the file system's clock. */
+  readonly changedMs: number;
 }
 
 /** A file that was left out, and why. */
@@ -81,7 +85,7 @@ async function rootsOf(folders: readonly string[]): Promise<{ root: string; pref
       field: 'runbooks',
       value: root,
       message: `shares its name ${name} with another folder`,
-      fix: 'rename one of them',
+      fix: 'rename one of them, or give a git source another `name`',
     });
   }
   if (problems.length > 0) throw invalid(problems);
@@ -107,29 +111,50 @@ async function walkFolder(walk: Walk, folder: string, prefix: string, depth: num
     leaveOut(prefix, messageOf(error), 'let Nightshift read this folder');
     return;
   }
-  for (const entry of entries) {
-    // Kubernetes mounts a ConfigMap's files as links into a hidden folder beside them.
-    if (entry.name.startsWith('.') || walk.found.length > FILES_MAX) continue;
-    const path = `${prefix}${entry.name}`;
-    const isMarkdown = /\.md$/i.test(entry.name);
-    if (!isMarkdown && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
-    try {
-      const file = await realpath(join(folder, entry.name));
-      const facts = await stat(file);
-      if (file !== walk.root && !file.startsWith(walk.root + sep)) {
-        if (isMarkdown || facts.isDirectory())
-          leaveOut(path, 'is a link that leaves the folder', 'put a copy in its place');
-      } else if (facts.isDirectory()) {
-        if (depth < DEPTH_MAX) await walkFolder(walk, join(folder, entry.name), `${path}/`, depth + 1);
-        else leaveOut(path, `lies more than ${DEPTH_MAX} folders deep`, 'move it up');
-      } else if (isMarkdown && facts.isFile() && !walk.visited.has(file)) {
-        walk.visited.add(file);
-        if (facts.size <= FILE_BYTES_MAX) walk.found.push({ path, file });
-        else
-          leaveOut(path, `is ${facts.size} bytes long, more than ${FILE_BYTES_MAX}`, 'split it into several runbooks');
+  // Kubernetes mounts a ConfigMap's files as links into a hidden folder beside them.
+  const shown = entries.filter(
+    (entry) => !entry.name.startsWith('.') && (isMarkdown(entry.name) || entry.isDirectory() || entry.isSymbolicLink()),
+  );
+  // All at once, since this is done several times a second.
+  const looks = await Promise.all(
+    shown.map(async (entry) => {
+      try {
+        const place = join(real, entry.name);
+        const file = entry.isSymbolicLink() ? await realpath(place) : place;
+        return { name: entry.name, file, facts: await stat(file) };
+      } catch (error) {
+        return { name: entry.name, error };
       }
-    } catch (error) {
-      leaveOut(path, messageOf(error), 'let Nightshift read it, or remove it');
+    }),
+  );
+  for (const { name, file, facts, error } of looks) {
+    if (walk.found.length > FILES_MAX) break;
+    const path = `${prefix}${name}`;
+    if (file === undefined) leaveOut(path, messageOf(error), 'let Nightshift read it, or remove it');
+    else if (file !== walk.root && !file.startsWith(walk.root + sep)) {
+      if (isMarkdown(name) || facts.isDirectory())
+        leaveOut(path, 'is a link that leaves the folder', 'put a copy in its place');
+    } else if (facts.isDirectory()) {
+      if (depth < DEPTH_MAX) await walkFolder(walk, join(folder, name), `${path}/`, depth + 1);
+      else leaveOut(path, `lies more than ${DEPTH_MAX} folders deep`, 'move it up');
+    } else if (isMarkdown(name) && facts.isFile() && !walk.visited.has(file)) {
+      walk.visited.add(file);
+      const { ino, size, ctimeMs, mtimeMs } = facts;
+      if (size <= FILE_BYTES_MAX)
+        walk.found.push({ path, file, stamp: `${ino} ${size} ${ctimeMs} ${mtimeMs}`, changedMs: ctimeMs });
+      else leaveOut(path, `is ${size} bytes long, more than ${FILE_BYTES_MAX}`, 'split it into several runbooks');
     }
   }
+}
+
+function isMarkdown(name: string): boolean {
+  return /\.md$/i.test(name);
+}
+
+/** Tells which of the folders a path as `findRunbookFiles` writes it lies in, and where in there; null where in none. */
+export function locate(folders: readonly string[], path: string): { folder: string; rest: string } | null {
+  const [only, ...others] = folders;
+  if (only !== undefined && others.length === 0) return { folder: only, rest: path };
+  const folder = folders.find((one) => path.startsWith(`${basename(one)}/`));
+  return folder === undefined ? null : { folder, rest: path.slice(basename(folder).length + 1) };
 }

@@ -1,16 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { sql } from 'kysely';
 import type { Database } from '../database/index.ts';
 import { messageOf, type Problem } from '../errors.ts';
 import { type Chunk, chunkMarkdown } from './chunk.ts';
 import type { Embedder } from './embed.ts';
-import { findRunbookFiles } from './find-files.ts';
+import { hashOfText, textOfChunk } from './embed-missing.ts';
+import { embedderNamed, readServing, type Space, stored } from './embed-space.ts';
+import { findRunbookFiles, locate } from './find-files.ts';
 import { splitFrontMatter } from './front-matter.ts';
+import { isSameOrigin, type Origin, originsOf, readOrigins, setOrigin } from './origin.ts';
 import { parseRunbook, type Runbook, sha256Of } from './runbook.ts';
-import { deleteRunbook, type IndexedChunk, listIndexed, writeRunbook } from './store.ts';
+import { deleteRunbook, type Indexed, type IndexedChunk, listIndexed, writeRunbook } from './store.ts';
 
 /** Counts up whenever parsing, chunking or terms change, so that an upgrade indexes everything anew. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What a synchronisation did; paths as they are known, problems of every file that has any. */
 export interface Sync {
@@ -21,23 +24,42 @@ export interface Sync {
   readonly problems: { readonly path: string; readonly problems: readonly Problem[] }[];
 }
 
-/** Names what made an index entry; entries of another make are not compared with a query's vector. */
-export function indexerOf(embedder: Embedder): string {
-  return `${embedder.id}/${FORMAT}`;
+export interface SyncOptions {
+  readonly folders: readonly string[];
+  readonly embedder: Embedder;
+  /** Those of the folders into which nothing was ever fetched. */
+  readonly unfetched?: readonly string[];
+  /** What the same caller's earlier calls read; files that nobody touched since are not read again. */
+  readonly memory?: Map<string, Remembered>;
 }
 
+/** What a file held when it was read. */
+interface Remembered {
+  readonly stamp: string;
+  readonly sha256: string;
+  readonly id: string;
+}
+
+/** A file changed so shortly before it was read might change again without getting another time. */
+const TICK_MS = 100;
+
 /**
- * Makes the index the same as the folders: what is new or changed is read and embedded, what is gone is removed, and each
- * file is one transaction, so that a search meanwhile finds it either as it was or as it is.
+ * Makes the index the same as the folders: what is gone is removed first, what is new or changed is read, and each
+ * file is one transaction, so that a search meanwhile finds it either as it was or as it is. May run in several processes at once.
+ * Where the vectors that serve are made in this process they are written with the text; a provider is never waited for here.
+ * What `unfetched` folders hold in the index stays there, since nothing is known about them yet.
  * @throws NightshiftError `invalid_config` naming a folder that is missing; nothing has been changed then.
  */
 export async function syncRunbooks(
   db: Database,
-  { folders, embedder }: { folders: readonly string[]; embedder: Embedder },
+  { folders, embedder, unfetched = [], memory = new Map() }: SyncOptions,
 ): Promise<Sync> {
-  const { found, leftOut } = await findRunbookFiles(folders);
-  const indexer = indexerOf(embedder);
+  const indexer = `format ${FORMAT}`;
+  // Before the folders are listed, so that what another process adds in between is not taken for gone.
   const before = new Map((await listIndexed(db)).map((indexed) => [indexed.path, indexed]));
+  const origins = await originsOf(db);
+  const { found, leftOut } = await findRunbookFiles(folders);
+  const { idOf, originOf } = await readOrigins(folders);
   const sync = {
     added: [] as string[],
     changed: [] as string[],
@@ -45,32 +67,64 @@ export async function syncRunbooks(
     unchanged: 0,
     problems: [...leftOut],
   };
-  for (const { path, file } of found) {
+  const there = new Set(found.map(({ path }) => path));
+  const remove = async (path: string) => {
+    await deleteRunbook(db, path);
+    sync.removed.push(path);
+  };
+  for (const path of before.keys()) {
+    const folder = locate(folders, path)?.folder;
+    if (!there.has(path) && !(folder !== undefined && unfetched.includes(folder))) await remove(path);
+  }
+  const keep = async (path: string, known: Indexed, origin: Origin) => {
+    sync.unchanged += 1;
+    if (known.problems.length > 0) sync.problems.push({ path, problems: known.problems });
+    // It may have been committed since, or the commit moved on and it did not.
+    const stored = origins.get(path);
+    if (!stored || !isSameOrigin(stored, origin)) await setOrigin(db, path, origin);
+  };
+  for (const { path, file, stamp, changedMs } of found) {
     const known = before.get(path);
-    let text: string;
+    const isAsIndexed = (sha256: string) => known?.indexer === indexer && known.sha256 === sha256;
+    const remembered = memory.get(file);
+    if (known && remembered?.stamp === stamp && isAsIndexed(remembered.sha256)) {
+      await keep(path, known, originOf(file, remembered.id));
+      continue;
+    }
+    let bytes: Buffer;
     try {
-      text = await readFile(file, 'utf8');
+      bytes = await readFile(file);
     } catch (error) {
       sync.problems.push({
         path,
         problems: [{ field: 'file', message: messageOf(error), fix: 'let Nightshift read it' }],
       });
+      if (known) await remove(path);
       continue;
     }
-    before.delete(path);
-    if (known?.indexer === indexer && known.sha256 === sha256Of(text)) {
-      sync.unchanged += 1;
-      if (known.problems.length > 0) sync.problems.push({ path, problems: known.problems });
+    const text = bytes.toString('utf8');
+    const id = idOf(file, bytes);
+    const origin = originOf(file, id);
+    if (Date.now() - changedMs > TICK_MS) memory.set(file, { stamp, sha256: sha256Of(text), id });
+    if (known && isAsIndexed(sha256Of(text))) {
+      await keep(path, known, origin);
       continue;
     }
     const runbook = parseRunbook(path, text);
-    await writeRunbook(db, runbook, indexer, await embedChunks(runbook, chunksOf(runbook, text), embedder));
+    const space = await readServing(db);
+    const chunks = await indexedChunks(runbook, chunksOf(runbook, text), { embedder, space });
+    const written = await db.transaction(async () => {
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`nightshift runbook ${path}`}, 0))`.execute(db.q);
+      // Whoever embedded an older text for longer must not put it over a newer one.
+      const now = await readFile(file, 'utf8').catch(() => null);
+      if (now !== text) return false;
+      await writeRunbook(db, runbook, { indexer, chunks, space });
+      await setOrigin(db, path, origin);
+      return true;
+    });
+    if (!written) continue;
     sync[known ? 'changed' : 'added'].push(path);
     if (runbook.problems.length > 0) sync.problems.push({ path, problems: runbook.problems });
-  }
-  for (const path of before.keys()) {
-    await deleteRunbook(db, path);
-    sync.removed.push(path);
   }
   return sync;
 }
@@ -83,14 +137,17 @@ function chunksOf({ body, title }: Runbook, text: string): Chunk[] {
   return [{ breadcrumb: title, content: title, startLine: 1, endLine: bodyLine - 1 }];
 }
 
-async function embedChunks(
+async function indexedChunks(
   { path, title, service }: Runbook,
   chunks: readonly Chunk[],
-  embedder: Embedder,
+  { embedder, space }: { embedder: Embedder; space: Space },
 ): Promise<IndexedChunk[]> {
-  const heading = [title, basename(path).replace(/\.md$/i, ''), service ?? ''].join('\n');
-  const vectors = await embedder.embed(
-    chunks.map(({ breadcrumb, content }) => [heading, breadcrumb, content].join('\n')),
-  );
-  return chunks.map((chunk, index) => ({ ...chunk, heading, vector: vectors[index] ?? [] }));
+  const texts = chunks.map((chunk) => textOfChunk({ path, title, service, ...chunk }));
+  const local = embedderNamed(space.name, embedder);
+  const vectors = local?.isLocal ? await local.embed(texts) : null;
+  return chunks.map((chunk, index) => ({
+    ...chunk,
+    textSha256: hashOfText(texts[index] ?? ''),
+    vector: vectors && stored(vectors[index] ?? [], space),
+  }));
 }

@@ -1,18 +1,12 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { promisify } from 'node:util';
 import { messageOf } from '../errors.ts';
-import { findRunbookFiles } from './find-files.ts';
+import { findRunbookFiles, locate } from './find-files.ts';
+import { git, isInGit, topOf } from './git.ts';
 import { type Runbook, sha256Of } from './runbook.ts';
-
-const run = promisify(execFile);
 
 /** Holds the hash and the path of each runbook that an operator vouches for, as `sha256sum` writes them. */
 const LOCK_FILE = 'runbooks.lock';
-const GIT_MS_MAX = 5000;
-const BLOB_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Whether somebody vouched for a runbook as it was read, and who changed it last. */
 export interface Pin {
@@ -73,21 +67,6 @@ function notPinned(why: string): Pin {
   return { pinned: false, why, editorEmails: [] };
 }
 
-/** Paths are relative to their folder, with the folder's name in front where there are several. */
-function locate(folders: readonly string[], path: string): { folder: string; rest: string } | null {
-  const [only, ...others] = folders;
-  if (only !== undefined && others.length === 0) return { folder: only, rest: path };
-  const folder = folders.find((one) => path.startsWith(`${basename(one)}/`));
-  return folder === undefined ? null : { folder, rest: path.slice(basename(folder).length + 1) };
-}
-
-function isInGit(folder: string): boolean {
-  for (let at = folder; ; at = dirname(at)) {
-    if (existsSync(join(at, '.git'))) return true;
-    if (dirname(at) === at) return false;
-  }
-}
-
 /** The file is asked for by its path in the work tree that the folder is in: another repository inside it vouches for nothing. */
 async function pinnedByGit(folder: string, file: string, sha256: string): Promise<Pin> {
   const name = basename(file);
@@ -105,29 +84,6 @@ async function pinnedByGit(folder: string, file: string, sha256: string): Promis
   if (sha256Of(committed) !== sha256) return notPinned('it is not the committed file');
   const emails = (await git(top, ['log', '-1', '--format=%ae%n%ce', '--', path])).trim().split('\n');
   return { pinned: true, why: 'it equals the committed file', editorEmails: [...new Set(emails)].filter(Boolean) };
-}
-
-async function topOf(folder: string): Promise<string> {
-  return realpath((await git(folder, ['rev-parse', '--show-toplevel'])).replace(/\n$/, ''));
-}
-
-async function git(folder: string, args: readonly string[]): Promise<string> {
-  const { PATH = '', HOME = '' } = process.env;
-  const { stdout } = await run('git', ['-C', folder, '--literal-pathspecs', '-c', 'log.showSignature=false', ...args], {
-    env: {
-      PATH,
-      HOME,
-      LC_ALL: 'C',
-      GIT_OPTIONAL_LOCKS: '0',
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_NO_REPLACE_OBJECTS: '1',
-      GIT_NO_LAZY_FETCH: '1',
-    },
-    timeout: GIT_MS_MAX,
-    maxBuffer: BLOB_BYTES_MAX,
-    encoding: 'utf8',
-  });
-  return stdout;
 }
 
 async function pinnedByLock(folder: string, path: string, sha256: string): Promise<Pin> {

@@ -1,11 +1,35 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/index.ts';
-import { indexerOf } from './index-runbooks.ts';
-import { fuse, type Query, queryText } from './query.ts';
-import { searchQuery } from './search-text.ts';
-import { bySpecificity, declarationOf, matchesAny, mayMatch, vector } from './store.ts';
+import { askNear, type Point } from './embed-space.ts';
+import type { Flag } from './instructions.ts';
+import { askable, askedNames, askedTerms, askedUrls, type Query, queryText, type Signal } from './query.ts';
+import { influenceOf, ofRunbook, type RecordRow, type RemedyRecord, recordQuery, toRecord } from './remedy-record.ts';
+import { isFileOfUrl, pathsOfUrl } from './runbook-url.ts';
+import { bySpecificity, declarationOf, flagsOf, matchesAny, mayMatch } from './store.ts';
 
-/** A passage of a runbook that fits, with the lines to quote it by. */
+/** Why a runbook was found: every signal, and its rank, from 1, where the signal ranks; null where it said nothing. */
+export interface Why {
+  /** Whether the runbook declares itself for these labels. */
+  readonly matched: boolean;
+  /** Whether it is the very file that the alert's `runbook_url` shows. */
+  readonly linked: boolean;
+  /** Whether its name is the alert's name, or what the alert's `runbook_url` ends in. */
+  readonly named: boolean;
+  /** Whether it declares the service that the labels name. */
+  readonly service: boolean;
+  readonly words: number | null;
+  readonly vector: number | null;
+  /** Its rank among the runbooks whose names resemble the alert's. */
+  readonly name: number | null;
+  /** How much of the runbook's name the alert says, 0 to 1, rare words counting more. */
+  readonly nameSaid: number;
+  /** Cosine similarity of its nearest passage, 0 to 1; null where it was embedded by another embedder. */
+  readonly similarity: number | null;
+  /** How its remedies did with this alert so far; null where they never ran. */
+  readonly record: RemedyRecord | null;
+}
+
+/** A passage of a runbook, with the lines to quote it by. */
 export interface Found {
   readonly path: string;
   readonly title: string;
@@ -13,80 +37,244 @@ export interface Found {
   readonly startLine: number;
   readonly endLine: number;
   readonly content: string;
-  /** How well it fits by words and vector, 0 to 1; 1 is first by both. */
+  /** How much of what the alert says it covers, 0 to 1; runbooks that fit usually have 0.5 or more. */
   readonly score: number;
-  /** Whether the runbook declares itself for these labels, and its rank, from 1, by full text and by vector. */
-  readonly why: { readonly matched: boolean; readonly words: number | null; readonly vector: number | null };
+  /** Whether it is about this alert at all: it declares itself, bears the alert's name, or scores 0.5 or more. */
+  readonly fits: boolean;
+  /** Where its file talks to a machine; such a runbook stands below the others that fit. */
+  readonly flags: readonly Flag[];
+  readonly why: Why;
 }
 
-interface Row {
+interface Row extends RecordRow {
   path: string;
   title: string;
   front_matter: unknown;
+  repository: string | null;
+  repository_path: string | null;
   breadcrumb: string;
   content: string;
   start_line: number;
   end_line: number;
+  relevance: number;
   similarity: number | null;
+  said: number;
+  named: boolean;
+  service: boolean;
   words: number | null;
   near: number | null;
+  alike: number | null;
+  flags: unknown;
+  space: string;
 }
 
-const CANDIDATES = 50;
-const NEAREST_CHUNKS = 100;
+/** The share of what the alert says from which a runbook counts as one for it; docs/retrieval.md shows what that keeps and claims. */
+const FITS_FROM = 0.6;
+/** How many entries of the inverted index are read at most; common words, which would take more, are looked up afterwards. */
+const POSTINGS_MAX = 1000;
+const BY_WORDS = 12;
+const NEAREST_CHUNKS = 10;
+const BY_NAME = 5;
+/** As many as can be shown; whoever floods the index with texts for machines takes no place from another. */
+const FLAGGED_BY_WORDS = 5;
+/** What a word of the runbook's name counts when the alert says it; when it does not, all of it counts against the runbook. */
+const NAME_WEIGHT = 0.5;
+const VECTOR_WEIGHT = 0.25;
+const SERVICE_BOOST = 1.25;
 
 /**
- * Finds the passages that fit an alert, at most one for each runbook: first the runbooks whose own matchers hold, then those
- * that full text and vectors, fused by reciprocal rank, put first. Where neither a matcher holds nor the vectors are related
- * (`Embedder.relatedFrom`, an absolute measure, which ranks are not) nothing is returned. One round trip to the database.
- * @see https://doi.org/10.1145/1571941.1572114 (Cormack et al., reciprocal rank fusion)
+ * Ranks the runbooks for an alert, at most one passage of each: first those whose own matchers hold, then one that bears the
+ * alert's name, then by words (BM25 over words and pairs of words, as a share of what the alert could reach at all), by the words
+ * of the runbook's name that the alert says and does not say, and by the vector. What its remedies did with this alert so far moves a
+ * runbook a little; one that keeps failing stands below the others whose matchers hold, and one that talks to a machine below all that
+ * fit. One round trip to the database.
  */
-export async function retrieveRunbooks(db: Database, query: Query): Promise<Found[]> {
-  const { labelSets, said, all } = queryText(query);
-  const [embedding = []] = await query.embedder.embed([all]);
-  const asked = vector(embedding);
-  const words = searchQuery(said);
-  const { rows } = await sql<Row>`
-    with words as (
-      select runbook_id, row_number() over (order by max(rank) desc, runbook_id) as place
-      from (select runbook_id, ts_rank(search, ${words}) as rank from chunk where search @@ ${words}) as ranked
-      group by runbook_id order by place limit ${CANDIDATES}
-    ), near as (
-      select runbook_id, row_number() over (order by min(distance), runbook_id) as place
-      from (select runbook_id, embedding <=> ${asked} as distance from chunk order by embedding <=> ${asked} limit ${NEAREST_CHUNKS}) as nearest
-      group by runbook_id order by place limit ${CANDIDATES}
-    ), candidate as (
-      select runbook_id from words union select runbook_id from near union select id from runbook as r where ${mayMatch(labelSets)}
+export async function rankRunbooks(db: Database, posed: Query): Promise<Found[]> {
+  const query = askable(posed);
+  const { labelSets, all } = queryText(query);
+  const urls = askedUrls(query);
+  const { rows } = await askNear(db, { embedder: query.embedder, text: all }, (point) => candidates(db, query, point));
+  return rows
+    .map((row) => ({ row, match: declarationOf(row.front_matter).match }))
+    .map((candidate) => ({
+      ...candidate,
+      matched: matchesAny(candidate, labelSets),
+      linked: linkOf(candidate.row, urls),
+    }))
+    .map((candidate) => ({ ...candidate, ...judgedOf(candidate, query) }))
+    .sort(
+      (a, b) =>
+        a.tier - b.tier ||
+        Number(b.matched) - Number(a.matched) ||
+        (a.matched ? bySpecificity(a, b) : 0) ||
+        b.linked - a.linked,
     )
-    select r.path, r.title, r.front_matter, best.breadcrumb, best.content, best.start_line, best.end_line,
-      case when r.embedder = ${indexerOf(query.embedder)} then 1 - best.distance end as similarity,
-      words.place::integer as words, near.place::integer as near
-    from candidate
-    join runbook as r on r.id = candidate.runbook_id
-    join lateral (
-      select *, embedding <=> ${asked} as distance from chunk
-      where runbook_id = r.id order by embedding <=> ${asked}, ordinal limit 1
-    ) as best on true
-    left join words on words.runbook_id = r.id
-    left join near on near.runbook_id = r.id
-    order by r.path`.execute(db.q);
-  return (
-    rows
-      .map((row) => ({ row, match: declarationOf(row.front_matter).match, score: fuse(row.words, row.near) }))
-      .map((candidate) => ({ ...candidate, matched: matchesAny(candidate, labelSets) }))
-      // A query without words has no similarity: NaN, which no comparison lets through.
-      .filter(
-        ({ row, matched }) => matched || (row.similarity !== null && row.similarity >= query.embedder.relatedFrom),
-      )
-      .sort(
-        (a, b) => Number(b.matched) - Number(a.matched) || (a.matched ? bySpecificity(a, b) : 0) || b.score - a.score,
-      )
-      .slice(0, query.limit)
-      .map(foundOf)
-  );
+    .slice(0, query.limit)
+    .map(foundOf);
 }
 
-function foundOf({ row, matched, score }: { row: Row; matched: boolean; score: number }): Found {
+/** What stands above what, whatever else is said for it; the lowest first. */
+const TIER = { matching: 0, failing: 1, fitting: 2, flagged: 3, other: 4 };
+
+interface Candidate {
+  readonly row: Row;
+  readonly matched: boolean;
+  readonly linked: number;
+}
+
+interface Judged {
+  readonly fits: boolean;
+  readonly flags: readonly Flag[];
+  readonly record: RemedyRecord | null;
+  readonly tier: number;
+}
+
+function judgedOf({ row, matched, linked }: Candidate, { without = [] }: Query): Judged {
+  const fits = matched || linked > 0 || row.named || row.relevance >= FITS_FROM;
+  const flags = flagsOf(row.flags);
+  const record = toRecord(row);
+  const failing = record?.failing === true && !without.includes('record');
+  const tier =
+    flags.length > 0 && !without.includes('flags')
+      ? fits
+        ? TIER.flagged
+        : TIER.other
+      : matched
+        ? failing
+          ? TIER.failing
+          : TIER.matching
+        : fits
+          ? TIER.fitting
+          : TIER.other;
+  return { fits, flags, record, tier };
+}
+
+async function candidates(db: Database, query: Query, point: Point): Promise<Row[]> {
+  const { labelSets } = queryText(query);
+  const terms = askedTerms(query);
+  const urls = askedUrls(query);
+  const services = labelSets.flatMap(({ service }) => service ?? []);
+  const names = labelSets.flatMap(({ alertname }) => alertname ?? []);
+  const { relatedFrom, distance } = point;
+  const on = (signal: Signal) => !query.without?.includes(signal);
+  const rarity = on('rarity')
+    ? sql`ln(1 + (total.runbooks - coalesce(t.runbooks, 0) + 0.5) / (coalesce(t.runbooks, 0) + 0.5))`
+    : sql`1`;
+  // Materialized part by part: planned as one whole, it takes a fifth longer to plan.
+  const { rows } = await sql<Row>`
+    with point as materialized (
+      select ${point.place} as place
+    ), total as (
+      select coalesce(max(runbooks), 0) as runbooks from term where term = ''
+    ), asked as materialized (
+      select a.term, a.word, coalesce(t.runbooks, 0) as runbooks, a.weight * ${rarity} as weight
+      from jsonb_to_recordset(${JSON.stringify(terms)}::jsonb) as a (term text, weight double precision, word boolean)
+      cross join total left join lateral (select runbooks from term where term = a.term offset 0) as t on true
+    ), mass as materialized (
+      select sum(weight) as weight from asked where word or runbooks > 0
+    ), split as materialized (
+      select term, weight, sum(runbooks) over (order by runbooks, term) <= ${POSTINGS_MAX} or row_number() over (order by runbooks, term) = 1 as rare
+      from asked where runbooks > 0
+    ), hit as materialized (
+      select p.runbook_id, sum(split.weight * p.weight) as weight
+      from split cross join lateral (select runbook_id, weight from posting where term = split.term offset 0) as p
+      where rare group by p.runbook_id
+    ), suspect as materialized (
+      select id from runbook where ${on('flags') ? sql`flags <> '[]'` : sql`false`}
+    ), words as materialized (
+      select runbook_id, row_number() over (order by weight desc, runbook_id) as place
+      from (
+        (select * from hit where runbook_id not in (select id from suspect) order by weight desc, runbook_id limit ${BY_WORDS})
+        union all (select * from hit where runbook_id in (select id from suspect) order by weight desc, runbook_id limit ${FLAGGED_BY_WORDS})
+      ) as best
+    ), near as materialized (
+      select runbook_id, row_number() over (order by min(distance), runbook_id) as place
+      from (select runbook_id, ${distance} as distance from chunk_vector where ${point.comparable} order by ${distance} limit ${NEAREST_CHUNKS}) as nearest
+      group by runbook_id
+    ), alike as materialized (
+      select id as runbook_id, max(similarity(name_key, name)) as similarity,
+        row_number() over (order by id in (select id from suspect), max(similarity(name_key, name)) desc, id) as place
+      from jsonb_array_elements_text(${JSON.stringify(askedNames(query))}::jsonb) as name join runbook on name_key % name
+      group by id order by place limit ${BY_NAME}
+    ), candidate as materialized (
+      select runbook_id, max(words) as words, max(near) as near, max(alike) as alike, max(similarity) as resembles, bool_or(declares) as declares, bool_or(shown) as shown
+      from (
+        select runbook_id, place as words, null::bigint as near, null::bigint as alike, null::real as similarity, false as declares, false as shown from words
+        union all select runbook_id, null, place, null, null, false, false from near
+        union all select runbook_id, null, null, place, similarity, false, false from alike
+        union all select id, null, null, null, null, true, false from runbook as r where ${mayMatch(labelSets)}
+        union all select id, null, null, null, null, false, true from runbook
+          where repository_path in (select jsonb_array_elements_text(${JSON.stringify(urls.flatMap(pathsOfUrl))}::jsonb))
+      ) as every group by runbook_id
+    ), judged as materialized (
+      select candidate.*, r.path, r.title, r.flags, record.*, r.front_matter, r.repository, r.repository_path, best.chunk_id, best.similarity,
+        coalesce(name.said, 0) as said, coalesce(name.rarity, 0) as rarity,
+        ${on('equal-name') ? sql`coalesce(resembles = 1, false)` : sql`false`} as named,
+        coalesce(r.front_matter ->> 'service' in (select jsonb_array_elements_text(${JSON.stringify(services)}::jsonb)), false) as service,
+        coalesce(hit.weight, 0) + coalesce(common.weight, 0) as covered, mass.weight as mass
+      from candidate cross join mass
+      cross join lateral (select * from runbook where id = candidate.runbook_id offset 0) as r
+      left join hit on hit.runbook_id = candidate.runbook_id
+      cross join lateral (
+        select sum(split.weight * p.weight) as weight
+        from split cross join lateral (select weight from posting where term = split.term and runbook_id = candidate.runbook_id offset 0) as p
+        where not rare
+      ) as common
+      cross join lateral (
+        select sum(rarity) filter (where word in (select term from asked)) / sum(rarity) as said, sum(rarity) as rarity
+        from (
+          select word, ln(1 + total.runbooks / coalesce(t.runbooks, 1)::double precision) as rarity
+          from unnest(r.name_words) as word cross join total left join term as t on t.term = word
+        ) as rated
+      ) as name
+      cross join lateral (
+        select coalesce(nearest.chunk_id, first.id) as chunk_id, nearest.similarity
+        from (select id from chunk where runbook_id = candidate.runbook_id order by ordinal limit 1) as first
+        left join lateral (
+          select chunk_id, 1 - ${distance} as similarity from chunk_vector
+          where ${point.comparable} and runbook_id = candidate.runbook_id order by ${distance}, chunk_id limit 1
+        ) as nearest on true
+      ) as best
+      cross join lateral (${recordQuery(ofRunbook(names))}) as record
+    ), named as materialized (
+      select *, ${on('said-name') ? sql`greatest(said, ${on('similar-name') ? sql`resembles` : sql`0`})` : sql`0`} as told,
+        ${on('said-name') ? sql`rarity` : sql`0`} as telling
+      from judged
+    ), scored as materialized (
+      select *, coalesce((covered + ${NAME_WEIGHT}::double precision * telling * told) / (mass + telling * (1 - told)), 0)
+          * case when service then ${SERVICE_BOOST}::double precision else 1 end
+        -- A query without words has no similarity: NaN, which Postgres takes for the greatest number.
+        + ${on('vector') ? VECTOR_WEIGHT : 0}::double precision
+          * greatest(0, (coalesce(nullif(similarity, 'NaN'), 0) - ${relatedFrom}::double precision) / (1 - ${relatedFrom}::double precision)) as relevance
+      from named
+    ), placed as materialized (
+      -- In the order in which they are shown, so that what is shown last takes no place from what fits.
+      select *, row_number() over (
+        order by (named or relevance >= ${FITS_FROM}::double precision) desc, ${on('flags') ? sql`flags <> '[]'` : sql`false`},
+          named desc, relevance * ${on('record') ? influenceOf(sql`rate`) : sql`1`} desc, runbook_id) as place
+      from scored
+    )
+    select path, title, front_matter, repository, repository_path, breadcrumb, content, start_line, end_line, relevance, said, similarity, named, service,
+      words::integer, near::integer, alike::integer, flags, tried, healed, tries, rate, last, ${point.space} as space
+    from placed join chunk on chunk.id = placed.chunk_id
+    where place <= ${query.limit} or declares or shown
+    order by place`.execute(db.q);
+  return rows;
+}
+
+/** Finds the runbooks that fit an alert, as `rankRunbooks` ranks them; none where no runbook fits. */
+export async function retrieveRunbooks(db: Database, query: Query): Promise<Found[]> {
+  return (await rankRunbooks(db, query)).filter(({ fits }) => fits);
+}
+
+/** How much of a `runbook_url` is the runbook's path, 0 where it shows another file: a branch's name may have slashes. */
+function linkOf({ repository, repository_path: repositoryPath }: Row, urls: readonly string[]): number {
+  return urls.some((url) => isFileOfUrl(url, { repository, repositoryPath })) ? (repositoryPath?.length ?? 0) : 0;
+}
+
+function foundOf({ row, matched, linked, fits, flags, record }: Candidate & Judged): Found {
+  const { relevance, named } = row;
+  const score = relevance / (FITS_FROM + relevance);
   return {
     path: row.path,
     title: row.title,
@@ -95,6 +283,19 @@ function foundOf({ row, matched, score }: { row: Row; matched: boolean; score: n
     endLine: row.end_line,
     content: row.content,
     score,
-    why: { matched, words: row.words, vector: row.near },
+    fits,
+    flags,
+    why: {
+      matched,
+      linked: linked > 0,
+      named,
+      service: row.service,
+      words: row.words,
+      vector: row.near,
+      name: row.alike,
+      nameSaid: row.said,
+      similarity: row.similarity,
+      record,
+    },
   };
 }

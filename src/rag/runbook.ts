@@ -6,9 +6,11 @@ import { matchSchema, problemsOf } from '../config/index.ts';
 import { messageOf, type Problem } from '../errors.ts';
 import { parseExpectation } from '../mcp-tools/index.ts';
 import { readYaml, splitFrontMatter } from './front-matter.ts';
+import { type Flag, findInstructions } from './instructions.ts';
 import { firstHeading } from './markdown.ts';
 
 const STEPS_MAX = 8;
+const TITLE_LENGTH_MAX = 200;
 const WITHIN_SECONDS_MAX = 3600;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
@@ -109,7 +111,7 @@ const FIXES: Readonly<Record<string, string>> = {
 /** A runbook as read: what a person reads (`title`, `body`) and, when nothing is wrong with it, what may be done. */
 export interface Runbook {
   readonly path: string;
-  /** The first level-one heading, else the file's name. */
+  /** The first level-one heading, else the `title` that site generators keep in front matter, else the file's name. */
   readonly title: string;
   readonly match: readonly string[];
   readonly service: string | null;
@@ -121,6 +123,8 @@ export interface Runbook {
   readonly body: string;
   readonly sha256: string;
   readonly problems: readonly Problem[];
+  /** Where it talks to a machine; with one such place it never acts unasked. */
+  readonly flags: readonly Flag[];
   /** Whether its steps may be proposed at all: it has some, and not one problem. */
   readonly actionable: boolean;
 }
@@ -150,13 +154,20 @@ export function parseRunbook(path: string, fileText: string): Runbook {
   const found = [...textProblems(fileText), ...problems, ...declared.problems];
   return {
     path,
-    title: firstHeading(body) ?? (basename(path).replace(/\.md$/i, '') || path),
+    title: firstHeading(body) ?? titleIn(frontMatter) ?? (basename(path).replace(/\.md$/i, '') || path),
     ...((found.length === 0 && declared.declaration) || NO_DECLARATION),
     body,
     sha256: sha256Of(fileText),
     problems: found,
+    flags: findInstructions(fileText),
     actionable: found.length === 0 && (declared.declaration?.remedies.length ?? 0) > 0,
   };
+}
+
+/** Reads the line alone, since pages of site generators are often no YAML of ours, and some are none at all. */
+function titleIn(frontMatter: string | null): string | null {
+  const [, , text = ''] = /^title:[ \t]*(["']?)(.*?)\1[ \t]*$/m.exec(frontMatter ?? '') ?? [];
+  return text.replace(/\s+/g, ' ').trim().slice(0, TITLE_LENGTH_MAX).toWellFormed() || null;
 }
 
 /** Gives the hexadecimal SHA-256 of a file's text, by which a change is noticed. */

@@ -20,6 +20,7 @@ export type Stages = Readonly<Record<State, Stage>>;
 export interface StageDependencies extends GateDependencies {
   readonly config: Config;
   readonly models: Models;
+  readonly reranker: Models;
   readonly embedder: Embedder;
   readonly look: Look;
   readonly mint: Mint;

@@ -35,6 +35,11 @@ export function createMetrics() {
       help: '1 while everything is stopped, otherwise 0.',
       registers,
     }),
+    runbooksFailing: new Gauge({
+      name: 'nightshift_runbooks_failing',
+      help: 'Runbooks whose remedies keep failing, counted once for each alert.',
+      registers,
+    }),
     decisions: new Counter({
       name: 'nightshift_policy_decisions_total',
       help: 'Policy decisions by tool and decision.',

@@ -71,6 +71,7 @@ describe.each(databases)('past incidents on $name', ({ open }) => {
       summary: 'The connection pool was exhausted by a slow query.',
       labels: { alertname: 'CheckoutDown', service: 'checkout' },
       remedies: [{ tool: 'supervisor.restart', outcome: 'recovered' }],
+      outcomes: [],
       closedAt: expect.any(Date),
       score: 1,
     });

@@ -8,6 +8,7 @@ import {
   type Embedder,
   hashEmbedder,
   matchingRunbooks,
+  rankRunbooks,
   retrieveRunbooks,
   runbookByPath,
   syncRunbooks,
@@ -123,13 +124,36 @@ describe.each(databases)('retrieval on $name', ({ open }) => {
   });
 
   describe('retrieveRunbooks', () => {
+    it('puts the very file that runbook_url shows before others, and lets it act no more than before', async () => {
+      await db.q
+        .updateTable('runbook')
+        .set({ repository: 'git@github.com:acme/ops.git', repository_path: 'runbooks/lag.md' })
+        .where('path', '=', 'replication.md')
+        .execute();
+      const labels = { alertname: 'Nameless' };
+      const asked = (url: string) =>
+        retrieve(labels, { summary: 'Renew the TLS certificate of the ingress', runbook_url: url });
+      const linked = await asked('https://github.com/acme/ops/blob/main/runbooks/lag.md#what-to-do');
+      expect(linked[0]).toMatchObject({ path: 'replication.md', fits: true, why: { linked: true, matched: false } });
+      expect(linked[1]).toMatchObject({ path: 'certificates.md', why: { linked: false } });
+      const elsewhere = await asked('https://github.com/somebody/ops/blob/main/runbooks/lag.md');
+      expect(elsewhere.filter(({ why }) => why.linked)).toEqual([]);
+      expect(elsewhere[0]?.path).toBe('certificates.md');
+      expect(await matching(labels)).toEqual([]);
+    });
+
     it('puts a runbook that declares itself first, whatever the words say', async () => {
       const found = await retrieve(
         { alertname: 'QueueGrows' },
         { summary: 'Disk is full: the file system of a host has no space left' },
       );
       expect(found[0]).toMatchObject({ path: 'guidance.md', why: { matched: true } });
-      expect(found[1]).toMatchObject({ path: 'disk/full.md', why: { matched: false, words: 1, vector: 1 }, score: 1 });
+      expect(found[1]).toMatchObject({
+        path: 'disk/full.md',
+        why: { matched: false, words: 1, vector: 1 },
+        fits: true,
+      });
+      expect(found[1]?.score).toBeGreaterThan(found[0]?.score ?? 1);
     });
 
     it('puts it first even before one that is more specific, but not for this alert', async () => {
@@ -178,11 +202,13 @@ describe.each(databases)('retrieval on $name', ({ open }) => {
     });
 
     it('gives each runbook once, and no more than asked for', async () => {
-      const all = await paths(
-        { alertname: 'CheckoutDown' },
-        { summary: 'disk full, certificate expires, postgres standby lag, container exits' },
-        10,
-      );
+      const ranked = await rankRunbooks(db, {
+        labels: { alertname: 'CheckoutDown' },
+        annotations: { summary: 'disk full, certificate expires, postgres standby lag, container exits' },
+        limit: 10,
+        embedder: hashEmbedder,
+      });
+      const all = ranked.map(({ path }) => path);
       expect(new Set(all).size).toBe(all.length);
       expect(all.length).toBeGreaterThan(2);
       expect(await paths({ alertname: 'CheckoutDown' }, { summary: 'disk full, certificate expires' }, 1)).toHaveLength(
@@ -204,17 +230,21 @@ describe.each(databases)('retrieval on $name', ({ open }) => {
         ...hashEmbedder,
         embed: async (texts) => texts.map(() => new Array<number>(512).fill(0)),
       };
+      expect((await retrieve({}, { summary: 'Disk is full' }, 3, mute))[0]).toMatchObject({ path: 'disk/full.md' });
       expect((await retrieve({ alertname: 'QueueGrows' }, {}, 3, mute)).map(({ path }) => path)).toEqual([
         'guidance.md',
       ]);
     });
 
     it('does not compare vectors of different embedders', async () => {
-      const other: Embedder = { ...hashEmbedder, id: 'other' };
-      expect(await retrieve({ alertname: 'X' }, { summary: 'Disk is full' }, 3, other)).toEqual([]);
-      expect(
-        (await retrieve({ alertname: 'QueueGrows' }, { summary: 'Disk is full' }, 3, other)).map(({ path }) => path),
-      ).toEqual(['guidance.md']);
+      const [before] = await retrieve({ alertname: 'X' }, { summary: 'Disk is full' });
+      expect(before?.why.similarity).toBeGreaterThan(hashEmbedder.relatedFrom);
+      // What serves was made by one that this process does not have: words still find.
+      await db.q.updateTable('embedder').set({ name: 'other' }).execute();
+      const [found] = await retrieve({ alertname: 'X' }, { summary: 'Disk is full' });
+      await db.q.updateTable('embedder').set({ name: hashEmbedder.id }).execute();
+      expect(found).toMatchObject({ path: 'disk/full.md', why: { words: 1, vector: null, similarity: null } });
+      expect(found?.score).toBeLessThan(before?.score ?? 0);
     });
 
     it('takes any text for words and nothing else', async () => {
@@ -223,6 +253,12 @@ describe.each(databases)('retrieval on $name', ({ open }) => {
       expect(
         (await paths({ alertname: 'x' }, { summary: `disk is full ${'word of a long text '.repeat(20_000)}` }))[0],
       ).toBe('disk/full.md');
+    });
+
+    it('takes what no database holds for no mistake of its own', async () => {
+      const labels = { alertname: 'x\0\uD800', service: '\0' };
+      const annotations = { summary: 'disk full', runbook_url: 'https://h.example/a%00b\0.md' };
+      expect((await paths(labels, annotations))[0]).toBe('disk/full.md');
     });
 
     it('asks the database once', async () => {

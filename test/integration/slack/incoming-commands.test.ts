@@ -93,7 +93,7 @@ describe.each(databases)('what people type in Slack, on the $name database', ({ 
         path: 'plain.md',
         title: 'Plain',
         sha256: 'x',
-        embedder: 'x',
+        indexer: 'x',
         front_matter: null,
         problems: json([]),
         body: '',

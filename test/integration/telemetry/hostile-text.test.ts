@@ -137,6 +137,7 @@ describe('a secret across the place where text is cut', () => {
         catalogue: createCatalogue(TOOLSETS, config),
         look,
         embedder: hashEmbedder,
+        reranker: createModels([], createMetrics()),
       });
       const alert = {
         source: 'test',

@@ -9,10 +9,11 @@ const VERSIONS = {
   answer: { version: 1, sha256: '7631a8fd605c32f36f6f98d9f3c2e776e0ab4573d1d7e59981a9b2abd8278792' },
   diagnose: { version: 1, sha256: '59bf52400d935bb6370c470714ceb511bccddeb29746719b8d095984c79e1f20' },
   plan: { version: 1, sha256: 'df48c49d95538df35b8297bc27551e80571ce9badb415ab59ba36d033288dc39' },
+  rerank: { version: 1, sha256: '1cbc7d77bcdcce9fcefe4b290489d9a5b0d4f315b782d1124f463f037d442015' },
 } as const;
 
 describe('the prompts that ship', () => {
-  it.each(['answer', 'diagnose', 'plan'] as const)('%s has the version that its text says', (name) => {
+  it.each(['answer', 'diagnose', 'plan', 'rerank'] as const)('%s has the version that its text says', (name) => {
     const prompt = loadPrompt(name);
     expect({ version: prompt.version, sha256: prompt.sha256 }).toEqual(VERSIONS[name]);
     expect(prompt.sha256).toBe(createHash('sha256').update(prompt.text).digest('hex'));
@@ -44,6 +45,7 @@ describe('the prompts that ship', () => {
     }
     for (const field of ['answer', 'citations', 'evidence', 'quote'])
       expect(loadPrompt('answer').text).toContain(`\`${field}\``);
+    expect(loadPrompt('rerank').text).toContain('`order`');
   });
 });
 

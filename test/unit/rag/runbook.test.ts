@@ -54,6 +54,7 @@ describe('parseRunbook', () => {
       body: '\n# Checkout is down\n\ntext\n',
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       problems: [],
+      flags: [],
       actionable: true,
     });
   });
@@ -239,6 +240,16 @@ describe('parseRunbook', () => {
     ]);
     expect(found.body).toContain('service: a');
     expect(found.actionable).toBe(false);
+  });
+
+  it.each([
+    ['title: "Etcd members down"\nweight: 20', 'Etcd members down'],
+    ['title: Redis: memory\nlayout: page', 'Redis: memory'],
+    ["title: 'Wal'\ntitle: x", 'Wal'],
+    ['subtitle: x', 'a'],
+  ])('bears the title that a site generator keeps in %j', (head, title) => {
+    expect(parseRunbook('a.md', `---\n${head}\n---\nText.\n`)).toMatchObject({ title, actionable: false });
+    expect(parseRunbook('a.md', `---\n${head}\n---\n# Own\n`).title).toBe('Own');
   });
 
   it('is not actionable without a step, and never matches without a matcher', () => {

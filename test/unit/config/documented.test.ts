@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/index.ts';
+
+describe.each(['docs/retrieval.md', 'docs/runbooks.md'])('the configuration in %s', (path) => {
+  const document = readFileSync(join(import.meta.dirname, '../../..', path), 'utf8');
+  const examples = [...document.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+
+  it('is there', () => expect(examples.length).toBeGreaterThan(0));
+
+  it.each(examples)('is in order: %s', (text) => {
+    const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, 'x'.repeat(40)]));
+    const source = { env, directory: '/', toolsetSettings: {}, file: { path, text } };
+    expect(() => parseConfig(source)).not.toThrow();
+  });
+});
+
+describe('runbooks', () => {
+  const parse = (text: string, directory = '/srv') =>
+    parseConfig({ env: {}, directory, toolsetSettings: {}, file: { path: 'nightshift.yaml', text } });
+
+  it('are folders beside the file and clones below the data directory, in the order in which they are named', () => {
+    const { runbooks, runbookRemotes } = parse(
+      'runbooks: [a, { git: "https://git.example.com/acme/ops.git", path: docs }]\n',
+    );
+    expect(runbooks).toEqual(['/srv/a', '/srv/.nightshift/git-runbooks/ops']);
+    expect(runbookRemotes).toEqual([
+      expect.objectContaining({
+        url: 'https://git.example.com/acme/ops.git',
+        ref: 'main',
+        path: 'docs',
+        everySeconds: 300,
+      }),
+    ]);
+  });
+
+  it.each([
+    ['an option in the place of a URL', '{ git: "--upload-pack=x" }'],
+    ['a transport that runs commands', '{ git: "ext::sh -c x" }'],
+    ['a user that is an option', '{ git: "ssh://-oProxyCommand=x@host/a" }'],
+    ['a ref that is an option', '{ git: "https://h/a", ref: "--x" }'],
+    ['a path that leaves the repository', '{ git: "https://h/a", path: "../b" }'],
+    ['a path into .git', '{ git: "https://h/a", path: ".git/hooks" }'],
+    ['two of one name', '{ git: "https://h/a" }, { git: "https://other/a.git" }'],
+  ])('refuse %s', (_, source) => expect(() => parse(`runbooks: [${source}]\n`)).toThrow(/runbooks/));
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { contradictionsOf, describeContradictions } from '../../../src/rag/index.ts';
+
+const saying = (path: string, tool: string) => ({
+  path,
+  match: ['alertname="Down"'],
+  remedies: [{ name: 'steps', steps: [{ tool, with: {}, why: 'w' }] }],
+});
+const ALERTS = [{ labels: { alertname: 'Down' } }];
+
+describe('contradictionsOf', () => {
+  it('names both, and nobody where all say the same', () => {
+    const found = contradictionsOf([saying('b.md', 'a.x'), saying('a.md', 'a.y'), saying('c.md', 'a.x')], ALERTS);
+    expect([...found].sort()).toEqual([
+      ['a.md', ['b.md', 'c.md']],
+      ['b.md', ['a.md']],
+      ['c.md', ['a.md']],
+    ]);
+    expect(describeContradictions(found)).toHaveLength(2);
+    expect(contradictionsOf([saying('a.md', 'a.x'), saying('b.md', 'a.x')], ALERTS).size).toBe(0);
+  });
+
+  it('marks each of thousands, names a few, and takes no longer for it than for reading them', () => {
+    const flood = Array.from({ length: 5000 }, (_, n) => saying(`${String(n).padStart(4, '0')}.md`, `a.t${n % 4000}`));
+    const began = performance.now();
+    const found = contradictionsOf(flood, ALERTS);
+    const lines = describeContradictions(found);
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(found.size).toBe(5000);
+    expect(
+      [...found].every(([path, others]) => others.length > 0 && others.length <= 10 && !others.includes(path)),
+    ).toBe(true);
+    expect(lines).toHaveLength(21);
+    expect(lines.at(-1)).toMatch(/^and \d+ more$/);
+  });
+});
