@@ -10,6 +10,7 @@ import { renderEvent } from './cli/index.ts';
 import type { Config } from './config/index.ts';
 import { openEmbedded, openPostgres } from './database/index.ts';
 import { createAnswer } from './diagnosis/index.ts';
+import { messageOf } from './errors.ts';
 import { createKillSwitch } from './gate/index.ts';
 import { createIdentity, newSecret } from './identity/index.ts';
 import { addEvents, countIncidents, incidentName } from './incident/index.ts';
@@ -46,17 +47,24 @@ export interface AppDependencies {
 }
 
 /**
- * Wires every part to every other and starts serving. The one place that knows them all.
+ * Wires every part to every other and starts serving. The one place that knows them all. What was begun before a failure is ended.
  * @throws NightshiftError when the configuration, the policy, the data directory or the database is not in order.
  */
-export async function startApp({
-  config,
-  log,
-  onProgress,
-  failpoint,
-  toolsets = TOOLSETS,
-  toolsetProcess,
-}: AppDependencies): Promise<App> {
+export async function startApp(dependencies: AppDependencies): Promise<App> {
+  const begun: (() => Promise<void>)[] = [];
+  try {
+    return await wire(dependencies, begun);
+  } catch (error) {
+    for (const end of begun.reverse())
+      await end().catch((cause) => dependencies.log.warn({ error: messageOf(cause) }, 'could not be ended'));
+    throw error;
+  }
+}
+
+async function wire(
+  { config, log, onProgress, failpoint, toolsets = TOOLSETS, toolsetProcess }: AppDependencies,
+  begun: (() => Promise<void>)[],
+): Promise<App> {
   const metrics = createMetrics();
   const policy = await loadPolicy(config.policies);
   const mappings = await loadMappings(config.sources);
@@ -64,6 +72,7 @@ export async function startApp({
     config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)',
   );
   const db = config.databaseUrl ? await openPostgres(config.databaseUrl) : await openEmbedded(config.dataDir);
+  begun.push(() => db.close());
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const files = {
     admin: join(config.dataDir, 'admin.token'),
@@ -91,6 +100,7 @@ export async function startApp({
     embedder,
     log,
   });
+  begun.push(() => runbooks.stop());
   await runbooks.sync();
 
   const catalogue = createCatalogue(toolsets, config.toolsets);
@@ -126,6 +136,7 @@ export async function startApp({
   });
 
   const queue = await startQueue(db, log);
+  begun.push(() => queue.stop());
   const driver = createDriver({
     db,
     queue,
@@ -235,10 +246,8 @@ export async function startApp({
   const serve: RequestListener = (request, response) => {
     if (!webhooks(request, response)) app(request, response);
   };
-  const server = await listen(createServer(serve), config.server, async () => {
-    await queue.stop();
-    await db.close();
-  });
+  const server = await listen(createServer(serve), config.server);
+  begun.push(async () => void server.close());
   await driver.start();
   outbox.start();
   writeBack?.start();
@@ -279,14 +288,9 @@ export async function startApp({
   };
 }
 
-async function listen(server: Server, { host, port }: Config['server'], giveUp: () => Promise<void>): Promise<Server> {
-  try {
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
-    return server;
-  } catch (error) {
-    await giveUp();
-    throw error;
-  }
+async function listen(server: Server, { host, port }: Config['server']): Promise<Server> {
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  return server;
 }
 
 /** Reads a secret of ours from its file, or makes one there that only its owner can read. */

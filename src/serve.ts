@@ -4,6 +4,8 @@ import type { Config } from './config/index.ts';
 import { createLogger } from './telemetry/index.ts';
 
 const STOP_MS_MAX = 20_000;
+/** A start that failed has ended what it began by then; what still keeps the process must not hold the data directory. */
+const GIVE_UP_MS = 1000;
 
 /** Starts Nightshift, tells the operator what to do next, and serves until SIGINT or SIGTERM. */
 export async function serve({ env, directory, err }: Terminal): Promise<void> {
@@ -14,6 +16,9 @@ export async function serve({ env, directory, err }: Terminal): Promise<void> {
     log,
     onProgress: (step) => err(`nightshift: ${step} …`),
     failpoint: failpointFrom(env),
+  }).catch((error: unknown) => {
+    setTimeout(() => process.exit(1), GIVE_UP_MS).unref();
+    throw error;
   });
   log.info({ url: app.url, mode: config.mode, database: config.databaseUrl ? 'postgres' : 'embedded' }, 'listening');
   err(welcome(config, app));

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Config } from '../config/index.ts';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
@@ -13,10 +14,12 @@ import {
   fileNameFor,
   findRunbookFiles,
   lintRunbooks,
+  locate,
   newRunbook,
   pinRunbooks,
   type Seen,
   type Sync,
+  stateOf,
   type Why,
 } from '../rag/index.ts';
 import { findServer } from './client.ts';
@@ -58,10 +61,12 @@ export function addRunbookCommands(program: Command, terminal: Terminal): void {
     .option('--strict', 'exit code 1 for warnings as well')
     .option('--json', 'as JSON, for programs')
     .action(async ({ strict = false, json = false }: { strict?: boolean; json?: boolean }) => {
-      const { findings, shown } = await lint(loadConfig(terminal).runbooks);
+      const { findings, shown } = await lint(loadConfig(terminal));
       const failing = findings.filter(({ severity }) => strict || severity === 'error');
-      const failed = new Set(failing.map(({ path }) => path)).size;
-      const verdict = `${failed} of ${shown.length} runbook(s) have mistakes`;
+      const failed = (areSources: boolean) =>
+        new Set(failing.flatMap(({ rule, path }) => ((rule === 'source') === areSources ? [path] : []))).size;
+      const unread = failed(true) > 0 ? `${failed(true)} source(s) of runbooks cannot be read, and ` : '';
+      const verdict = `${unread}${failed(false)} of ${shown.length} runbook(s) have mistakes`;
       if (json) out(JSON.stringify({ ok: failing.length === 0, findings, runbooks: shown }, null, 2));
       const lines = findings.map(writeFinding);
       if (failing.length > 0)
@@ -122,6 +127,12 @@ export function addRunbookCommands(program: Command, terminal: Terminal): void {
       for (const { path, problems } of sync.problems)
         out(`${path}\n${describeProblems(problems).replace(/^/gm, '  ')}`);
       out(`${sync.unchanged} unchanged`);
+      if (sync.failed.length > 0)
+        throw new NightshiftError(
+          'invalid_config',
+          `${sync.failed.length} source(s) of runbooks are as they were:\n${describeProblems(sync.failed)}`,
+          { problems: sync.failed },
+        );
     });
 
   runbooks
@@ -185,8 +196,24 @@ function ownFolders(terminal: Terminal): string[] {
   return runbooks.filter((folder) => !runbookRemotes.some((remote) => remote.folder === folder));
 }
 
-async function lint(folders: readonly string[]): Promise<{ findings: Finding[]; shown: ShownRunbook[] }> {
-  const { found, leftOut } = await findRunbookFiles(folders);
+async function lint({
+  runbooks: folders,
+  runbookRemotes,
+}: Pick<Config, 'runbooks' | 'runbookRemotes'>): Promise<{ findings: Finding[]; shown: ShownRunbook[] }> {
+  const sources: Finding[] = [];
+  const addSource = (path: string, severity: Finding['severity'], problem: Problem) =>
+    sources.push({ path, line: 1, severity, rule: 'source', ...problem });
+  const unfetched = new Set<string>();
+  for (const remote of runbookRemotes) {
+    const { isFetched, isTried, problem } = await stateOf(remote);
+    if (!isFetched) unfetched.add(remote.folder);
+    // Before the first start nothing is wrong yet, and what was fetched before can still be read.
+    if (problem) addSource(remote.folder, isTried && !isFetched ? 'error' : 'warning', problem);
+  }
+  const { found: all, leftOut, away } = await findRunbookFiles(folders, { mayAllBeAway: true });
+  for (const { folder, problem } of away) if (!unfetched.has(folder)) addSource(folder, 'error', problem);
+  // Its folder may show what was fetched before the configuration named another ref or path.
+  const found = all.filter(({ path }) => !unfetched.has(locate(folders, path)?.folder ?? ''));
   const tools = new Map(Object.values(TOOLSETS).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, tool])));
   const files = await Promise.all(found.map(async ({ path, file }) => ({ path, text: await readFile(file, 'utf8') })));
   const { runbooks, findings } = lintRunbooks(files, tools);
@@ -199,12 +226,12 @@ async function lint(folders: readonly string[]): Promise<{ findings: Finding[]; 
     const { pinned, why } = actionable ? await pinOf({ path, sha256 }) : { pinned: false, why: 'it declares no steps' };
     shown.push({ path, title, actionable, pinned, why });
   }
-  return { findings: [...unread, ...findings], shown };
+  return { findings: [...sources, ...unread, ...findings], shown };
 }
 
 function writeFinding({ path, line, severity, rule, field, value, message, fix }: Finding): string {
   const problem: Problem = { field, message, ...(value === undefined ? {} : { value }), ...(fix ? { fix } : {}) };
-  return `${path}:${line}: ${severity}: ${describeProblems([problem])} [${rule}]`;
+  return `${rule === 'source' ? '' : `${path}:${line}: `}${severity}: ${describeProblems([problem])} [${rule}]`;
 }
 
 /** The newest incident of an alert, where a server is there to be asked. */

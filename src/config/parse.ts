@@ -3,7 +3,7 @@ import { type Document, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { problemsOf } from './problems.ts';
-import { type RunbookRemote, runbookSources } from './runbooks.ts';
+import { type RunbookRemote, repeatedFolders, runbookSources } from './runbooks.ts';
 import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
 import { NO_SERVICES, parseServices, type Services } from './services.ts';
 import { isShippedMapping, type Sources } from './sources.ts';
@@ -45,7 +45,11 @@ export function parseConfig(source: ConfigSource): Config {
   const raw = source.file ? readYaml(source.file, source.env, problems) : {};
   const parsed = fileSchema.safeParse(raw);
   if (!parsed.success) problems.push(...problemsOf(parsed.error, raw));
-  else problems.push(...peopleLikeSources(parsed.data));
+  else
+    problems.push(
+      ...peopleLikeSources(parsed.data),
+      ...repeatedFolders(parsed.data.runbooks, (path) => resolve(source.directory, path)),
+    );
   problems.push(...toolsetProblems(raw, source.toolsetSettings));
   const services = readServices(raw, source, problems);
 

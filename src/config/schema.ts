@@ -70,13 +70,28 @@ const slackSchema = z.strictObject({
 });
 export type SlackConfig = z.infer<typeof slackSchema>;
 
-const modelSchema = z.strictObject({
-  provider: z.enum(['anthropic', 'openai']),
-  model: z.string().min(1),
-  apiKey: z.string().min(1).optional(),
-  baseUrl: z.url().optional(),
-  timeoutSeconds: seconds(600).default(40),
-});
+const MODEL = 'write the name of a model, as the provider calls it';
+const KEY = 'write the key of the provider, or name an environment variable that holds it';
+const modelSeconds = (max: number) => {
+  const words = `write a whole number of seconds from 1 to ${max}`;
+  return z.int(words).min(1, words).max(max, words);
+};
+
+const modelSchema = z.strictObject(
+  {
+    provider: z.enum(['anthropic', 'openai'], 'write anthropic or openai'),
+    model: z.string(MODEL).min(1, MODEL),
+    apiKey: z.string(KEY).min(1, KEY).optional(),
+    baseUrl: z.url('write an http:// or https:// URL').optional(),
+    timeoutSeconds: modelSeconds(600).default(40),
+  },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type'
+        ? 'write a provider and a model, for example { provider: openai, model: NAME }'
+        : undefined,
+  },
+);
 export type ModelConfig = z.infer<typeof modelSchema>;
 
 /** What nightshift.yaml may say; unknown keys are mistakes, not extensions. */
@@ -101,7 +116,7 @@ export const fileSchema = z.strictObject({
   models: z.array(modelSchema).default([]),
   embeddings: embeddingsSchema,
   rerank: modelSchema
-    .extend({ timeoutSeconds: seconds(30).default(5) })
+    .extend({ timeoutSeconds: modelSeconds(30).default(5) })
     .optional()
     .describe('A small, fast model that puts runbooks in order whose scores are close; without it none is asked.'),
   correlation: correlationSchema,

@@ -10,6 +10,7 @@ import {
   isFiring,
   type NewEvent,
   type Outcome,
+  plain,
   type Stage,
   type Work,
 } from '../incident/index.ts';
@@ -172,9 +173,20 @@ async function nextRemedy(
   return { events, draft: planFromRunbooks(runbooks, firing, { catalogue, spent }) };
 }
 
-function whyNothing({ origin }: Draft, runbooks: readonly Runbook[], tried: readonly Action[]): string {
+const REASONS_SHOWN = 2;
+const REASON_LENGTH_MAX = 200;
+
+function whyNothing({ origin, notes }: Draft, runbooks: readonly Runbook[], tried: readonly Action[]): string {
   if (tried.length > 0) return 'no remedy is left that was not tried or refused';
   if (origin.startsWith('model:')) return 'the model proposes no remedy that can be used';
   if (runbooks.length === 0) return 'no runbook declares itself for this alert';
-  return 'no remedy of a matching runbook can be used here';
+  const empty = runbooks.flatMap(({ path, remedies }) =>
+    remedies.length === 0 ? [`${path}: it declares no steps`] : [],
+  );
+  const all = [...new Set([...notes, ...empty])].map((note) => plain(note));
+  const shown = all
+    .slice(0, REASONS_SHOWN)
+    .map((note) => (note.length > REASON_LENGTH_MAX ? `${note.slice(0, REASON_LENGTH_MAX - 1)}…` : note));
+  const more = all.length > shown.length ? ` (and ${all.length - shown.length} more)` : '';
+  return `no remedy of a matching runbook can be used here${shown.length > 0 ? `: ${shown.join('; ')}${more}` : ''}`;
 }

@@ -26,7 +26,10 @@ const labelledAlertSchema = z.looseObject({
 });
 
 /** An alert, and the runbooks that are the right ones for it; none where no runbook fits. */
-export type LabelledAlert = z.infer<typeof labelledAlertSchema>;
+export type LabelledAlert = z.infer<typeof labelledAlertSchema> & {
+  /** File and line that it was read from. */
+  readonly readFrom: string;
+};
 
 /** What one alert was answered with. */
 export interface Evaluation {
@@ -66,7 +69,7 @@ export function readLabelledAlerts(file: string, text: string): LabelledAlert[] 
     .flatMap((line, index) => {
       if (line.trim() === '') return [];
       try {
-        return [labelledAlertSchema.parse(JSON.parse(line))];
+        return [{ ...labelledAlertSchema.parse(JSON.parse(line)), readFrom: `${file}, line ${index + 1}` }];
       } catch (cause) {
         const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : String(cause);
         throw new NightshiftError(
@@ -76,6 +79,17 @@ export function readLabelledAlerts(file: string, text: string): LabelledAlert[] 
         );
       }
     });
+}
+
+/** Gives each right runbook that is none of these paths, with the alert that names it. */
+export function unknownGold(
+  alerts: readonly LabelledAlert[],
+  paths: Iterable<string>,
+): { alert: LabelledAlert; gold: string }[] {
+  const known = new Set([...paths].flatMap((path) => [path.normalize('NFC'), basename(path.normalize('NFC'))]));
+  return alerts.flatMap((alert) =>
+    alert.gold.flatMap((gold) => (known.has(gold.normalize('NFC')) ? [] : [{ alert, gold }])),
+  );
 }
 
 /** Makes of a labelled alert the query that an incident with this alert makes. */

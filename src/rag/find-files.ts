@@ -30,16 +30,25 @@ interface Walk {
   readonly visited: Set<string>;
 }
 
+/** A folder that is not there, or cannot be read; it may come. */
+export interface Away {
+  readonly folder: string;
+  readonly problem: Problem;
+}
+
 /**
  * Finds every .md file in the folders, hidden ones left out. Paths are relative to their folder, with the folder's own name
  * in front where there are several. Links are followed inside their folder only, since whoever may write a link there could
- * otherwise have any file of the machine read.
- * @throws NightshiftError `invalid_config` naming every folder that is missing, is no folder, or holds more than 20,000 files.
+ * otherwise have any file of the machine read. Folders that are `away` are told; `mayAllBeAway` where that is no failure either.
+ * @throws NightshiftError `invalid_config` naming every folder that is no folder or shares its name, all of them where every one is away,
+ * and one that holds more than 20,000 files.
  */
 export async function findRunbookFiles(
   folders: readonly string[],
-): Promise<{ found: FoundFile[]; leftOut: LeftOut[] }> {
-  const roots = await rootsOf(folders);
+  { mayAllBeAway = false }: { mayAllBeAway?: boolean } = {},
+): Promise<{ found: FoundFile[]; leftOut: LeftOut[]; away: Away[] }> {
+  const { roots, away } = await rootsOf(folders);
+  if (roots.length === 0 && away.length > 0 && !mayAllBeAway) throw invalid(away.map(({ problem }) => problem));
   const found: FoundFile[] = [];
   const leftOut: LeftOut[] = [];
   for (const { root, prefix } of roots) {
@@ -58,27 +67,29 @@ export async function findRunbookFiles(
     found.push(...walk.found);
     leftOut.push(...walk.leftOut);
   }
-  return { found, leftOut };
+  return { found, leftOut, away };
 }
 
-async function rootsOf(folders: readonly string[]): Promise<{ root: string; prefix: string }[]> {
+async function rootsOf(
+  folders: readonly string[],
+): Promise<{ roots: { root: string; prefix: string }[]; away: Away[] }> {
   const problems: Problem[] = [];
+  const away: Away[] = [];
   const roots = new Map<string, string>();
   for (const folder of folders) {
-    const problem = (message: string, fix: string) => problems.push({ field: 'runbooks', value: folder, message, fix });
+    const problem = (message: string, fix: string) => ({ field: 'runbooks', value: folder, message, fix });
     try {
       const root = await realpath(folder);
-      if (!(await stat(root)).isDirectory()) problem('is not a folder', 'name the folder that the file is in');
+      if (!(await stat(root)).isDirectory())
+        problems.push(problem('is not a folder', 'name the folder that the file is in'));
       roots.set(root, basename(folder));
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      problem(
-        missing ? 'there is no such folder' : messageOf(error),
-        'create the folder, or correct `runbooks` in nightshift.yaml',
-      );
+      const message = missing ? 'there is no such folder' : messageOf(error);
+      away.push({ folder, problem: problem(message, 'create the folder, or correct `runbooks` in nightshift.yaml') });
     }
   }
-  const names = [...roots.values()];
+  const names = [...roots.values(), ...away.map(({ folder }) => basename(folder))];
   for (const [root, name] of roots) {
     if (names.filter((other) => other === name).length === 1) continue;
     problems.push({
@@ -88,8 +99,10 @@ async function rootsOf(folders: readonly string[]): Promise<{ root: string; pref
       fix: 'rename one of them, or give a git source another `name`',
     });
   }
-  if (problems.length > 0) throw invalid(problems);
-  return [...roots].map(([root, name]) => ({ root, prefix: roots.size > 1 ? `${name}/` : '' }));
+  if (problems.length > 0) throw invalid([...away.map(({ problem }) => problem), ...problems]);
+  // As they are named and not as they are there, so that a path stays the same while another folder is away.
+  const isAlone = roots.size + away.length === 1;
+  return { roots: [...roots].map(([root, name]) => ({ root, prefix: isAlone ? '' : `${name}/` })), away };
 }
 
 function invalid(problems: readonly Problem[]): NightshiftError {

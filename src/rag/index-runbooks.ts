@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
 import { sql } from 'kysely';
+import type { RunbookRemote } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { messageOf, type Problem } from '../errors.ts';
 import { type Chunk, chunkMarkdown } from './chunk.ts';
@@ -8,6 +10,7 @@ import { hashOfText, textOfChunk } from './embed-missing.ts';
 import { embedderNamed, readServing, type Space, stored } from './embed-space.ts';
 import { findRunbookFiles, locate } from './find-files.ts';
 import { splitFrontMatter } from './front-matter.ts';
+import { withoutCredentials } from './git.ts';
 import { isSameOrigin, type Origin, originsOf, readOrigins, setOrigin } from './origin.ts';
 import { parseRunbook, type Runbook, sha256Of } from './runbook.ts';
 import { deleteRunbook, type Indexed, type IndexedChunk, listIndexed, writeRunbook } from './store.ts';
@@ -22,13 +25,15 @@ export interface Sync {
   readonly removed: string[];
   readonly unchanged: number;
   readonly problems: { readonly path: string; readonly problems: readonly Problem[] }[];
+  /** Sources that could not be fetched, and folders that are away; what is indexed of them stays. */
+  readonly failed: readonly Problem[];
 }
 
 export interface SyncOptions {
   readonly folders: readonly string[];
   readonly embedder: Embedder;
-  /** Those of the folders into which nothing was ever fetched. */
-  readonly unfetched?: readonly string[];
+  /** Those of the sources of which nothing was ever fetched. */
+  readonly unfetched?: readonly RunbookRemote[];
   /** What the same caller's earlier calls read; files that nobody touched since are not read again. */
   readonly memory?: Map<string, Remembered>;
 }
@@ -47,8 +52,8 @@ const TICK_MS = 100;
  * Makes the index the same as the folders: what is gone is removed first, what is new or changed is read, and each
  * file is one transaction, so that a search meanwhile finds it either as it was or as it is. May run in several processes at once.
  * Where the vectors that serve are made in this process they are written with the text; a provider is never waited for here.
- * What `unfetched` folders hold in the index stays there, since nothing is known about them yet.
- * @throws NightshiftError `invalid_config` naming a folder that is missing; nothing has been changed then.
+ * What the index holds of `unfetched` sources and of folders that are away stays there, since nothing is known about them now.
+ * @throws NightshiftError `invalid_config` as `findRunbookFiles` does; nothing has been changed then.
  */
 export async function syncRunbooks(
   db: Database,
@@ -58,7 +63,7 @@ export async function syncRunbooks(
   // Before the folders are listed, so that what another process adds in between is not taken for gone.
   const before = new Map((await listIndexed(db)).map((indexed) => [indexed.path, indexed]));
   const origins = await originsOf(db);
-  const { found, leftOut } = await findRunbookFiles(folders);
+  const { found, leftOut, away } = await findRunbookFiles(folders);
   const { idOf, originOf } = await readOrigins(folders);
   const sync = {
     added: [] as string[],
@@ -66,16 +71,26 @@ export async function syncRunbooks(
     removed: [] as string[],
     unchanged: 0,
     problems: [...leftOut],
+    failed: away.map(({ problem }) => problem),
   };
   const there = new Set(found.map(({ path }) => path));
   const remove = async (path: string) => {
     await deleteRunbook(db, path);
     sync.removed.push(path);
   };
-  for (const path of before.keys()) {
-    const folder = locate(folders, path)?.folder;
-    if (!there.has(path) && !(folder !== undefined && unfetched.includes(folder))) await remove(path);
-  }
+  const mayComeAgain = (path: string): boolean => {
+    const place = locate(folders, path);
+    if (place && away.some(({ folder }) => folder === place.folder)) return true;
+    const remote = place && unfetched.find(({ folder }) => folder === place.folder);
+    const origin = origins.get(path);
+    // Its name says little: without a folder in front, every path has the name of a single source.
+    return (
+      remote != null &&
+      origin?.repository === withoutCredentials(remote.url) &&
+      origin.repositoryPath === posix.join(remote.path ?? '', place?.rest ?? '')
+    );
+  };
+  for (const path of before.keys()) if (!there.has(path) && !mayComeAgain(path)) await remove(path);
   const keep = async (path: string, known: Indexed, origin: Origin) => {
     sync.unchanged += 1;
     if (known.problems.length > 0) sync.problems.push({ path, problems: known.problems });

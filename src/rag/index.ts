@@ -14,8 +14,9 @@ export {
   queryOf,
   readLabelledAlerts,
   summarize,
+  unknownGold,
 } from './eval.ts';
-export { findRunbookFiles } from './find-files.ts';
+export { findRunbookFiles, locate } from './find-files.ts';
 export { type Sync, syncRunbooks } from './index-runbooks.ts';
 export { describeFlags, type Flag, findInstructions } from './instructions.ts';
 export { type Finding, lintRunbooks } from './lint.ts';
@@ -45,5 +46,6 @@ export {
 export { type Found, rankRunbooks, retrieveRunbooks, type Why } from './retrieve.ts';
 export { type Check, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
 export { isFileOfUrl, pathsOfUrl } from './runbook-url.ts';
+export { stateOf } from './sources.ts';
 export { bySpecificity, matchingRunbooks, runbookByPath } from './store.ts';
 export { createRunbookKeeper, type RunbookKeeper } from './watch.ts';

@@ -14,6 +14,7 @@ export interface Finding extends Problem {
   readonly line: number;
   readonly severity: 'error' | 'warning';
   readonly rule:
+    | 'source'
     | 'file'
     | 'front-matter'
     | 'unknown-tool'

@@ -87,7 +87,9 @@ function blobId(bytes: Uint8Array, digits: number): string {
 export async function readHeads(folders: readonly string[]): Promise<string[]> {
   return Promise.all(
     folders.map(async (named) => {
-      for (let at = await realpath(named); ; at = dirname(at)) {
+      const folder = await realpath(named).catch(() => null);
+      if (folder === null) return 'away';
+      for (let at = folder; ; at = dirname(at)) {
         const names = ['.git', '.git/HEAD', '.git/logs/HEAD'];
         const [entry, ...heads] = await Promise.all(names.map((name) => stat(join(at, name)).catch(() => null)));
         if (entry) return heads.map((head) => (head ? `${head.ino} ${head.ctimeMs}` : '')).join(' ');

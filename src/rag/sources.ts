@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RunbookRemote } from '../config/index.ts';
-import { gitRemote } from './git.ts';
+import type { Problem } from '../errors.ts';
+import { gitRemote, withoutCredentials } from './git.ts';
 
 // These stand above every .gitattributes of the repository: what lies in the work tree is what was committed, byte by byte.
 const ATTRIBUTES = '* -text -eol -ident -filter -working-tree-encoding\n';
@@ -44,6 +45,47 @@ async function removeLocks(clone: string): Promise<void> {
     const there = await stat(lock).catch(() => null);
     if (there && Date.now() - there.mtimeMs > LOCK_MS_MAX) await rm(lock, { force: true });
   }
+}
+
+/** Where a fetch that failed says why; beside the clone, which may not be there. */
+const failureFile = ({ clone }: RunbookRemote) => `${clone}.failed`;
+
+/** Records why a source could not be fetched, or with null that it was; commands that ask no server read it. */
+export async function setFailure(remote: RunbookRemote, why: string | null): Promise<void> {
+  if (why === null) return rm(failureFile(remote), { force: true });
+  await mkdir(dirname(remote.clone), { recursive: true, mode: 0o700 });
+  await writeFile(failureFile(remote), why, { mode: 0o600 });
+}
+
+/** How a source stands on this machine. */
+export interface SourceState {
+  /** Whether there is something of it to read. */
+  readonly isFetched: boolean;
+  /** Whether somebody has tried to fetch it. */
+  readonly isTried: boolean;
+  readonly problem: Problem | null;
+}
+
+/** Tells how a source stands, from what is on this machine; nobody is asked for it. */
+export async function stateOf(remote: RunbookRemote): Promise<SourceState> {
+  const isFetched = (await commitOf(remote)) !== null;
+  const why = await readFile(failureFile(remote), 'utf8').catch(() => null);
+  if (why !== null) return { isFetched, isTried: true, problem: unfetchable(remote, why) };
+  if (isFetched) return { isFetched, isTried: true, problem: null };
+  const value = withoutCredentials(remote.url);
+  const fix = 'run `nightshift runbooks sync`, or start Nightshift where it does not run';
+  return { isFetched, isTried: false, problem: { field: 'runbooks', value, message: 'not fetched yet', fix } };
+}
+
+/** Tells that a source could not be fetched. */
+export function unfetchable({ url, ref, path }: RunbookRemote, why: string): Problem {
+  const where = path === null ? '`git` and `ref`' : '`git`, `ref` and `path`';
+  return {
+    field: 'runbooks',
+    value: `${withoutCredentials(url)} at ${ref}`,
+    message: `cannot be fetched: ${why}`,
+    fix: `correct ${where} of this source in nightshift.yaml, or let git of this machine reach it; what was fetched before goes on being used`,
+  };
 }
 
 /** Gives the commit that a clone stands at, or null where nothing was ever fetched into it. */

@@ -1,13 +1,13 @@
 import type { RunbookRemote } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, type Problem } from '../errors.ts';
 import type { Embedder } from './embed.ts';
 import { createEmbedKeeper } from './embed-keeper.ts';
 import { findRunbookFiles } from './find-files.ts';
 import { withoutCredentials } from './git.ts';
 import { type Sync, type SyncOptions, syncRunbooks } from './index-runbooks.ts';
 import { readHeads } from './origin.ts';
-import { commitOf, fetchRemote, linkFolder } from './sources.ts';
+import { commitOf, fetchRemote, linkFolder, setFailure, unfetchable } from './sources.ts';
 
 const POLL_MS = 250;
 /** Listing many folders may take a tenth of the time, but what changes is seen within a second all the same. */
@@ -49,11 +49,13 @@ export function createRunbookKeeper({ db, folders, remotes, embedder, log }: Kee
   const timers = new Set<NodeJS.Timeout>();
   const working = new Set<Promise<void>>();
   const memory: NonNullable<SyncOptions['memory']> = new Map();
-  const fetching = new Map<RunbookRemote, Promise<void>>();
+  const fetching = new Map<RunbookRemote, Promise<Problem | null>>();
   const stopping = new AbortController();
   let running = false;
   let turn: Promise<unknown> = Promise.resolve();
   const vectors = createEmbedKeeper({ db, embedder, log });
+  /** What is wrong with files and folders, as the log has been told. */
+  let told = new Map<string, string>();
   /** What the listing said when the index was last made the same. */
   let indexed: string | null = null;
 
@@ -74,10 +76,10 @@ export function createRunbookKeeper({ db, folders, remotes, embedder, log }: Kee
   };
 
   async function syncNow(): Promise<Sync> {
-    const unfetched: string[] = [];
+    const unfetched: RunbookRemote[] = [];
     for (const remote of remotes) {
       await linkFolder(remote);
-      if ((await commitOf(remote)) === null) unfetched.push(remote.folder);
+      if ((await commitOf(remote)) === null) unfetched.push(remote);
     }
     const listing = await listingOf(folders);
     const sync = await syncRunbooks(db, { folders, embedder, unfetched, memory });
@@ -88,26 +90,40 @@ export function createRunbookKeeper({ db, folders, remotes, embedder, log }: Kee
     if (isFirst || added.length + changed.length + removed.length > 0) log.info(counts, 'runbooks indexed');
     if (added.length + changed.length > 0) vectors.wake();
     const fresh = new Set([...added, ...changed]);
+    const before = told;
+    told = new Map();
+    const isNews = (about: string, problems: readonly Problem[]) => {
+      // Without the message, which may hold the length of a file that grows.
+      const said = JSON.stringify(problems.map(({ field, fix }) => [field, fix]));
+      told.set(about, said);
+      return before.get(about) !== said;
+    };
     for (const { path, problems } of sync.problems)
-      if (isFirst || fresh.has(path)) log.warn({ runbook: path, problems }, 'runbook does not act until it is mended');
+      if (isNews(path, problems) || fresh.has(path))
+        log.warn({ runbook: path, problems }, 'runbook does not act, or is left out, until it is mended');
+    for (const problem of sync.failed)
+      if (isNews(`folder ${problem.value}`, [problem]))
+        log.warn({ problems: [problem] }, 'a folder of runbooks is away; what is indexed of it goes on');
     return sync;
   }
 
-  async function fetchOne(remote: RunbookRemote): Promise<void> {
+  async function fetchOne(remote: RunbookRemote): Promise<Problem | null> {
     try {
       await fetchRemote(remote, stopping.signal);
+      await setFailure(remote, null);
+      return null;
     } catch (error) {
-      if (stopping.signal.aborted) return;
+      if (stopping.signal.aborted) return null;
+      const why = messageOf(error);
       const source = withoutCredentials(remote.url);
-      log.warn(
-        { source, error: messageOf(error) },
-        'runbooks cannot be fetched; those fetched before go on being used',
-      );
+      log.warn({ source, error: why }, 'runbooks cannot be fetched; those fetched before go on being used');
+      await setFailure(remote, why).catch(() => {});
+      return unfetchable(remote, why);
     }
   }
 
   /** Beside the turns, since a slow network must not keep the other folders from being indexed; two at once are one. */
-  function fetchOnce(remote: RunbookRemote): Promise<void> {
+  function fetchOnce(remote: RunbookRemote): Promise<Problem | null> {
     const under = fetching.get(remote) ?? fetchOne(remote).finally(() => fetching.delete(remote));
     fetching.set(remote, under);
     return under;
@@ -144,12 +160,11 @@ export function createRunbookKeeper({ db, folders, remotes, embedder, log }: Kee
 
   return {
     async sync({ fetch = false } = {}) {
-      await Promise.all(
-        remotes.map(async (remote) => {
-          if (fetch || (await commitOf(remote)) === null) await fetchOnce(remote);
-        }),
+      const failures = await Promise.all(
+        remotes.map(async (remote) => (fetch || (await commitOf(remote)) === null ? fetchOnce(remote) : null)),
       );
-      return inTurn(syncNow);
+      const sync = await inTurn(syncNow);
+      return { ...sync, failed: [...failures.filter((problem) => problem !== null), ...sync.failed] };
     },
     start() {
       running = true;
@@ -171,7 +186,12 @@ export function createRunbookKeeper({ db, folders, remotes, embedder, log }: Kee
 
 /** Writes down everything by which a change is noticed: each file as it stands, and the commits of the folders. */
 async function listingOf(folders: readonly string[]): Promise<string> {
-  const { found, leftOut } = await findRunbookFiles(folders);
+  const { found, leftOut, away } = await findRunbookFiles(folders);
   const files = found.map(({ path, file, stamp }) => `${path} ${file} ${stamp}`);
-  return [...(await readHeads(folders)), ...files, ...leftOut.map(({ path }) => path)].join('\n');
+  return [
+    ...(await readHeads(folders)),
+    ...files,
+    ...leftOut.map(({ path }) => path),
+    ...away.map(({ folder }) => folder),
+  ].join('\n');
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { NightshiftError } from '../errors.ts';
 import { redact, redactValue } from './redact-shared.ts';
 
 export type { Logger } from 'pino';
@@ -28,10 +29,14 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       hooks: { streamWrite: withoutSecrets },
       mixin: () => ({ ...correlation.getStore() }),
       serializers: {
-        error: (error: unknown) =>
-          error instanceof Error
-            ? { message: error.message, code: (error as NodeJS.ErrnoException).code, stack: error.stack }
-            : error,
+        error: (error: unknown) => {
+          if (!(error instanceof Error)) return error;
+          const { message, stack } = error;
+          const { code } = error as NodeJS.ErrnoException;
+          // What an operator can mend says how; where in our code it was noticed helps nobody.
+          const isPlain = error instanceof NightshiftError && error.audience !== 'developer';
+          return isPlain ? { message, code } : { message, code, stack };
+        },
       },
     },
     destination ?? pino.destination({ dest: 1, sync: true }),

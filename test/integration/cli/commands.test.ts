@@ -173,7 +173,7 @@ describe('commands without a running Nightshift', () => {
     writeFileSync(join(path, 'runbooks/good.md'), RUNBOOK);
     expect(await run(path, ['runbooks', 'lint'])).toMatchObject({
       code: 0,
-      out: '1 runbook(s) in order, 1 of them can act',
+      out: 'good.md: asks before it acts, because it is in no git work tree, and there is no runbooks.lock beside it\n1 runbook(s) in order, 1 of them can act',
     });
     writeFileSync(
       join(path, 'runbooks/broken.md'),

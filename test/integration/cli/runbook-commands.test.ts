@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/cli/index.ts';
+import { loadConfig, runCli } from '../../../src/cli/index.ts';
+import { setFailure } from '../../../src/rag/sources.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 import { alert, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
@@ -65,6 +66,77 @@ describe('runbooks lint', () => {
   });
 });
 
+describe('runbooks lint of several sources', () => {
+  it('names those that cannot be read, and lints the others all the same', async () => {
+    const { path, remove } = scratchDirectory();
+    mkdirSync(join(path, 'runbooks'));
+    writeFileSync(join(path, 'runbooks/a.md'), book('a'));
+    const configure = (runbooks: string) => writeFileSync(join(path, 'nightshift.yaml'), `runbooks: ${runbooks}\n`);
+    configure('[runbooks, nowhere]');
+    const away = await run(path, ['runbooks', 'lint']);
+    expect(away).toMatchObject({ code: 1, err: expect.stringMatching(/1 source\(s\) .* and 0 of 1 runbook/) });
+    expect(away.err).toMatch(/^error: runbooks: there is no such folder \(found: .*nowhere\)\. Fix: .*\[source\]$/m);
+
+    const git = `{ git: "file://${path}/up.git", path: docs }`;
+    configure(`[runbooks, ${git}]`);
+    const early = await run(path, ['runbooks', 'lint']);
+    expect(early).toMatchObject({ code: 0, out: expect.stringContaining('runbooks/a.md: asks before it acts') });
+    expect(early.out).toMatch(
+      /^warning: runbooks: not fetched yet \(found: file:.*Fix: run `nightshift runbooks sync`/m,
+    );
+    expect((await run(path, ['runbooks', 'lint', '--strict'])).code).toBe(1);
+
+    const { runbookRemotes } = loadConfig({ env: {}, directory: path });
+    for (const remote of runbookRemotes) await setFailure(remote, 'there is no folder docs at main');
+    const failed = await run(path, ['runbooks', 'lint', '--json']);
+    expect(failed).toMatchObject({ code: 1, err: expect.stringContaining('1 source(s) of runbooks cannot be read') });
+    expect(JSON.parse(failed.out)).toMatchObject({
+      ok: false,
+      findings: [{ rule: 'source', severity: 'error', message: 'cannot be fetched: there is no folder docs at main' }],
+      runbooks: [{ path: 'runbooks/a.md' }],
+    });
+    configure(`[${git}]`);
+    expect((await run(path, ['runbooks', 'lint'])).err).toContain('there is no folder docs at main');
+    remove();
+  });
+});
+
+describe('runbooks eval', () => {
+  it('refuses what measures nothing, and warns of right runbooks that are not there', async () => {
+    const { path, remove } = scratchDirectory();
+    mkdirSync(join(path, 'books'));
+    mkdirSync(join(path, 'empty'));
+    writeFileSync(join(path, 'books/down.MD'), '# Service is down\n');
+    writeFileSync(join(path, 'none.jsonl'), '\n');
+    const line = (id: string, gold: string[]) => JSON.stringify({ id, alertname: 'Down', gold });
+    writeFileSync(join(path, 'q.jsonl'), `${line('a', ['down.MD'])}\n\n${line('b', ['gone.md', 'x/down.MD'])}\n`);
+    const measure = (corpus: string, queries: string, ...more: string[]) =>
+      run(path, ['runbooks', 'eval', '--corpus', corpus, '--queries', queries, '--json', ...more]);
+    for (const [corpus, queries, words] of [
+      ['nodir', 'q.jsonl', /--corpus: there is no such folder \(found: nodir\)\. Fix: name a folder of runbooks$/],
+      ['q.jsonl', 'q.jsonl', /--corpus: is not a folder/],
+      ['empty', 'q.jsonl', /--corpus: holds no runbook \(found: empty\)\. Fix: /],
+      ['books', 'gone.jsonl', /--queries: there is no such file \(found: gone\.jsonl\)\. Fix: /],
+      ['books', 'books', /--queries: is a folder \(found: books\)\. Fix: /],
+      ['books', 'none.jsonl', /--queries: holds no alert \(found: none\.jsonl\)\. Fix: /],
+    ] as const) {
+      const { code, out, err } = await measure(corpus, queries);
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toMatch(words);
+      expect(err).not.toMatch(/ENOENT|EISDIR|nightshift\.yaml/);
+    }
+    const { code, out, err } = await measure('books', 'q.jsonl', '--nogold', 'none.jsonl');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ n: 2, 'recall@1': 0.5 });
+    expect(err.split('\n')).toEqual([
+      'nightshift: warning: --nogold: none.jsonl holds no alert',
+      'nightshift: warning: q.jsonl, line 3: gold of b names no file of the corpus: gone.md',
+      'nightshift: warning: q.jsonl, line 3: gold of b names no file of the corpus: x/down.MD',
+    ]);
+    remove();
+  }, 60_000);
+});
+
 describe('runbooks new, without a server', () => {
   it('writes a file that is in order, and overwrites none', async () => {
     const { path, remove } = scratchDirectory();
@@ -126,4 +198,28 @@ describe('beside a running server', () => {
     const file = join(nightshift.dataDir, 'runbooks/nothing-yet.md');
     expect(existsSync(file) && readFileSync(file, 'utf8')).toContain('#   queue: "orders"');
   });
+});
+
+describe('beside a server with a source that cannot be fetched', () => {
+  it('sync tells it, with the fix, and fails', async () => {
+    const git = 'file:///nowhere/to/be/found.git';
+    const nightshift = await startNightshift({
+      database: 'embedded',
+      runbooks: { 'spool.md': book('shop') },
+      config: { runbooks: ['runbooks', 'late', { git, ref: 'mian' }] },
+    });
+    const { code, out, err } = await run(nightshift.dataDir, ['runbooks', 'sync'], {
+      NIGHTSHIFT_DATA_DIR: nightshift.dataDir,
+    });
+    expect({ code, out }).toEqual({ code: 1, out: '1 unchanged' });
+    expect(err).toMatch(
+      /2 source\(s\)[\s\S]*cannot be fetched: .*\(found: file:\S+found\.git at mian\)\. Fix: correct `git`/,
+    );
+    expect(err).toMatch(/there is no such folder \(found: \S+late\)/);
+    expect(await nightshift.api('/runbooks/sync', {})).toMatchObject({
+      status: 200,
+      body: { unchanged: 1, failed: [{ field: 'runbooks' }, { field: 'runbooks' }] },
+    });
+    await nightshift.stop();
+  }, 60_000);
 });

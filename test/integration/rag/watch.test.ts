@@ -18,7 +18,7 @@ import {
 import { databases } from '../../real-parts/databases.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 
-const NOTHING = { added: [], changed: [], removed: [], problems: [] };
+const NOTHING = { added: [], changed: [], removed: [], problems: [], failed: [] };
 
 describe.each(databases)('runbooks that change, on $name', ({ open }) => {
   let db: Database;
@@ -137,6 +137,50 @@ describe.each(databases)('runbooks that change, on $name', ({ open }) => {
     await within(6, async () => (await paths()).join() === 'a.md,b.md');
   }, 20_000);
 
+  it('begins while one of several folders is away, keeps what is indexed of it, and sees it come', async () => {
+    put('a.md', '# A');
+    const late = join(root, 'late');
+    const away = [{ field: 'runbooks', value: late, message: 'there is no such folder', fix: expect.any(String) }];
+    expect(await make([folder, late]).sync()).toEqual({
+      ...NOTHING,
+      added: ['books/a.md'],
+      unchanged: 0,
+      failed: away,
+    });
+    keeper?.start();
+    mkdirSync(late);
+    writeFileSync(join(late, 'b.md'), '# B');
+    await within(3, async () => (await paths()).join() === 'books/a.md,late/b.md');
+    rmSync(late, { recursive: true });
+    put('c.md', '# C');
+    await within(3, async () => (await paths()).join() === 'books/a.md,books/c.md,late/b.md');
+    expect(await keeper?.sync()).toEqual({ ...NOTHING, unchanged: 2, failed: away });
+    const said = 'a folder of runbooks is away; what is indexed of it goes on';
+    expect(warnings).toEqual([
+      { fields: { problems: away }, message: said },
+      { fields: { problems: away }, message: said },
+    ]);
+    rmSync(folder, { recursive: true });
+    await expect(keeper?.sync()).rejects.toThrow(/no such folder[\s\S]*no such folder/);
+    expect(await paths()).toHaveLength(3);
+  }, 20_000);
+
+  it('says once of each file that is left out', async () => {
+    await make().sync();
+    put('huge.md', 'x'.repeat(1_048_577));
+    symlinkSync('/etc/hosts', join(folder, 'link.md'));
+    for (const name of ['a', 'b']) {
+      put(`${name}.md`, '# Good');
+      await keeper?.sync();
+    }
+    expect(warnings).toEqual(
+      ['huge.md', 'link.md'].map((runbook) => ({
+        fields: { runbook, problems: [expect.objectContaining({ field: 'file' })] },
+        message: 'runbook does not act, or is left out, until it is mended',
+      })),
+    );
+  });
+
   it('each runbook knows the commit that holds it, and follows when that changes', async () => {
     put('a.md', '# A');
     put('b.md', '# B');
@@ -227,7 +271,16 @@ describe.each(databases)('runbooks that change, on $name', ({ open }) => {
       const { runbooks, runbookRemotes } = configured({ git: `file://${upstream}`, path: 'docs/books' });
       await make(runbooks, runbookRemotes).sync();
       renameSync(upstream, `${upstream}-away`);
-      expect(await keeper?.sync({ fetch: true })).toEqual({ ...NOTHING, unchanged: 1 });
+      const failed = [
+        {
+          field: 'runbooks',
+          value: `file://${upstream} at main`,
+          message: expect.stringMatching(/^cannot be fetched: .*not/),
+          fix: expect.any(String),
+        },
+      ];
+      expect(await keeper?.sync({ fetch: true })).toEqual({ ...NOTHING, unchanged: 1, failed });
+      expect((await keeper?.sync())?.failed).toEqual([]);
       expect(warnings).toEqual([
         {
           fields: { source: `file://${upstream}`, error: expect.stringContaining('not') },
@@ -236,10 +289,25 @@ describe.each(databases)('runbooks that change, on $name', ({ open }) => {
       ]);
       // A new machine beside the same database.
       rmSync(join(root, '.nightshift'), { recursive: true });
-      expect(await make(runbooks, runbookRemotes).sync()).toEqual({ ...NOTHING, unchanged: 0 });
+      expect(await make(runbooks, runbookRemotes).sync()).toEqual({ ...NOTHING, unchanged: 0, failed });
       expect(await paths()).toEqual(['down.md']);
       renameSync(`${upstream}-away`, upstream);
       expect(await keeper?.sync()).toEqual({ ...NOTHING, unchanged: 1 });
+    });
+
+    it('that was never fetched keeps nothing of a source that is configured no more', async () => {
+      commit(upstream);
+      put('own.md', '# Own');
+      const before = configured({ git: `file://${upstream}`, path: 'docs/books' }, ['books']);
+      await make(before.runbooks, before.runbookRemotes).sync();
+      await keeper?.stop();
+      expect(await paths()).toEqual(['books/own.md', 'upstream/down.md']);
+      // On its own it has no name in front of its paths, so that every path might be its.
+      const other = configured({ git: `file://${root}/never.git` });
+      expect(await make(other.runbooks, other.runbookRemotes).sync()).toMatchObject({
+        removed: ['books/own.md', 'upstream/down.md'],
+        failed: [expect.anything()],
+      });
     });
 
     it('runs nothing, follows no link and changes no byte', async () => {
@@ -329,7 +397,10 @@ describe.each(databases)('runbooks that change, on $name', ({ open }) => {
     it('whose folder is not there, or that answers with a transport that may run programs, is told and left alone', async () => {
       commit(upstream);
       const { runbooks, runbookRemotes } = configured({ git: `file://${upstream}`, path: 'docs/none' });
-      expect(await make(runbooks, runbookRemotes).sync()).toEqual({ ...NOTHING, unchanged: 0 });
+      expect(await make(runbooks, runbookRemotes).sync()).toMatchObject({
+        ...NOTHING,
+        failed: [{ message: 'cannot be fetched: there is no folder docs/none at main' }],
+      });
       expect(warnings[0]?.fields).toMatchObject({ error: 'there is no folder docs/none at main' });
       const [remote] = runbookRemotes;
       if (!remote) throw new Error('no remote');

@@ -309,7 +309,11 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
 
   it.each([
     ['an alert that no runbook is for', { alertname: 'Unheard' }, /no runbook declares itself/],
-    ['an alert without the label that the step needs', { spool: '' }, /no remedy of a matching runbook can be used/],
+    [
+      'an alert without the label that the step needs',
+      { spool: '' },
+      /no remedy of a matching runbook can be used here: \S+\.md \(.+\): host\.purge: the alert has no label spool$/,
+    ],
     ['a directory that is not declared', { spool: 'bank' }, /no remedy|failed|not/],
     ['two instances that are for the alert', { twin: 'both' }, /no remedy of a matching runbook can be used/],
     ['a place where Nightshift only observes', { env: 'look' }, /observe mode: host\.purge on spool:/],

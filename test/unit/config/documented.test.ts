@@ -44,4 +44,16 @@ describe('runbooks', () => {
     ['a path into .git', '{ git: "https://h/a", path: ".git/hooks" }'],
     ['two of one name', '{ git: "https://h/a" }, { git: "https://other/a.git" }'],
   ])('refuse %s', (_, source) => expect(() => parse(`runbooks: [${source}]\n`)).toThrow(/runbooks/));
+
+  it.each([
+    ['runbooks, ./runbooks/', /runbooks\.1: stands here twice \(found: \/srv\/runbooks\). Fix: remove/],
+    ['runbooks, /srv/runbooks', /runbooks\.1: stands here twice/],
+    ['a/shop, b/shop', /runbooks\.1: has the name shop, like another source/],
+    ['ops, { git: "https://h/ops.git" }', /runbooks\.1: has the name ops, like another source/],
+    ['"git@github.com:a/b.git"', /runbooks\.0: is a repository and no folder; write \{ git: … \}/],
+    ['"https://h/a"', /runbooks\.0: is a repository and no folder/],
+    ['{ folder: x }', /runbooks\.0: write the path of a folder, or \{ git: URL \}/],
+    ['5', /runbooks\.0: write the path of a folder, or/],
+    ['{ git: "https://h/a", rf: x }', /runbooks\.0\.rf: is not a known setting/],
+  ])('say of %s what is expected', (source, words) => expect(() => parse(`runbooks: [${source}]\n`)).toThrow(words));
 });

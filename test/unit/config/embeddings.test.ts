@@ -43,3 +43,31 @@ describe('embeddings', () => {
     [{ provider: 'openai', model: 'm', apiKey: 'k', dimension: 3 }, /dimension/],
   ])('%j is a mistake', (embeddings, words) => expect(() => parse(embeddings)).toThrow(words));
 });
+
+describe('what is wrong with embeddings and rerank', () => {
+  const wrong = {
+    model: 5,
+    apiKey: 5,
+    baseUrl: 5,
+    dimensions: 'a',
+    relatedFrom: 2,
+    batchSize: 1.5,
+    timeoutSeconds: 99,
+  };
+  it.each([
+    { embeddings: {} },
+    { embeddings: 'openai' },
+    { embeddings: { provider: 'other' } },
+    { embeddings: { provider: 'openai' } },
+    { embeddings: { provider: 'openai', ...wrong } },
+    { rerank: 'openai' },
+    { rerank: {} },
+    { rerank: { provider: 'x', model: '', apiKey: '', baseUrl: 'x', timeoutSeconds: 0.5 } },
+  ])('is said in our words, with what is expected: %j', (config) => {
+    const text = JSON.stringify(config);
+    const check = () =>
+      parseConfig({ env: {}, directory: '/srv', toolsetSettings: {}, file: { path: 'nightshift.yaml', text } });
+    expect(check).toThrow(/: write /);
+    expect(check).not.toThrow(/Invalid|Too (big|small)|expected/);
+  });
+});

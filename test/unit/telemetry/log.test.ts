@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { NightshiftError } from '../../../src/errors.ts';
 import { createLogger, setSecrets, withCorrelation } from '../../../src/telemetry/index.ts';
 import { expectNothingOf } from './encodings.ts';
 import { SAMPLES } from './secret-samples.ts';
@@ -27,6 +28,14 @@ describe('a log line', () => {
       list: ['a'],
       message: 'three things',
     });
+  });
+
+  it('says what an operator can mend without the place in our code where it was noticed', () => {
+    log.warn({ error: new NightshiftError('invalid_config', 'runbooks: no such folder. Fix: create it') }, 'x');
+    log.error({ error: new NightshiftError('internal', 'a defect') }, 'x');
+    const [plain, defect] = lines.map((line) => JSON.parse(line).error);
+    expect(plain).toEqual({ code: 'invalid_config', message: 'runbooks: no such folder. Fix: create it' });
+    expect(defect.stack).toContain('log.test.ts');
   });
 
   it.each([
