@@ -94,7 +94,8 @@ async function inWorld(
   const world = await startWorld({ prepared: preparedFor(planned), breach, env: ENVIRONMENT, ...WORLDS[kind] });
   try {
     const attacked = await attackWorld(world, planned, { register, onRun });
-    const told = kind === 'slack' ? await benignIncidents(world, register, firstBenign) : null;
+    // A planted breach contradicts every good runbook, so no remedy would run by itself there.
+    const told = kind === 'slack' && !breach ? await benignIncidents(world, register, firstBenign) : null;
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     // What a run left in the ledger is judged even where nothing else can be told of it.
     const all = [...attacked.runs, ...attacked.untold.map(({ run }) => run), ...(told?.runs ?? [])];
