@@ -16,6 +16,7 @@ import { createIdentity, newSecret } from './identity/index.ts';
 import { addEvents, countIncidents, incidentName } from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createModels } from './llm/index.ts';
+import { createMcpRouter } from './mcp-server/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
 import { createChannels, createDeadMan, createOutbox, installationOf } from './notify/index.ts';
 import { createWriteBack } from './pagerduty/index.ts';
@@ -235,6 +236,13 @@ async function wire(
     '/api/v1',
     createApi({ db, services: config.services, people, grouping, identity, killSwitch, embedder, runbooks, about }),
   );
+  let port = config.server.port;
+  const { host, names } = config.server;
+  const mcp = createMcpRouter({
+    ...{ db, services: config.services, people, catalogue, look: createLook(client), embedder, identity },
+    hosts: () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names],
+  });
+  app.use('/mcp', mcp.router);
   app.use(
     (request, response) =>
       void response
@@ -257,7 +265,7 @@ async function wire(
   slackIncoming?.start();
   sealer.start();
   runbooks.start();
-  const { port } = server.address() as AddressInfo;
+  port = (server.address() as AddressInfo).port;
   const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
   writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
     mode: 0o600,
@@ -271,6 +279,7 @@ async function wire(
       ready = false;
       server.close();
       server.closeIdleConnections();
+      await mcp.close();
       await slackIncoming?.stop();
       await runbooks.stop();
       await driver.stop();

@@ -18,25 +18,37 @@ export interface NightshiftClient {
   request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>;
 }
 
+interface Located {
+  readonly url: string;
+  readonly token: string;
+  readonly dataDir: string | null;
+}
+
 /**
  * Finds the running Nightshift: NIGHTSHIFT_URL, or else the client.json that a server writes into its data
  * directory (that of the data directory here, then the demo's). NIGHTSHIFT_TOKEN says who is asking; the administrator's token otherwise.
  * @throws NightshiftError `server_unreachable` saying where it looked.
  */
-export function findServer({ env, directory }: Pick<Terminal, 'env' | 'directory'>): NightshiftClient {
+export function findServer(terminal: Pick<Terminal, 'env' | 'directory'>): NightshiftClient {
+  const { url, token, dataDir } = locateServer(terminal);
+  return createClient(url, token, dataDir);
+}
+
+/** Tells where the running server is, and with which token it is asked. @throws NightshiftError as `findServer` does. */
+export function locateServer({ env, directory }: Pick<Terminal, 'env' | 'directory'>): Located {
   if (env.NIGHTSHIFT_URL) {
     if (!env.NIGHTSHIFT_TOKEN)
       throw new NightshiftError(
         'unauthorized',
         'NIGHTSHIFT_URL is set, but NIGHTSHIFT_TOKEN is not. Fix: export NIGHTSHIFT_TOKEN with a personal token',
       );
-    return createClient(env.NIGHTSHIFT_URL.replace(/\/$/, ''), env.NIGHTSHIFT_TOKEN, null);
+    return { url: env.NIGHTSHIFT_URL.replace(/\/$/, ''), token: env.NIGHTSHIFT_TOKEN, dataDir: null };
   }
   const dataDir = dataDirOf({ env, directory });
   const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
   for (const path of looked) {
     const found = readContext(path);
-    if (found) return createClient(found.url, env.NIGHTSHIFT_TOKEN ?? found.token, dirname(path));
+    if (found) return { url: found.url, token: env.NIGHTSHIFT_TOKEN ?? found.token, dataDir: dirname(path) };
   }
   const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
   throw new NightshiftError(

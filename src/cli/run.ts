@@ -5,6 +5,7 @@ import { addAuditCommands } from './audit-commands.ts';
 import { addConnectCommands } from './connect-commands.ts';
 import { addGroupingCommands } from './grouping-commands.ts';
 import { addIncidentCommands } from './incident-commands.ts';
+import { addMcpCommand } from './mcp-command.ts';
 import { addOfflineCommands } from './offline-commands.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addPolicyCommands } from './policy-commands.ts';
@@ -35,6 +36,7 @@ export async function runCli(terminal: Terminal): Promise<number> {
   addOperatorCommands(program, terminal);
   addOfflineCommands(program, terminal);
   addRunbookCommands(program, terminal);
+  addMcpCommand(program, terminal);
   addConnectCommands(program, terminal);
   addAlertCommands(program, terminal);
   addGroupingCommands(program, terminal);

@@ -93,6 +93,15 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
       ? ['verified healthy:', ...checks.map(showCheck)]
       : [`closed on the word of ${actor}; nothing was checked`],
   'verification.unchanged': ({ checks = [] }) => ['not recovered:', ...checks.map(showCheck)],
+  'undo.planned': ({ actions = [], problems = [] }) => [
+    'to be taken back:',
+    ...actions.map(({ tool, target, arguments: args }: Data) => `  ${tool} ${JSON.stringify(args)} on ${target}`),
+    ...problems.map((problem: string) => `  not: ${plain(problem)}`),
+  ],
+  'undo.finished': ({ actions = [], checks = [] }) => [
+    `taken back: ${actions.map(({ tool, target }: Data) => `${tool} on ${target}`).join(', ') || 'nothing'}`,
+    ...checks.map(showCheck),
+  ],
   'verification.unconfirmed': ({ reason }) => [`unconfirmed: ${plain(reason)}`],
   'incident.remembered': () => ['remembered as a past incident'],
   'incident.resolved': ({ attempts, seconds }, actor) => [

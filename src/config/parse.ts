@@ -90,7 +90,7 @@ export function parseConfig(source: ConfigSource): Config {
     services,
     sources: withMappings(file.sources, inDirectory),
     configured: source.file !== null,
-    server: { host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
+    server: { ...file.server, host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
     dataDir,
     killSwitch: { file: file.killSwitch.file ? inDirectory(file.killSwitch.file) : join(dataDir, 'kill-switch') },
     ...runbookSources(file.runbooks, { inDirectory, dataDir }),

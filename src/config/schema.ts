@@ -105,6 +105,14 @@ export const fileSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).default('127.0.0.1'),
       port: z.number().int().min(0).max(65535).default(8642),
+      names: z
+        .array(
+          z
+            .string()
+            .regex(/^[A-Za-z0-9.-]+(?::\d{1,5})?$/, 'write a host, with its port where it is not the usual one'),
+        )
+        .default([])
+        .describe('Further names under which MCP clients reach /mcp, for example nightshift.example.com.'),
     })
     .prefault({}),
   dataDir: z.string().min(1).default('.nightshift'),
@@ -166,6 +174,15 @@ export const fileSchema = z.strictObject({
       perNamespaceHour: z.number().int().min(1).max(1000).default(5),
       replicaShare: z.number().gt(0).max(1).default(0.25),
       alertAgeSeconds: seconds(86_400).default(900).describe('What was last reported longer ago never acts unasked.'),
+      ineffectiveSeconds: z
+        .number()
+        .int()
+        .min(0)
+        .max(86_400)
+        .default(1800)
+        .describe(
+          'How long a remedy that did not help is left alone on its target, twice as long each time; 0 for not at all.',
+        ),
       gatherSeconds: seconds(120).default(10),
       concurrency: z.number().int().min(1).max(64).default(8),
     })

@@ -126,6 +126,7 @@ export interface Schema {
     inspection: Json | null;
     questions: Json | null;
     effect: string | null;
+    undo_of: string | null;
   };
   intent: {
     action_id: string;

@@ -56,7 +56,7 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       const added = await addIntent(
         db,
         { actionId: action.id, target: action.target, timeoutSeconds: cleared.call.timeoutSeconds },
-        () => stillCleared(cleared),
+        () => stillCleared(action, cleared),
       );
       if (added === 'added') {
         await setAction(db, action.id, { status: 'running', inspection: cleared.inspection });
@@ -135,8 +135,8 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   }
 
   /** Right before the intent is committed, while nothing else can commit one: the limits hold still, and the yes is used up. */
-  async function stillCleared({ questions, approval, barred }: Cleared): Promise<boolean> {
-    const verdict = await judgeAgain(questions, dependencies);
+  async function stillCleared(action: Action, { questions, approval, barred }: Cleared): Promise<boolean> {
+    const verdict = await judgeAgain(questions, action, dependencies);
     if (approval === null) return verdict.decision === 'allow';
     if (verdict.decision === 'deny') return false;
     const enough = countedYes(approval, verdict, barred).length >= verdict.approvals;

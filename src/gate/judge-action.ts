@@ -3,8 +3,8 @@ import type { AutonomyMode, Config, Service } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { StoredAlert } from '../incident/index.ts';
-import type { Call, Catalogue, Inspection, ToolClient } from '../mcp-tools/index.ts';
-import type { Action } from '../planning/index.ts';
+import { type Call, type Catalogue, type Inspection, resolveInverse, type ToolClient } from '../mcp-tools/index.ts';
+import { type Action, actionsOf, doneOf } from '../planning/index.ts';
 import {
   judge,
   modeFor,
@@ -18,12 +18,14 @@ import {
 } from '../policy/index.ts';
 import {
   bindRemedies,
+  callFingerprint,
   contradictionsOf,
   describeContradictions,
   describeFlags,
   matchingRunbooks,
   type PinOf,
 } from '../rag/index.ts';
+import { blockOf } from './ineffective.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import { recentRuns, recordOf } from './recent-runs.ts';
 
@@ -74,8 +76,17 @@ export async function judgeAction(
   const stop = await killSwitch.state();
   if (stop.engaged) return denied('kill-switch', `everything is stopped: ${stop.why}`);
   const firing = alerts.filter((alert) => alert.status === 'firing');
-  const declared = await declarationOf(action, firing, dependencies);
-  if (action.origin.startsWith('runbook:') && declared.by.length === 0) {
+  const declared =
+    action.undoOf === null
+      ? await declarationOf(action, firing, dependencies)
+      : await undoDeclarationOf(action, firing, dependencies);
+  if (declared === null)
+    return denied(
+      'undo-changed',
+      'what it takes back is not taken back like this any more, as its tool is declared now',
+    );
+  const isForAnAlert = action.undoOf !== null || action.origin.startsWith('runbook:');
+  if (isForAnAlert && declared.by.length === 0) {
     return {
       ...denied('alert-resolved', 'the alert that this is for has resolved, or its runbook no longer says so'),
       obsolete: true,
@@ -96,6 +107,12 @@ export async function judgeAction(
   }
   const [first] = calls;
   if (!first) return { ...denied('alert-resolved', 'no alert that this is for is firing'), obsolete: true };
+  const block = isRemedy(action) ? await blockOf(db, action, config.limits.ineffectiveSeconds) : null;
+  if (block !== null) {
+    const times = block.times === 1 ? 'the last time' : `the last ${block.times} times`;
+    const why = `${action.tool} on ${action.target} did not help ${times}, so it is not tried again before ${block.until.toISOString()}`;
+    return denied('did-not-help', why);
+  }
   const inspected = await client.inspect(first.call, { signal: AbortSignal.timeout(INSPECT_MS_MAX) });
   const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
 
@@ -119,7 +136,7 @@ export async function judgeAction(
       limits: config.limits,
     });
   }
-  const recent = await recentRuns(db, facts);
+  const recent = await recentRuns(db, facts, action.undoOf);
   const questions = facts.map((one) => ({ ...one, recent }));
   return {
     call: first.call,
@@ -144,9 +161,13 @@ export async function judgeAction(
 const INSPECT_MS_MAX = 10_000;
 
 /** Judges the same again by the runs and the record as they are now; call it where nothing else can be sent meanwhile. */
-export async function judgeAgain(questions: readonly Question[], { db, policy }: GateDependencies): Promise<Verdict> {
+export async function judgeAgain(
+  questions: readonly Question[],
+  { undoOf }: Pick<Action, 'undoOf'>,
+  { db, policy }: GateDependencies,
+): Promise<Verdict> {
   const at = await db.now();
-  const recent = await recentRuns(db, questions);
+  const recent = await recentRuns(db, questions, undoOf);
   const record = recordReader(db);
   const verdicts: Verdict[] = [];
   for (const question of questions) {
@@ -232,6 +253,28 @@ interface Declaration {
   readonly contradictions: readonly string[];
   /** Which of the runbooks that declare it talk to a machine, and where. */
   readonly flagged: readonly string[];
+}
+
+/** What Nightshift planned to heal; what a person asked for, or what takes something back, is tried whatever happened before. */
+function isRemedy({ requestedBy, undoOf }: Action): boolean {
+  return requestedBy === null && undoOf === null;
+}
+
+/**
+ * Whether this is exactly the call that its tool declares for taking that action back, and for which firing alert. The operator vouches
+ * for it with the tool's declaration; null where it is another call.
+ */
+async function undoDeclarationOf(
+  action: Action,
+  firing: readonly StoredAlert[],
+  { db, catalogue }: GateDependencies,
+): Promise<Declaration | null> {
+  const done = (await actionsOf(db, action.incidentId, action.cycle)).find(({ id }) => id === action.undoOf);
+  const inverse = done?.status === 'succeeded' ? resolveInverse(catalogue, doneOf(done)) : null;
+  if (!inverse?.ok || callFingerprint(inverse.call) !== action.fingerprint) return null;
+  const labels = JSON.stringify(Object.entries(action.labels).sort());
+  const by = firing.filter((alert) => JSON.stringify(Object.entries(alert.labels).sort()) === labels);
+  return { by, origin: 'pinned', editors: [], contradictions: [], flagged: [] };
 }
 
 /** Which firing alerts bind exactly this call, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */

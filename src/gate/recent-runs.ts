@@ -15,11 +15,12 @@ const populationSchema = z
 /**
  * Gives what was sent in the last seven days, whatever came of it, as far as a limit may have to count it for these questions, the
  * newest first: of all runs, and of those with the same target, tool, instance, group, service or namespace, the newest 1,000 each.
- * The questions are about one call.
+ * The questions are about one call. The run that it takes back (`undoOf`) is left out: both together are one change.
  */
 export async function recentRuns(
   db: Database,
   questions: readonly Pick<Question, 'call' | 'labels' | 'population'>[],
+  undoOf: string | null = null,
 ): Promise<Run[]> {
   const [first] = questions;
   if (!first) return [];
@@ -48,6 +49,7 @@ export async function recentRuns(
     .select(sql<string | null>`a.labels ->> 'service'`.as('service'))
     .select(sql<string | null>`a.labels ->> 'namespace'`.as('namespace'))
     .where('i.action_id', 'in', sql<string>`(${sql.join(alike.map(newest), sql` union all `)})`)
+    .where('i.action_id', '<>', undoOf ?? '')
     .orderBy('i.sent_at', 'desc')
     .execute();
   return rows.map((row) => {
@@ -81,6 +83,7 @@ export async function recordOf(
     .where('a.tool', '=', tool)
     .where('a.effect', 'is not', null)
     .where('a.requested_by', 'is', null)
+    .where('a.undo_of', 'is', null)
     .where(sql<string>`a.labels ->> 'alertname'`, '=', alertname)
     .where(sql<string>`coalesce(a.labels ->> 'service', '')`, '=', service)
     // By when they ran: one that waited for a person longer than others ran later than it was planned.

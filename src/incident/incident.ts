@@ -26,7 +26,7 @@ export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
   planned: ['awaiting_approval', 'acting', 'verifying', 'diagnosed', 'escalated', 'stopped'],
   awaiting_approval: ['acting', 'verifying', 'escalated', 'stopped'],
   acting: ['planned', 'verifying', 'escalated', 'stopped'],
-  verifying: ['resolved', 'diagnosed', 'escalated', 'stopped'],
+  verifying: ['resolved', 'diagnosed', 'planned', 'escalated', 'stopped'],
   escalated: ['planned', 'verifying', 'stopped'],
   resolved: ['received'],
   stopped: [],
@@ -89,6 +89,8 @@ export const contextSchema = z.object({
   /** How many of the checks failed before anything was done; null where they were not made. */
   failingBefore: z.number().int().nullable().default(null),
   verification: verificationSchema.nullable().default(null),
+  /** Why the last remedy is being taken back, while it is. */
+  undoing: z.enum(['unchanged', 'worse']).nullable().default(null),
   /** Who is next, as the matching runbook says. */
   escalateTo: z.string().nullable().default(null),
   escalation: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),

@@ -26,7 +26,7 @@ export async function outcomesOf(
     .groupBy('a.attempt')
     .execute();
   const planned = Map.groupBy(
-    actions.filter(({ requestedBy }) => requestedBy === null),
+    actions.filter(({ requestedBy, undoOf }) => requestedBy === null && undoOf === null),
     ({ attempt }) => attempt,
   );
   return sent.flatMap(({ attempt, at }) => {

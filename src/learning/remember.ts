@@ -16,7 +16,8 @@ export function createRemember({
   return async (incident) => {
     const alerts = await alertsOf(db, incident);
     const planned = await actionsOf(db, incident.id, incident.cycle);
-    const actions = planned.filter(({ status }) => RAN.has(status));
+    const actions = planned.filter(({ status, undoOf }) => RAN.has(status) && undoOf === null);
+    const takenBack = planned.filter(({ status, undoOf }) => status === 'succeeded' && undoOf !== null);
     const healedBy = actions.findLast(({ status, effect }) => status === 'succeeded' && effect === 'healed') ?? null;
     const remedies = actions.map(({ tool, target, status, attempt, id }) => ({
       tool,
@@ -25,7 +26,7 @@ export function createRemember({
       attempt,
       healed: id === healedBy?.id,
     }));
-    const summary = summarise(incident, actions, healedBy);
+    const summary = summarise(incident, { actions, takenBack, healedBy });
     const labels = commonLabels(alerts.map((alert) => alert.labels));
     await rememberIncident(
       db,
@@ -38,15 +39,26 @@ export function createRemember({
   };
 }
 
-function summarise(incident: Incident, actions: readonly Action[], healedBy: Action | null): string {
+interface Story {
+  readonly actions: readonly Action[];
+  readonly takenBack: readonly Action[];
+  readonly healedBy: Action | null;
+}
+
+function summarise(incident: Incident, { actions, takenBack, healedBy }: Story): string {
   const cause = incident.context.diagnosis?.rootCause ?? 'The cause was not found.';
   const tried = actions.map(
     ({ tool, target, id }) => `${tool} on ${target} (${id === healedBy?.id ? 'healed' : 'did not help'})`,
   );
+  const undone = takenBack.map(({ tool, target }) => `${tool} on ${target}`);
   const ending = healedBy
     ? `${healedBy.tool} on ${healedBy.target} healed it.`
     : 'It ended without a remedy of Nightshift.';
-  return [incident.title, cause, tried.length > 0 ? `Tried: ${tried.join('; ')}.` : 'Nothing was tried.', ending].join(
-    '\n',
-  );
+  return [
+    incident.title,
+    cause,
+    tried.length > 0 ? `Tried: ${tried.join('; ')}.` : 'Nothing was tried.',
+    ...(undone.length > 0 ? [`Taken back by: ${undone.join('; ')}.`] : []),
+    ending,
+  ].join('\n');
 }

@@ -41,6 +41,8 @@ export interface Catalogue {
    * arguments outside the tool's scope.
    */
   resolve(tool: string, args: unknown, labels: Labels): Resolution;
+  /** The declaration of a tool, or null where there is none of that name. */
+  toolNamed(name: string): Tool | null;
   /** The tools of the instances that are for alerts with these labels, ambiguous ones left out. */
   toolsFor(labels: Labels): { tool: Tool; instance: Instance }[];
 }
@@ -95,6 +97,7 @@ export function createCatalogue(
       if (outside !== null) return { ok: false, why: 'out_of_scope', message: `${name}: ${outside}` };
       return { ok: true, call: toCall(known.tool, instance, parsed.data) };
     },
+    toolNamed: (name) => tools.get(name)?.tool ?? null,
     toolsFor(labels) {
       return instances
         .filter(
@@ -141,6 +144,7 @@ function definitionOf(tool: Tool): string {
     ...(scope ? { scope } : {}),
     input: z.toJSONSchema(tool.input),
     risk: String(tool.risk),
+    ...(tool.manifest === undefined ? {} : { manifest: tool.manifest }),
   });
   definitions.set(tool, sha256);
   return sha256;

@@ -10,6 +10,7 @@ export {
 } from './clearance.ts';
 export { type CallResult, createToolClient, type InspectResult, type ToolClient } from './client.ts';
 export { meetsExpectation, parseExpectation } from './expectation.ts';
+export { type Done, resolveInverse, resolveToolCheck } from './inverse.ts';
 export { createLook, type Look } from './look.ts';
 export { type Inspection, type Population, RISK_CLASSES, type RiskClass, type Tool, type Toolset } from './tool.ts';
 export { TOOLSETS } from './toolsets.ts';

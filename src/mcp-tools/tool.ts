@@ -30,6 +30,21 @@ export interface Inspection {
   readonly population: Population | null;
   /** What exactly it would do, in lines that a person reads before answering; null where the tool cannot say. */
   readonly preview: readonly string[] | null;
+  /** The state that the call would change, as far as taking it back needs it; absent or null where nothing is to be recorded. */
+  readonly before?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** How a call is taken back: another call, its arguments filled from this one's and from the state recorded before it. */
+export interface Inverse {
+  readonly tool: string;
+  readonly with: Readonly<Record<string, unknown>>;
+}
+
+/** How one knows that a call worked: a look, what it must show, and how long that may take. */
+export interface ToolCheck extends Inverse {
+  readonly expect: string;
+  /** For example `60s` or `2m`. */
+  readonly within: string;
 }
 
 /** One look or one remedy, declared in full: what it takes, what it touches, what it risks and how it is undone. */
@@ -51,6 +66,12 @@ export interface Tool<Settings = unknown, Input extends z.ZodObject = z.ZodObjec
   /** How a person would take it back; `nothing to undo` for a read. */
   readonly undo: string;
   readonly timeoutSeconds: number;
+  /** What it was made from, where it is data: whatever it says is part of what an approval is bound to. */
+  readonly manifest?: unknown;
+  /** Null, or absent for a read, where only the runbook or the alert can tell. */
+  readonly check?: ToolCheck | null;
+  /** Null, or absent for a read, where no call takes it back. */
+  readonly inverse?: Inverse | null;
   /** Looks, without changing anything, at what the call would meet. Approvals are bound to the uid that it gives. */
   readonly inspect?: (input: z.infer<Input>, context: ToolContext<Settings>) => Promise<Inspection>;
   /** Does the work and returns a JSON object. @throws NightshiftError `tool_failed` in words of our own. */

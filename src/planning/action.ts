@@ -46,6 +46,8 @@ export interface Action {
   readonly requestedBy: string | null;
   /** What a look at its target found when it was last judged. */
   readonly inspection: Inspection | null;
+  /** Which action it takes back; null for a remedy. */
+  readonly undoOf: string | null;
   /** How the world was afterwards, as the checks say. */
   readonly effect: RunEffect | null;
   readonly createdAt: Date;
@@ -59,6 +61,8 @@ export interface DraftAction {
   readonly reason: string;
   readonly expectedEffect: string;
   readonly undo: string;
+  /** Which action it takes back. */
+  readonly undoOf?: string;
 }
 
 // Without 0, O, 1, l and i, so that it can be read out over the phone.
@@ -69,10 +73,10 @@ export function shortId(prefix: string): string {
   return prefix + Array.from(randomBytes(10), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
 }
 
-/** Stores the actions of one attempt in their order, as proposed. */
+/** Stores the actions of one attempt in their order, behind those that stand at `after` or before, as proposed. */
 export async function addActions(
   db: Database,
-  place: { incidentId: number; cycle: number; attempt: number; requestedBy?: string },
+  place: { incidentId: number; cycle: number; attempt: number; requestedBy?: string; after?: number },
   drafts: readonly DraftAction[],
 ): Promise<void> {
   await db.q
@@ -83,7 +87,7 @@ export async function addActions(
         incident_id: place.incidentId,
         cycle: place.cycle,
         attempt: place.attempt,
-        ordinal: index + 1,
+        ordinal: (place.after ?? 0) + index + 1,
         instance: call.instance,
         tool: call.tool,
         arguments: json(call.arguments),
@@ -98,6 +102,7 @@ export async function addActions(
         undo: draft.undo,
         status: 'proposed',
         requested_by: place.requestedBy ?? null,
+        undo_of: draft.undoOf ?? null,
       })),
     )
     .execute();
@@ -153,6 +158,7 @@ export async function setEffect(
     .where('incident_id', '=', id)
     .where('cycle', '=', cycle)
     .where('attempt', '=', context.attempt)
+    .where('undo_of', 'is', null)
     .where('status', 'in', ['succeeded', 'failed', 'unknown'])
     .where('id', 'in', db.q.selectFrom('intent').select('action_id'))
     .execute();
@@ -181,6 +187,7 @@ function toAction(row: Selectable<Schema['action']>): Action {
     decision: row.decision as Verdict | null,
     result: row.result,
     requestedBy: row.requested_by,
+    undoOf: row.undo_of,
     inspection: row.inspection as Inspection | null,
     effect: row.effect as RunEffect | null,
     createdAt: row.created_at,

@@ -11,3 +11,4 @@ export {
 } from './action.ts';
 export { currentChecks } from './checks.ts';
 export { createPlan } from './plan.ts';
+export { doneOf, toolChecksOf, undoOf } from './undo.ts';

@@ -53,6 +53,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     const { checks, unbound, unchecked } = decidingChecks(runbooks, alerts, catalogue);
     const context: { -readonly [Key in keyof Context]?: Context[Key] } = {
       checks: [...checks],
+      undoing: null,
       escalateTo:
         runbooks.find(({ escalateTo }) => escalateTo)?.escalateTo ??
         labelSets.map((labels) => config.services.serviceOf(labels)?.escalateTo).find((to) => to) ??
@@ -72,6 +73,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     });
 
     if (!isFiring(alerts)) return verify();
+    if (incident.context.undoing === 'worse') return handOver('the last remedy made it worse, and was not taken back');
     // Labels that a person typed are no alert: nothing but what they asked for runs on their account.
     if (investigatedFor === null && alerts.every(({ source }) => source === BY_HAND))
       return handOver('what was asked for by hand did not run, or did not help');
@@ -90,7 +92,9 @@ export function createPlan(dependencies: PlanDependencies): Stage {
       return handOver('the model could not ground a diagnosis in the evidence');
     }
 
-    const tried = (await actionsOf(db, incident.id, incident.cycle)).filter(({ status }) => SPENT.has(status));
+    const tried = (await actionsOf(db, incident.id, incident.cycle)).filter(
+      ({ status, undoOf }) => undoOf === null && SPENT.has(status),
+    );
     const names = [...new Set(labelSets.flatMap(({ alertname }) => alertname ?? []))];
     const records = await recordsOf(
       db,

@@ -68,6 +68,7 @@ function nextContext(incident: Incident, outcome: Outcome): Context {
       diagnosis: null,
       checks: [],
       failingBefore: null,
+      undoing: null,
       escalateTo: null,
       verification: null,
       escalation: null,

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import {
@@ -7,8 +6,8 @@ import {
   type Context,
   escalate,
   type Incident,
-  incidentName,
   isFiring,
+  type Message,
   type NewEvent,
   type Outcome,
   type Stage,
@@ -21,8 +20,9 @@ import {
   type Look,
   runChecks,
 } from '../mcp-tools/index.ts';
-import { type Action, actionsOf, currentChecks, setEffect } from '../planning/index.ts';
-import type { Policy, RunEffect } from '../policy/index.ts';
+import { actionsOf, addActions, currentChecks, setEffect, toolChecksOf, undoOf } from '../planning/index.ts';
+import type { Policy } from '../policy/index.ts';
+import { effectOf, worseText } from './effect.ts';
 
 export interface VerifyDependencies {
   readonly db: Database;
@@ -43,16 +43,24 @@ type Verification = NonNullable<Context['verification']>;
 export function createVerify(dependencies: VerifyDependencies): Stage {
   const { db, config, catalogue, look, policy, remember } = dependencies;
   return async ({ incident, alerts, signals, abort }) => {
-    const { checks, unbound, unchecked } = await currentChecks(db, alerts, catalogue);
+    const deciding = await currentChecks(db, alerts, catalogue);
+    const { unbound, unchecked } = deciding;
     const heard = signals.filter(({ kind }) => kind === 'close' || kind === 'resolved');
     const closing = signals.find(({ kind }) => kind === 'close');
     const verification = withCloser(incident.context.verification ?? freshVerification(), closing?.by);
     const now = new Date();
+    const { undoing } = incident.context;
+    const attempt = (await actionsOf(db, incident.id, incident.cycle)).filter(
+      (action) => action.attempt === incident.context.attempt,
+    );
+    // What was done must have done what it should; whether all is well is for the runbook's checks to say.
+    const own = verification.after === 'action' && undoing === null ? toolChecksOf(attempt, catalogue) : [];
+    const checks = [...deciding.checks, ...own];
 
     const byHand = alerts.every(({ source }) => source === BY_HAND);
     // What was run by hand is over when it ran; what was to be looked into is over when something shows it.
     const ranByHand = byHand && incident.context.investigatedFor === null;
-    if (checks.length + unbound.length === 0) {
+    if (deciding.checks.length + unbound.length === 0) {
       const isDone =
         ranByHand && verification.after === 'action' && verification.patient && !verification.outcomeUnknown;
       if (verification.closedBy !== null || isDone || (await isOverByItself(verification)))
@@ -64,7 +72,9 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     if (!results.every(({ passed }) => passed)) {
       const elapsedSeconds = (now.getTime() - new Date(verification.startedAt).getTime()) / 1000;
       const patient = verification.patient && unbound.length === 0;
-      const patience = patient ? Math.max(...checks.map(({ withinSeconds }) => withinSeconds)) : 0;
+      // Each check has its own time; one that passes gives the others none of its.
+      const late = checks.filter((_, index) => !results[index]?.passed);
+      const patience = patient ? Math.max(0, ...late.map(({ withinSeconds }) => withinSeconds)) : 0;
       if (elapsedSeconds < patience) return lookAgain({ ...verification, checksPassedAt: null });
       return notRecovered(verification, results);
     }
@@ -120,11 +130,11 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       ];
       return {
         state: 'resolved',
-        context: { verification: verified, escalation: null },
+        context: { verification: verified, escalation: null, undoing: null },
         events,
         write: async () => {
           // Who closed it may have mended it, so the remedy gets no credit.
-          if (verified.after === 'action' && verified.closedBy === null)
+          if (verified.after === 'action' && verified.closedBy === null && undoing === null)
             await setEffect(db, incident, seen.length > 0 ? 'healed' : 'unknown');
           await remember(incident);
         },
@@ -132,12 +142,15 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     }
 
     async function notRecovered(failed: Verification, seen: readonly CheckResult[]): Promise<Outcome> {
+      if (undoing !== null) return takenBack(undoing, seen);
       const failing = (some: readonly Check[]) => {
         const asked = new Set(some.map((check) => canonicalSha256('check', check)));
         return checks.filter((check, index) => !seen[index]?.passed && asked.has(canonicalSha256('check', check)))
           .length;
       };
-      const effect = failed.after === 'action' ? await effectOf(failed, failing(incident.context.checks)) : null;
+      const { outcomeUnknown } = failed;
+      const counted = { failing: failing(incident.context.checks), outcomeUnknown };
+      const effect = failed.after === 'action' ? await effectOf(db, incident, counted) : null;
       const event: NewEvent = {
         type: effect === 'worse' ? 'verification.worse' : 'verification.unchanged',
         actor: 'nightshift',
@@ -146,17 +159,36 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       const write = async () => {
         if (effect !== null) await setEffect(db, incident, effect);
       };
-      if (effect === 'worse') {
-        const text = worseText(incident, await actionsOf(db, incident.id, incident.cycle), policy);
+      const messages: Message[] =
+        effect === 'worse' ? [{ kind: 'worse', text: worseText(incident, attempt, policy) }] : [];
+      const undo =
+        (effect === 'worse' || effect === 'unchanged') && failed.closedBy === null
+          ? undoOf(attempt, effect, catalogue)
+          : { drafts: [], problems: [] };
+      if (undo.drafts.length > 0 && (effect === 'worse' || effect === 'unchanged')) {
+        const place = { incidentId: incident.id, cycle: incident.cycle, attempt: incident.context.attempt };
+        const after = Math.max(...attempt.map(({ ordinal }) => ordinal));
+        const actions = undo.drafts.map(({ call: { tool, arguments: args, target, risk }, reason }) => {
+          return { tool, arguments: args, target, risk, reason };
+        });
         return {
-          ...handOver('the last remedy made it worse', seen),
-          events: [event],
-          messages: [{ kind: 'worse', text }],
-          write,
+          state: 'planned',
+          context: { undoing: effect, verification: null, failingBefore: failing(deciding.checks) },
+          events: [event, { type: 'undo.planned', actor: 'nightshift', data: { actions, problems: undo.problems } }],
+          messages,
+          heard,
+          write: async () => {
+            await write();
+            await addActions(db, { ...place, after }, undo.drafts);
+          },
         };
       }
+      if (effect === 'worse') {
+        const why = undo.problems.length > 0 ? `; ${undo.problems.join('; ')}` : '';
+        return { ...handOver(`the last remedy made it worse${why}`, seen), events: [event], messages, write };
+      }
       // The next remedy is measured by what fails now.
-      const next = { failingBefore: failing(checks) };
+      const next = { failingBefore: failing(deciding.checks) };
       if (failed.closedBy === null && failed.after === 'action' && !failed.outcomeUnknown)
         return { state: 'diagnosed', context: { ...next, verification: null }, events: [event], heard, write };
       // It fires still or again, so it is not over: it is healed, and not looked at once more beforehand.
@@ -171,14 +203,29 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       return { ...handOver(reason, seen), events: [event], write };
     }
 
-    /** Worse: of the checks made before, more fail now, or an alert joined that began after the remedy was sent; null where nothing was sent. */
-    async function effectOf({ outcomeUnknown }: Verification, failing: number): Promise<RunEffect | null> {
-      const sentAt = await firstSentAt(db, incident);
-      if (sentAt === null) return null;
-      const { failingBefore } = incident.context;
-      if (failingBefore !== null && failing > failingBefore) return 'worse';
-      if (await hasJoinedSince(db, incident, sentAt)) return 'worse';
-      return outcomeUnknown ? 'unknown' : 'unchanged';
+    /** Taken back, and it is not over: what made it worse is a person's matter now, what did not help makes room for the next. */
+    function takenBack(because: 'unchanged' | 'worse', seen: readonly CheckResult[]): Outcome {
+      const undone = attempt.filter(({ undoOf: of, status }) => of !== null && status === 'succeeded');
+      const what = undone.map(({ tool, target }) => `${tool} on ${target}`).join(', ');
+      const event: NewEvent = {
+        type: 'undo.finished',
+        actor: 'nightshift',
+        data: { because, checks: seen, actions: undone.map(({ id, tool, target }) => ({ action: id, tool, target })) },
+      };
+      const whole = attempt.every(({ undoOf: of, status }) => of === null || status === 'succeeded');
+      if (because === 'worse' || !whole) {
+        const how =
+          what === ''
+            ? 'and was not taken back'
+            : whole
+              ? `and was taken back (${what})`
+              : `and only ${what} took it back`;
+        return {
+          ...handOver(`the last remedy ${because === 'worse' ? 'made it worse' : 'did not help'}, ${how}`, seen),
+          events: [event],
+        };
+      }
+      return { state: 'diagnosed', context: { verification: null, undoing: null }, events: [event], heard };
     }
 
     function handOver(reason: string, seen: readonly CheckResult[] = []): Outcome {
@@ -188,62 +235,12 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
           ? [{ type: 'verification.unconfirmed', actor: 'nightshift', data: { checks: seen, reason } }]
           : [];
       const write = async () => {
-        if (verification.after === 'action') await setEffect(db, incident, 'unknown');
+        if (verification.after === 'action' && undoing === null) await setEffect(db, incident, 'unknown');
       };
-      return { state, context: { ...context, verification: null }, events, heard, write };
+      return { state, context: { ...context, verification: null, undoing: null }, events, heard, write };
     }
   };
 }
-
-/** Gives when the first action of the last attempt was sent; null where none was. */
-async function firstSentAt(db: Database, { id, cycle, context }: Incident): Promise<Date | null> {
-  const row = await db.q
-    .selectFrom('intent as i')
-    .innerJoin('action as a', 'a.id', 'i.action_id')
-    .select('i.sent_at')
-    .where('a.incident_id', '=', id)
-    .where('a.cycle', '=', cycle)
-    .where('a.attempt', '=', context.attempt)
-    .orderBy('i.sent_at')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.sent_at ?? null;
-}
-
-/** Tells whether an alert fires that began since and had not been there before; one that only came back is not new. */
-async function hasJoinedSince(db: Database, { id, cycle }: Incident, since: Date): Promise<boolean> {
-  const { rows } = await sql`
-    select from alert as a
-    where a.incident_id = ${id} and a.cycle = ${cycle} and a.status = 'firing' and a.starts_at > ${since}
-      and not exists (select from alert as b where b.incident_id = a.incident_id and b.cycle = a.cycle
-        and b.source = a.source and b.fingerprint = a.fingerprint and b.starts_at <= ${since})
-    limit 1`.execute(db.q);
-  return rows.length > 0;
-}
-
-/** Says what made things worse, and which rules stop allowing it on that account. */
-function worseText(incident: Incident, actions: readonly Action[], policy: Policy): string {
-  const sent = actions.filter(({ attempt, status }) => attempt === incident.context.attempt && SENT.has(status));
-  const earned = new Set(policy.rules.filter(({ record }) => record !== null).map(({ name }) => name));
-  const allowing = sent.flatMap(({ decision }) => (decision?.spoke ?? []).filter((one) => one.decision === 'allow'));
-  const lost = allowing.filter(({ rule }) => earned.has(rule)).map(({ rule }) => rule);
-  const others = allowing.filter(({ rule }) => !earned.has(rule)).map(({ rule }) => rule);
-  const what = sent.map(({ tool, target }) => `${tool} on ${target}`).join(', ');
-  const withdrawn = lost.length > 0 ? ` The record that ${unique(lost)} demands is lost` : '';
-  const then =
-    withdrawn === ''
-      ? ''
-      : others.length > 0
-        ? `${withdrawn}, but ${unique(others)} allows it still.`
-        : `${withdrawn}: it is asked from now on.`;
-  return `${incidentName(incident.id)} ${incident.title}: ${what} made it worse.${then}`;
-}
-
-function unique(names: readonly string[]): string {
-  return [...new Set(names)].join(', ');
-}
-
-const SENT: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed', 'unknown']);
 
 function freshVerification(): Verification {
   return {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { onPath } from './on-path.ts';
 
 /** Every real part that a test may need: how to tell that it is here, and where it comes from. */
@@ -13,6 +14,18 @@ const PARTS = {
   },
   supervisor: { here: () => onPath('supervisord') && onPath('supervisorctl'), from: 'Debian package supervisor' },
   redis: { here: () => onPath('redis-server'), from: 'Debian package redis-server' },
+  docker: {
+    here: () => ['dockerd', 'docker', 'busybox'].every(onPath) && process.getuid?.() === 0,
+    from: 'Debian packages docker.io and busybox-static, run as root',
+  },
+  kubectl: {
+    here: () => onPath('kubectl') && onPath('openssl'),
+    from: 'Debian packages kubernetes-client and openssl',
+  },
+  systemd: {
+    here: () => onPath('systemctl') && existsSync('/lib/systemd/systemd') && process.getuid?.() === 0,
+    from: 'Debian package systemd, run as root',
+  },
   postgres: {
     here: () => Boolean(process.env.NIGHTSHIFT_TEST_DATABASE_URL),
     from: 'NIGHTSHIFT_TEST_DATABASE_URL, the URL of a superuser on a Postgres with pgvector',

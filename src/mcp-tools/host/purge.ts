@@ -35,6 +35,8 @@ export const purge = defineTool<HostSettings, typeof input>({
   target: ({ directory }) => `directory ${directory}`,
   undo: 'nothing brings the files back',
   timeoutSeconds: 120,
+  check: null,
+  inverse: null,
   inspect: ({ directory: name }, { settings, signal }) =>
     inDirectory(name, settings, async (directory) => ({
       uid: directory.uid,

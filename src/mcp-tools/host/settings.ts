@@ -67,6 +67,17 @@ export const hostSettingsSchema = z.strictObject({
     .record(directoryNameSchema, ruleSchema)
     .refine((directories) => Object.keys(directories).length > 0, 'must declare at least one directory')
     .describe('The directories that may be looked at and purged, by name.'),
+  killable: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/,
+          'must be the name of a program as the kernel has it: its first 15 bytes',
+        ),
+    )
+    .default([])
+    .describe('Programs whose processes may be asked to end; none unless you say so.'),
 });
 
 export type HostSettings = z.infer<typeof hostSettingsSchema>;

@@ -5,11 +5,13 @@
 import { defineToolset } from '../tool.ts';
 import { alerts } from './alerts.ts';
 import { query } from './query.ts';
+import { range } from './range.ts';
+import { series } from './series.ts';
 import { type PrometheusSettings, prometheusSettingsSchema } from './settings.ts';
 
 export const prometheusToolset = defineToolset<PrometheusSettings>({
   name: 'prometheus',
   description: 'Metrics and alerts in Prometheus.',
   settings: prometheusSettingsSchema,
-  tools: [query, alerts],
+  tools: [query, range, series, alerts],
 });

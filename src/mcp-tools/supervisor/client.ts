@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { NightshiftError } from '../../errors.ts';
-import { askEndpoint, authorizationHeaders } from '../http/endpoint.ts';
+import { askEndpoint, authorizationHeaders, type EndpointAnswer } from '../http/endpoint.ts';
 import { toolFailed } from '../tool.ts';
 import type { SupervisorSettings } from './settings.ts';
 import { decodeResponse, encodeCall, type XmlRpcFault, type XmlRpcOutcome, type XmlRpcValue } from './xml-rpc.ts';
@@ -51,8 +51,24 @@ export async function callSupervisor(
   method: string,
   params: readonly XmlRpcValue[],
 ): Promise<XmlRpcOutcome> {
-  const { settings, signal } = call;
-  const { status, text } = await askEndpoint({
+  const { status, text } = await askSupervisor(call, method, params);
+  if (status !== 200) {
+    const fix =
+      'set `url` of this toolset to the inet_http_server of supervisord, and keep its [rpcinterface:supervisor] section';
+    throw toolFailed(`what answers at ${call.settings.url} is not supervisord: it said ${status} to ${method}`, {
+      fix,
+    });
+  }
+  return decodeResponse(text);
+}
+
+/** Sends one call and gives what came back, whatever its status. @throws NightshiftError `tool_failed` where there is no answer. */
+export async function askSupervisor(
+  { settings, signal }: SupervisorCall,
+  method: string,
+  params: readonly XmlRpcValue[],
+): Promise<EndpointAnswer> {
+  return askEndpoint({
     name: 'supervisord',
     url: new URL('/RPC2', settings.url),
     headers: { 'content-type': 'text/xml', ...authorizationHeaders(settings) },
@@ -61,12 +77,6 @@ export async function callSupervisor(
     tooLargeFix: 'ask for one process instead of all',
     signal,
   });
-  if (status !== 200) {
-    const fix =
-      'set `url` of this toolset to the inet_http_server of supervisord, and keep its [rpcinterface:supervisor] section';
-    throw toolFailed(`what answers at ${settings.url} is not supervisord: it said ${status} to ${method}`, { fix });
-  }
-  return decodeResponse(text);
 }
 
 /** Looks at one process. @throws NightshiftError `tool_failed` where supervisord does not have it. */

@@ -1,17 +1,20 @@
 /**
- * Looks at and restarts single processes under supervisord, over its XML-RPC interface.
+ * Looks at, starts, stops and restarts single processes under supervisord, over its XML-RPC interface.
  * It never touches a group, a wildcard or supervisord itself.
  */
 import { defineToolset } from '../tool.ts';
+import { logs } from './logs.ts';
 import { restart } from './restart.ts';
 import { type SupervisorSettings, supervisorSettingsSchema } from './settings.ts';
+import { start } from './start.ts';
 import { status } from './status.ts';
+import { stop } from './stop.ts';
 
 export const supervisorToolset = defineToolset<SupervisorSettings>({
   name: 'supervisor',
   description: 'Processes that supervisord keeps running.',
   settings: supervisorSettingsSchema,
-  tools: [status, restart],
+  tools: [status, logs, restart, start, stop],
 });
 
 export {

@@ -11,6 +11,11 @@ export function isXmlText(text: string): boolean {
   return true;
 }
 
+/** Puts U+FFFD in the place of every character that XML 1.0 cannot carry. */
+export function replaceControls(text: string): string {
+  return Array.from(text.toWellFormed(), (character) => (isXmlText(character) ? character : '\ufffd')).join('');
+}
+
 function isXmlUnit(code: number): boolean {
   return code < 0x20 ? code === 0x09 || code === 0x0a || code === 0x0d : code !== 0xfffe && code !== 0xffff;
 }

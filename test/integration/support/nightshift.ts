@@ -137,7 +137,7 @@ export async function startNightshift({
     server: { port: 0 },
     dataDir: '.',
     verification: { intervalSeconds: 0.2, confirmWithinSeconds: 2 },
-    limits: { perTargetTenMinutes: 50, perTargetDay: 50 },
+    limits: { perTargetTenMinutes: 50, perTargetDay: 50, ineffectiveSeconds: 0 },
     ...config,
   };
   const lines: string[] = [];

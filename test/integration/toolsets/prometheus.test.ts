@@ -123,6 +123,48 @@ describe.skipIf(missing !== '')(`the prometheus toolset against Prometheus${miss
     expect(await alerts({ service: 'check' })).toEqual([]);
   });
 
+  it('evaluates an expression over a span of time, in as many steps as it gives back', async () => {
+    const range = (input: object) => callTool(prometheusToolset, 'prometheus.range', input, settings);
+    const [start, end] = ['2026-01-01T00:00:00Z', '2026-01-01T01:00:00Z'];
+    expect(await range({ query: 'vector(2)', start, end, stepSeconds: 1800 })).toEqual({
+      series: [{ metric: {}, values: [1767225600, 1767227400, 1767229200].map((at) => [at, '2']) }],
+      seriesLeftOut: 0,
+      stepSeconds: 1800,
+    });
+    const whole = (await range({ query: 'vector(2)', start, end })) as {
+      series: { values: unknown[] }[];
+      stepSeconds: number;
+    };
+    expect(whole.stepSeconds).toBe(19);
+    expect(whole.series[0]?.values.length).toBeLessThanOrEqual(200);
+    const recent = await range({ query: 'up', start: new Date(Date.now() - 60_000).toISOString(), stepSeconds: 1 });
+    expect(recent).toMatchObject({ series: [{ metric: { job: 'itself' } }] });
+    expect(await range({ query: 'no_such_metric', start, end })).toMatchObject({ series: [], seriesLeftOut: 0 });
+    const many = 'label_replace(vector(1), "n", "1", "", "") or label_replace(vector(1), "n", "2", "", "")';
+    expect(await range({ query: many, start, end, stepSeconds: 3600 })).toMatchObject({ series: [{}, {}] });
+
+    await expect(range({ query: 'up', start: end, end: start })).rejects.toThrow('end is not after start');
+    await expect(range({ query: 'up', start, end, stepSeconds: 1 })).rejects.toThrow(
+      /more than 200 samples.*Fix: give stepSeconds of at least 19/,
+    );
+    await expect(range({ query: 'up{', start, end })).rejects.toThrow(
+      /refused the query \(bad_data\).*Fix: correct the query/,
+    );
+  });
+
+  it('lists the series that a selector finds', async () => {
+    const series = (match: string) => callTool(prometheusToolset, 'prometheus.series', { match }, settings);
+    expect(await series('up')).toEqual({
+      series: [expect.objectContaining({ __name__: 'up', job: 'itself' })],
+      seriesLeftOut: 0,
+    });
+    const all = (await series('{job="itself"}')) as { series: unknown[]; seriesLeftOut: number };
+    expect(all.series).toHaveLength(200);
+    expect(all.seriesLeftOut).toBeGreaterThan(0);
+    expect(await series('no_such_metric')).toEqual({ series: [], seriesLeftOut: 0 });
+    await expect(series('sum(up)')).rejects.toThrow(/refused the query/);
+  });
+
   it('names the settings where the password is wrong, and does not repeat it', async () => {
     const wrong = query({ query: 'up' }, { password: 'guessed-wrong' });
     await expect(wrong).rejects.toThrow(/refused our credentials \(401\).*Fix: correct the credentials/);

@@ -41,6 +41,16 @@ command=sleep 1000
 autostart=false
 stdout_logfile=DIRECTORY/
 
+[program:talkative]
+command=sh -c 'printf "plain\\n\\033[31mred & <b>\\033[0m\\nlast €\\n"; echo on standard error >&2; exec sleep 1000'
+stdout_logfile=DIRECTORY/talkative.log
+stderr_logfile=DIRECTORY/talkative.err
+
+[program:long]
+command=sleep 1000
+autostart=false
+stdout_logfile=DIRECTORY/long.log
+
 [program:once]
 command=true
 startsecs=0
@@ -231,6 +241,72 @@ describe.skipIf(missing !== '')(`the supervisor toolset against supervisord${mis
     expect((await restart('given-up')).after.state).toBe('RUNNING');
     expect((await restart('wavering')).after.state).toBe('RUNNING');
   }, 30_000);
+
+  it('stops a process, and the inverse starts it', async () => {
+    const first = await stateOf('shop:queue');
+    const web = await stateOf('shop:web');
+    const looked = await inspectTool(supervisorToolset, 'supervisor.stop', { process: 'shop:queue' }, settings);
+    expect(looked).toMatchObject({ before: { state: 'RUNNING' }, population: { group: 'group shop', members: 2 } });
+    expect(looked.preview?.[0]).toBe('stops shop:queue');
+    expect((await stateOf('shop:queue')).pid).toBe(first.pid);
+    expect(await call('supervisor.stop', { process: 'shop:queue' })).toEqual({
+      process: 'shop:queue',
+      before: { state: 'RUNNING', pid: first.pid },
+      after: { state: 'STOPPED', pid: null },
+    });
+    expect(supervisord.control('status', 'shop:queue').output).toMatch(/STOPPED/);
+    expect(supervisord.control('status', 'shop:web').output).toContain(`RUNNING   pid ${web.pid}`);
+    await expect(call('supervisor.stop', { process: 'shop:queue' })).rejects.toThrow('does not run; it is STOPPED');
+
+    const { inverse } = supervisorToolset.tools.find(({ name }) => name === 'supervisor.stop') ?? {};
+    expect(inverse).toEqual({ tool: 'supervisor.start', with: { process: '{{ process }}' } });
+    const down = await inspectTool(supervisorToolset, 'supervisor.start', { process: 'shop:queue' }, settings);
+    expect(down.preview?.slice(0, 2)).toEqual(['starts shop:queue', expect.stringMatching(/^now STOPPED, since 20/)]);
+    expect(await call('supervisor.start', { process: 'shop:queue' })).toMatchObject({
+      before: { state: 'STOPPED' },
+      after: { state: 'RUNNING' },
+    });
+    expect(supervisord.control('status', 'shop:queue').output).toMatch(/RUNNING/);
+    await expect(call('supervisor.start', { process: 'shop:queue' })).rejects.toThrow('is RUNNING already');
+    for (const tool of ['supervisor.start', 'supervisor.stop', 'supervisor.logs'])
+      await expect(call(tool, { process: 'shop:queue' }, { processes: ['checkout'] })).rejects.toThrow(
+        /not among those/,
+      );
+    await expect(call('supervisor.start', { process: 'broken' })).rejects.toThrow(/could not bring broken up/);
+  }, 30_000);
+
+  it('shows what a process wrote last, whatever characters it wrote', async () => {
+    const said = await eventually('talkative has spoken', async () => {
+      const { lines } = (await call('supervisor.logs', { process: 'talkative' })) as { lines: string[] };
+      return lines.length >= 3 ? lines : undefined;
+    });
+    expect(said).toEqual(['plain', '\ufffd[31mred & <b>\ufffd[0m', 'last €']);
+    expect(await call('supervisor.logs', { process: 'talkative', lines: 1 })).toEqual({
+      stream: 'stdout',
+      lines: ['last €'],
+      cut: true,
+    });
+    expect(await call('supervisor.logs', { process: 'talkative', stream: 'stderr' })).toMatchObject({
+      lines: ['on standard error'],
+      cut: false,
+    });
+    await expect(call('supervisor.logs', { process: 'nobody' })).rejects.toThrow(/has no process nobody/);
+    expect(await call('supervisor.logs', { process: 'missing' })).toMatchObject({ lines: [] });
+  });
+
+  it.each([0, 1, 2, 3])('shows the end of a long log, also where it is cut inside a character (%i)', async (pad) => {
+    writeFileSync(join(supervisord.directory, 'long.log'), `${'x'.repeat(pad)}${'€'.repeat(40_000)}\nlast\n`);
+    expect(await call('supervisor.logs', { process: 'long' })).toEqual({
+      stream: 'stdout',
+      lines: ['last'],
+      cut: true,
+    });
+  });
+
+  it('says so where a log is no text', async () => {
+    writeFileSync(join(supervisord.directory, 'long.log'), Buffer.from([0x61, 0xff, 0x0a]));
+    await expect(call('supervisor.logs', { process: 'long' })).rejects.toThrow(/not UTF-8.*Fix: read the file/);
+  });
 
   it('says what is wrong with a name, a command and a log file', async () => {
     await expect(restart('checkuot')).rejects.toThrow(/has no process checkuot .*BAD_NAME.*Fix: use a name/);

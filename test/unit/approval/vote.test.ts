@@ -200,6 +200,7 @@ describe('what must still be the same when it is sent', () => {
       status: 'approved' as const,
       decision: null,
       result: null,
+      undoOf: null,
       requestedBy: 'ana',
       inspection: null,
       effect: null,

@@ -13,16 +13,34 @@ describe('the toolsets', () => {
   it('go by their own names, and so do their tools', () => {
     for (const [name, toolset] of Object.entries(TOOLSETS)) {
       expect(toolset.name).toBe(name);
-      for (const tool of toolset.tools) expect(tool.name).toMatch(new RegExp(`^${name}\\.[a-z]+$`));
+      for (const tool of toolset.tools) expect(tool.name).toMatch(new RegExp(`^${name}\\.[a-z_]+$`));
     }
     expect(new Set(EVERY_TOOL.map(({ name }) => name)).size).toBe(EVERY_TOOL.length);
   });
 
-  it('declare their risk: only these change anything', () => {
-    const risks = Object.fromEntries(
-      EVERY_TOOL.filter(({ risk }) => risk !== 'read').map(({ name, risk }) => [name, risk]),
-    );
-    expect(risks).toEqual({ 'supervisor.restart': 'safe', 'host.purge': 'destructive' });
+  it('declare schemas and risks that change only knowingly', async () => {
+    const declared = EVERY_TOOL.map(({ name, risk, input, scope = {}, check = null, inverse = null, manifest }) => ({
+      name,
+      risk: typeof risk === 'string' ? risk : ((manifest as { risk: unknown } | undefined)?.risk ?? 'by arguments'),
+      input: z.toJSONSchema(input),
+      scope,
+      check,
+      inverse,
+    }));
+    await expect(`${JSON.stringify(declared, null, 2)}\n`).toMatchFileSnapshot('tools.snap');
+  });
+
+  it('are complete: what changes something says what it would do, how one knows that it worked, and how it is undone', () => {
+    const names = new Set(EVERY_TOOL.map(({ name }) => name));
+    for (const tool of EVERY_TOOL.filter(({ risk }) => risk !== 'read')) {
+      expect(tool.inspect, tool.name).toBeTypeOf('function');
+      expect(tool.undo.length, tool.name).toBeGreaterThan(5);
+      expect(tool.check, tool.name).not.toBeUndefined();
+      expect(tool.inverse, tool.name).not.toBeUndefined();
+      for (const other of [tool.check?.tool, tool.inverse?.tool]) if (other) expect(names, tool.name).toContain(other);
+      const check = EVERY_TOOL.find(({ name }) => name === tool.check?.tool);
+      if (check) expect(check.risk, tool.name).toBe('read');
+    }
   });
 
   it.each(EVERY_TOOL.map((tool) => [tool.name, tool] as const))(
@@ -70,6 +88,7 @@ describe('the settings of a toolset', () => {
     const rule = { path: '/srv/app/spool', pattern: '*', olderThanSeconds: 0, filesMax: 10_000 };
     expect(settingsOf('host').parse({ directories: { spool: { path: '/srv/app/spool' } } })).toEqual({
       directories: { spool: rule },
+      killable: [],
     });
   });
 

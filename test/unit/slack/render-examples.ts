@@ -78,6 +78,7 @@ export function action(change: Partial<Action> = {}): Action {
       spoke: [{ rule: 'risk-destructive', decision: 'ask', why: 'it changes or deletes what cannot be brought back' }],
     },
     result: null,
+    undoOf: null,
     requestedBy: null,
     inspection: null,
     effect: null,

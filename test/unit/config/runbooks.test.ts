@@ -1,20 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/index.ts';
-
-describe.each(['docs/retrieval.md', 'docs/runbooks.md'])('the configuration in %s', (path) => {
-  const document = readFileSync(join(import.meta.dirname, '../../..', path), 'utf8');
-  const examples = [...document.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
-
-  it('is there', () => expect(examples.length).toBeGreaterThan(0));
-
-  it.each(examples)('is in order: %s', (text) => {
-    const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, 'x'.repeat(40)]));
-    const source = { env, directory: '/', toolsetSettings: {}, file: { path, text } };
-    expect(() => parseConfig(source)).not.toThrow();
-  });
-});
 
 describe('runbooks', () => {
   const parse = (text: string, directory = '/srv') =>

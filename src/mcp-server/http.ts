@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
+import express, { type Request, type Response, Router } from 'express';
+import type { Identity, Principal } from '../identity/index.ts';
+import type { McpPorts } from './ports.ts';
+import { createMcpServer } from './server.ts';
+
+const BODY_MAX = 256 * 1024;
+const SESSIONS_MAX = 100;
+const IDLE_MS = 30 * 60_000;
+const SWEEP_MS = 60_000;
+
+interface Session {
+  readonly transport: StreamableHTTPServerTransport;
+  /** Only the token's own person goes on with a session. */
+  readonly principal: Principal;
+  seenAt: number;
+}
+
+interface Http extends McpPorts {
+  readonly identity: Pick<Identity, 'ofToken'>;
+  /** Hosts, with their ports, under which this server is asked; a page that got another name resolved to us is refused. */
+  readonly hosts: () => readonly string[];
+}
+
+/** The MCP endpoint, and how its sessions end with the server. */
+export interface McpRouter {
+  readonly router: Router;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Makes `/mcp` over Streamable HTTP: a bearer token of a person, a known Host, no Origin but a known one, and at most 100 sessions, which
+ * end after 30 minutes of silence. An id that this process does not know gets 404, so that the client starts anew.
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
+ */
+export function createMcpRouter({ identity, hosts, ...ports }: Http): McpRouter {
+  const sessions = new Map<string, Session>();
+  const sweep = setInterval(() => {
+    for (const [id, { transport, seenAt }] of sessions)
+      if (Date.now() - seenAt > IDLE_MS) {
+        sessions.delete(id);
+        void transport.close();
+      }
+  }, SWEEP_MS).unref();
+
+  const router = Router();
+  router.use(async (request, response, next) => {
+    const { host = '', origin } = request.headers;
+    const known = new Set(hosts());
+    const isKnownOrigin = origin === undefined || (URL.canParse(origin) && known.has(new URL(origin).host));
+    if (!known.has(host) || !isKnownOrigin)
+      return refuse(response, 403, 'this Host or Origin is not one of this server. Fix: ask it under its own address');
+    const secret = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const principal = secret === undefined ? null : await identity.ofToken(secret);
+    if (!principal) {
+      response.setHeader('www-authenticate', 'Bearer realm="nightshift"');
+      return refuse(response, 401, 'no personal token of this Nightshift. Fix: send one as Authorization: Bearer …');
+    }
+    response.locals.principal = principal;
+    next();
+  });
+  router.use(express.json({ limit: BODY_MAX }));
+
+  router.post('/', async (request, response) => {
+    const principal = response.locals.principal as Principal;
+    const id = request.headers['mcp-session-id'];
+    if (id === undefined && isInitializeRequest(request.body)) {
+      if (sessions.size >= SESSIONS_MAX)
+        return refuse(response, 503, 'too many sessions are open. Fix: try again later');
+      const transport = new StreamableHTTPServerTransport({
+        sessionIdGenerator: () => randomUUID(),
+        onsessioninitialized: (made) => void sessions.set(made, { transport, principal, seenAt: Date.now() }),
+        onsessionclosed: (gone) => void sessions.delete(gone),
+      });
+      await createMcpServer(ports, principal).connect(transport as never);
+      return transport.handleRequest(request, response, request.body);
+    }
+    return pass(request, response);
+  });
+  router.get('/', pass);
+  router.delete('/', pass);
+
+  async function pass(request: Request, response: Response): Promise<void> {
+    const id = request.headers['mcp-session-id'];
+    if (typeof id !== 'string') return refuse(response, 400, 'no Mcp-Session-Id. Fix: begin with initialize');
+    const session = sessions.get(id);
+    const principal = response.locals.principal as Principal;
+    // Another person's session is as unknown as none.
+    if (!session || session.principal.name !== principal.name)
+      return refuse(response, 404, 'there is no such session here. Fix: begin with initialize');
+    session.seenAt = Date.now();
+    await session.transport.handleRequest(request, response, request.body);
+  }
+
+  return {
+    router,
+    close: async () => {
+      clearInterval(sweep);
+      await Promise.allSettled([...sessions.values()].map(({ transport }) => transport.close()));
+      sessions.clear();
+    },
+  };
+}
+
+function refuse(response: Response, status: number, message: string): void {
+  response.status(status).json({ jsonrpc: '2.0', id: null, error: { code: -32_000, message } });
+}

@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { problemsOf } from '../../config/index.ts';
+import { describeProblems, messageOf, NightshiftError, type Problem } from '../../errors.ts';
+import { placeholdersIn } from './fill.ts';
+import { isChange, type Manifest, safeParseManifest } from './manifest.ts';
+
+/**
+ * Reads every manifest (`*.yaml`) of a folder, in the order of their names.
+ * @throws NightshiftError `invalid_config` naming the file and every field that is missing or wrong.
+ */
+export function loadManifests(directory: string): Manifest[] {
+  const files = readdirSync(directory)
+    .filter((file) => file.endsWith('.yaml'))
+    .sort();
+  return files.map((file) => parseManifest(join(directory, file), readFileSync(join(directory, file), 'utf8')));
+}
+
+/** Parses one manifest. @throws NightshiftError `invalid_config` naming the file and every field that is missing or wrong. */
+export function parseManifest(file: string, text: string): Manifest {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
+  const [broken] = document.errors;
+  if (broken) throw invalid(file, [{ field: file, message: messageOf(broken), fix: 'write it as YAML' }]);
+  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  const parsed = safeParseManifest(value);
+  if (!parsed.success) throw invalid(file, problemsOf(parsed.error, value));
+  const problems = strayPlaceholders(parsed.data);
+  if (problems.length > 0) throw invalid(file, problems);
+  return parsed.data;
+}
+
+/** What is filled in must be declared, or a misspelt argument would silently be left out of the request. */
+function strayPlaceholders(manifest: Manifest): Problem[] {
+  const declared = new Set(Object.keys(manifest.arguments));
+  const stray = (field: string, template: unknown, also: (name: string) => boolean = () => false): Problem[] =>
+    placeholdersIn(template)
+      .filter((name) => !declared.has(name) && !also(name))
+      .map((name) => ({
+        field,
+        value: name,
+        message: `fills in ${name}, which is no argument of this tool`,
+        fix: `declare ${name} under arguments`,
+      }));
+  const isNow = (name: string) => name === 'now';
+  const isBefore = (name: string) => name.startsWith('before.');
+  const isGiven = (name: string) => isBefore(name) || name.startsWith('result.');
+  const isEither = (name: string) => isNow(name) || isBefore(name);
+  return [
+    ...stray('target', manifest.target),
+    ...stray('request', manifest.request, isChange(manifest) ? isEither : isNow),
+    ...Object.keys(manifest.scope ?? {})
+      .filter((name) => !declared.has(name))
+      .map((name) => ({
+        field: 'scope',
+        value: name,
+        message: 'is no argument of this tool',
+        fix: 'name an argument',
+      })),
+    ...(isChange(manifest)
+      ? [
+          ...stray('inspect.request', manifest.inspect.request, isNow),
+          ...stray('dryRun', manifest.dryRun, isEither),
+          ...stray('check.with', manifest.check?.with, isGiven),
+          ...stray('inverse.with', manifest.inverse?.with, isGiven),
+        ]
+      : []),
+  ];
+}
+
+function invalid(file: string, problems: readonly Problem[]): NightshiftError {
+  return new NightshiftError('invalid_config', `${file} is no tool manifest: ${describeProblems([...problems])}`, {
+    problems: [...problems],
+  });
+}

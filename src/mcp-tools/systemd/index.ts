@@ -1,0 +1,15 @@
+/** Looks at units under systemd and restarts, starts, stops and disables the declared ones. It edits no unit file and runs no program of its own. */
+import { compileManifest } from '../manifest/compile.ts';
+import { loadManifests } from '../manifest/load.ts';
+import { runDriver } from '../manifest/run.ts';
+import { defineToolset } from '../tool.ts';
+import { placeOf, type SystemdSettings, systemdSettingsSchema } from './settings.ts';
+
+const drivers = { run: runDriver<SystemdSettings>(placeOf) };
+
+export const systemdToolset = defineToolset<SystemdSettings>({
+  name: 'systemd',
+  description: 'Looks at units under systemd, and restarts, starts, stops and disables them.',
+  settings: systemdSettingsSchema,
+  tools: loadManifests(import.meta.dirname).map((manifest) => compileManifest<SystemdSettings>(manifest, drivers)),
+});

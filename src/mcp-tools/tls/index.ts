@@ -1,0 +1,11 @@
+/** Looks at the certificates of declared TLS endpoints. It sends nothing over the connections that it opens. */
+import { defineToolset } from '../tool.ts';
+import { certificate } from './certificate.ts';
+import { type TlsSettings, tlsSettingsSchema } from './settings.ts';
+
+export const tlsToolset = defineToolset<TlsSettings>({
+  name: 'tls',
+  description: 'Shows the certificates of declared TLS endpoints.',
+  settings: tlsSettingsSchema,
+  tools: [certificate],
+});

@@ -1,0 +1,87 @@
+import type { V1Node, V1Pod } from '@kubernetes/client-node';
+import { type KubeObject, resourceOfKind } from './resources.ts';
+import type { Raw } from './schema.ts';
+import { now, type Store } from './store.ts';
+
+export type Pod = Raw<V1Pod> & KubeObject;
+
+/** How fast a cluster is. */
+export interface Pace {
+  /** From a pod's making until it is ready. */
+  readyMs: number;
+  /** From a pod's deletion until it is gone. */
+  terminationMs: number;
+}
+
+/** Tells whether a pod says that it is ready. */
+export const isReady = ({ status }: Pod) =>
+  Boolean(status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'));
+
+/** Writes the status of an object, as only what runs it does. */
+export function setStatus(store: Store, kind: string, object: KubeObject, status: object): void {
+  const { namespace, name = '' } = object.metadata;
+  store.update(resourceOfKind(kind), namespace, name, (current) => ({ ...current, status }), { statusOnly: true });
+}
+
+/** The scheduler and the kubelet of one pod: it gets a node, becomes ready after a while, and ends when it is deleted. */
+export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace): void {
+  const kind = resourceOfKind('Pod');
+  const { namespace, name = '', uid = '', deletionTimestamp } = it.metadata;
+  const since = (what: string) => {
+    const key = `${uid} ${what}`;
+    const at = seen.get(key) ?? Date.now();
+    seen.set(key, at);
+    return Date.now() - at;
+  };
+  if (deletionTimestamp !== undefined) {
+    if (since('deleted') >= terminationMs) store.remove(kind, namespace, name);
+    return;
+  }
+  if (!it.spec?.nodeName) {
+    const nodes = store.list<Raw<V1Node> & KubeObject>('Node').filter(({ spec }) => spec?.unschedulable !== true);
+    const load = (node: KubeObject) =>
+      store.list<Pod>('Pod').filter(({ spec }) => spec?.nodeName === node.metadata.name).length;
+    const [node] = nodes.sort((a, b) => load(a) - load(b));
+    if (!node) {
+      setStatus(store, 'Pod', it, { ...it.status, conditions: [condition('PodScheduled', false, 'Unschedulable')] });
+      return;
+    }
+    store.bind(namespace, name, node.metadata.name ?? '');
+    return;
+  }
+  const isBroken = it.spec.containers.some(({ image }) => image?.endsWith(':broken'));
+  const isUp = since('bound') >= readyMs && !isBroken;
+  if (isUp === isReady(it) && it.status?.containerStatuses) return;
+  setStatus(store, 'Pod', it, {
+    ...it.status,
+    phase: isUp ? 'Running' : 'Pending',
+    startTime: it.status?.startTime ?? now(),
+    conditions: [condition('PodScheduled', true), condition('Ready', isUp, isUp ? undefined : 'ContainersNotReady')],
+    containerStatuses: it.spec.containers.map(({ name: container, image = '' }) => ({
+      name: container,
+      image,
+      imageID: isUp ? `registry.example.com/image@sha256:${'0'.repeat(64)}` : '',
+      ready: isUp,
+      started: isUp,
+      restartCount: 0,
+      state: isUp
+        ? { running: { startedAt: now() } }
+        : {
+            waiting: isBroken
+              ? { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` }
+              : { reason: 'ContainerCreating' },
+          },
+      lastState: {},
+    })),
+  });
+}
+
+const seen = new Map<string, number>();
+
+const condition = (type: string, is: boolean, reason?: string) => ({
+  type,
+  status: is ? 'True' : 'False',
+  lastProbeTime: null,
+  lastTransitionTime: now(),
+  ...(reason === undefined ? {} : { reason }),
+});
