@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { measureIngest } from './ingest/ingest.ts';
 import { keepRun, lastRun } from './last-run.ts';
+import { measureMcp } from './mcp/mcp.ts';
 import type { Measure } from './measure.ts';
 import { measureRag } from './rag/rag.ts';
 import { renderTable } from './table.ts';
@@ -11,7 +12,7 @@ const BENCHES: Readonly<
     string,
     (options: { quick: boolean; say: (text: string) => void; corpora: string | null }) => Promise<Measure[]>
   >
-> = { ingest: measureIngest, rag: measureRag };
+> = { ingest: measureIngest, mcp: measureMcp, rag: measureRag };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

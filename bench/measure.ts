@@ -56,6 +56,24 @@ export function againstFloor(
   };
 }
 
+/** Makes the measure of a time against its floor, both of each round, with the most that it may take beyond that, in the same unit. */
+export function againstFloorPlus(
+  about: About,
+  rounds: readonly { readonly value: number; readonly floor: number }[],
+  more: number,
+): Measure {
+  const ratios = rounds.map(({ value, floor }) => value / floor);
+  return {
+    ...about,
+    value: round(median(rounds.map(({ value }) => value))),
+    floor: round(median(rounds.map(({ floor }) => floor))),
+    ratio: round(median(ratios)),
+    spread: [round(Math.min(...ratios)), round(Math.max(...ratios))],
+    goal: `<= floor + ${more}`,
+    met: median(rounds.map(({ value, floor }) => value - floor)) <= more,
+  };
+}
+
 /** Makes the measure of something that stands by itself, with the most that it may be: its `median`, or its `worst` (highest) round. */
 export function withinLimit(
   about: About,

@@ -142,8 +142,10 @@ toolsets:
         path: ${text(checkout.spool)}
         pattern: ${text(JOB_PATTERN)}
 ${prometheusUrl === null ? '' : prometheus}
-# How often to look whether a remedy has worked. The default of 5 s spares your systems; a demo should not be kept waiting.
+# How often to look whether a remedy has worked, and how long that must hold. The defaults (5 s, 15 s) spare your systems and are surer; a demo
+# should not be kept waiting.
 verification:
   intervalSeconds: 0.5
+  settleSeconds: 2
 `;
 }

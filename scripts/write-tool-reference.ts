@@ -9,7 +9,8 @@ const HEAD = `# Tools
 
 Written by \`npm run tool-reference\` from what each tool declares; a test compares. Every toolset is configured under \`toolsets:\` in
 nightshift.yaml. \`read\` tools look; the others pass the policy, and \`destructive\` and \`critical\` ones a person. *Check* is how one knows
-that it worked, *inverse* the call that takes it back.
+that it worked, *inverse* the call that takes it back. An instance can have [tools of its own](own-tools.md) besides; what its account needs,
+[\`toolset privileges\`](privileges.md) prints.
 `;
 
 /** Writes the reference of every tool: a section for each toolset, a table of its tools, a table of its settings. */
@@ -18,8 +19,12 @@ export function renderToolReference(): string {
     [
       `## ${name}`,
       description,
-      '| tool | risk | arguments | what it does | check | inverse |\n|---|---|---|---|---|---|\n' +
-        [...tools].sort(byRisk).map(row).join('\n'),
+      ...(tools.length > 0
+        ? [
+            '| tool | risk | arguments | what it does | check | inverse |\n|---|---|---|---|---|---|\n' +
+              [...tools].sort(byRisk).map(row).join('\n'),
+          ]
+        : []),
       'Settings:\n' +
         fieldsOf(z.toJSONSchema(settings, { io: 'input', unrepresentable: 'any' }))
           .map(item)

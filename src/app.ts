@@ -16,11 +16,11 @@ import { createIdentity, newSecret } from './identity/index.ts';
 import { addEvents, countIncidents, incidentName } from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createModels } from './llm/index.ts';
-import { createMcpRouter } from './mcp-server/index.ts';
+import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
-import { createChannels, createDeadMan, createOutbox, installationOf } from './notify/index.ts';
+import { createChannels, createDeadMan, createOutbox, createPinWatch, installationOf } from './notify/index.ts';
 import { createWriteBack } from './pagerduty/index.ts';
-import { createMint, loadPolicy } from './policy/index.ts';
+import { createMint, loadPolicy, readSigningKey } from './policy/index.ts';
 import { createEmbedder, createPinOf, createRunbookKeeper, failingRunbooks } from './rag/index.ts';
 import { createDriver, createGrouping, createPeople, createStages, startQueue } from './remediation/index.ts';
 import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
@@ -45,6 +45,8 @@ export interface AppDependencies {
   readonly toolsets?: Readonly<Record<string, Toolset>>;
   /** Path of the file that a toolset's process runs; it must serve `toolsets`. */
   readonly toolsetProcess?: string | undefined;
+  /** Adds to what `/mcp` offers. */
+  readonly extendMcp?: McpExtension | undefined;
 }
 
 /**
@@ -63,7 +65,7 @@ export async function startApp(dependencies: AppDependencies): Promise<App> {
 }
 
 async function wire(
-  { config, log, onProgress, failpoint, toolsets = TOOLSETS, toolsetProcess }: AppDependencies,
+  { config, log, onProgress, failpoint, toolsets = TOOLSETS, toolsetProcess, extendMcp }: AppDependencies,
   begun: (() => Promise<void>)[],
 ): Promise<App> {
   const metrics = createMetrics();
@@ -105,7 +107,8 @@ async function wire(
   await runbooks.sync();
 
   const catalogue = createCatalogue(toolsets, config.toolsets);
-  const mint = createMint();
+  const isAnyRemote = catalogue.instances.some(({ remote }) => remote !== undefined);
+  const mint = createMint(isAnyRemote ? readSigningKey(config.clearances.keyFile) : undefined);
   const client = createToolClient({
     instances: catalogue.instances,
     publicKey: mint.publicKey,
@@ -165,6 +168,7 @@ async function wire(
   const outbox = createOutbox({ db, channels, metrics, log, failpoint });
   const writeBack = accounts.length > 0 ? createWriteBack({ ...told, accounts, metrics, failpoint }) : null;
   const deadMan = config.deadMan ? createDeadMan({ db, config: config.deadMan, metrics, log }) : null;
+  const pinWatch = createPinWatch({ db, instances: catalogue.instances, client, metrics, log });
   const { cardsPerHour } = config.approval;
   const slackOutgoing = config.slack
     ? createSlackOutgoing({
@@ -187,7 +191,7 @@ async function wire(
           killSwitch,
           db,
           answer: createAnswer({ db, models, embedder }),
-          tools: catalogue.instances.flatMap(({ toolset }) => toolset.tools),
+          tools: catalogue.instances.flatMap(({ tools }) => tools),
           renderEvent: ({ incidentId, at, ...event }) =>
             renderEvent({
               ...event,
@@ -238,8 +242,12 @@ async function wire(
   );
   let port = config.server.port;
   const { host, names } = config.server;
+  const oauth = config.server.oauth ? createResourceServer(config.server.oauth, identity) : null;
+  if (oauth) app.get(oauth.metadataPath, (_request, response) => void response.json(oauth.metadata));
   const mcp = createMcpRouter({
     ...{ db, services: config.services, people, catalogue, look: createLook(client), embedder, identity },
+    oauth,
+    extend: extendMcp,
     hosts: () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names],
   });
   app.use('/mcp', mcp.router);
@@ -260,6 +268,7 @@ async function wire(
   outbox.start();
   writeBack?.start();
   deadMan?.start();
+  pinWatch.start();
   silences.start();
   slackOutgoing?.start();
   slackIncoming?.start();
@@ -285,6 +294,7 @@ async function wire(
       await driver.stop();
       await silences.stop();
       await deadMan?.stop();
+      await pinWatch.stop();
       await outbox.stop();
       await writeBack?.stop();
       await slackOutgoing?.stop();

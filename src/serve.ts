@@ -8,7 +8,7 @@ const STOP_MS_MAX = 20_000;
 const GIVE_UP_MS = 1000;
 
 /** Starts Nightshift, tells the operator what to do next, and serves until SIGINT or SIGTERM. */
-export async function serve({ env, directory, err }: Terminal): Promise<void> {
+export async function serve({ env, directory, err, untilStopped }: Terminal): Promise<void> {
   const config = loadConfig({ env, directory });
   const log = createLogger(config.logLevel);
   const app = await startApp({
@@ -23,10 +23,7 @@ export async function serve({ env, directory, err }: Terminal): Promise<void> {
   log.info({ url: app.url, mode: config.mode, database: config.databaseUrl ? 'postgres' : 'embedded' }, 'listening');
   err(welcome(config, app));
 
-  const reason = await new Promise<string>((resolve) => {
-    process.once('SIGINT', () => resolve('SIGINT'));
-    process.once('SIGTERM', () => resolve('SIGTERM'));
-  });
+  const reason = await untilStopped();
   log.info({ reason }, 'stopping');
   const limit = setTimeout(() => {
     log.warn('not all work could be finished in time; it goes on at the next start');

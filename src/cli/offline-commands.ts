@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { createCatalogue, TOOLSETS, unpinnedTools } from '../mcp-tools/index.ts';
 import { loadPolicy } from '../policy/index.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -14,10 +15,13 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .description('report every mistake in nightshift.yaml, the environment and the policies')
     .action(async () => {
       const config = loadConfig(terminal);
+      const { instances } = createCatalogue(TOOLSETS, config.toolsets);
       const { rules } = await loadPolicy(config.policies);
       const file = config.configured ? 'nightshift.yaml is in order' : 'there is no nightshift.yaml; without one';
       out(
         `${file}: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${rules.length} policy rule(s)`,
       );
+      const unpinned = instances.flatMap(unpinnedTools);
+      if (unpinned.length > 0) out(`not pinned, so not offered: ${unpinned.join(', ')} (nightshift tools pin)`);
     });
 }

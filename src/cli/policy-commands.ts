@@ -34,7 +34,7 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
       const config = loadConfig(terminal);
       const loaded = await loadPolicy(config.policies);
       const problems = lintPolicy(loaded, {
-        toolNames: Object.values(TOOLSETS).flatMap(({ tools }) => tools.map(({ name }) => name)),
+        toolNames: [...createCatalogue(TOOLSETS, config.toolsets).tools.keys()],
         people: config.people,
       });
       if (problems.length > 0)

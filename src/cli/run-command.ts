@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
-import { TOOLSETS } from '../mcp-tools/index.ts';
+import { createCatalogue, TOOLSETS } from '../mcp-tools/index.ts';
 import { findServer } from './client.ts';
+import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Adds the command that runs a tool or a runbook by hand, through the same gate as any other action. */
@@ -16,9 +17,7 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
     .action(async (what: string, words: string[], { label, reason }: { label: string[]; reason: string }) => {
       // Loaded for this command only: the room that knows the grammar brings the whole server with it.
       const { parseRun, typeArguments } = await import('../remediation/index.ts');
-      const tools = new Map(
-        Object.values(TOOLSETS).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, tool])),
-      );
+      const { tools } = createCatalogue(TOOLSETS, loadConfig(terminal).toolsets);
       // Options go before the reason, wherever they were typed; what --reason says is never read as anything else.
       const options = label.flatMap((pair) => ['--label', quoted(pair)]);
       const text = [quoted(what), ...options, ...words.map((word) => (PAIR.test(word) ? quoted(word) : word))].join(

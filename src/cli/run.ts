@@ -12,6 +12,8 @@ import { addPolicyCommands } from './policy-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunbookCommands } from './runbook-commands.ts';
 import type { Terminal } from './terminal.ts';
+import { addToolCommands } from './tool-commands.ts';
+import { addToolsetCommand } from './toolset-command.ts';
 
 /**
  * Runs one command line and gives its exit code: 0 done, 1 failed, 2 asked for wrongly. Every failure is one message that says
@@ -41,6 +43,8 @@ export async function runCli(terminal: Terminal): Promise<number> {
   addAlertCommands(program, terminal);
   addGroupingCommands(program, terminal);
   addAuditCommands(program, terminal);
+  addToolsetCommand(program, terminal);
+  addToolCommands(program, terminal);
   try {
     await program.parseAsync([...terminal.argv], { from: 'user' });
     return 0;

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config/index.ts';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { plain } from '../incident/index.ts';
-import { TOOLSETS } from '../mcp-tools/index.ts';
+import { createCatalogue, TOOLSETS } from '../mcp-tools/index.ts';
 import {
   createPinOf,
   describeFlags,
@@ -199,7 +199,8 @@ function ownFolders(terminal: Terminal): string[] {
 async function lint({
   runbooks: folders,
   runbookRemotes,
-}: Pick<Config, 'runbooks' | 'runbookRemotes'>): Promise<{ findings: Finding[]; shown: ShownRunbook[] }> {
+  toolsets,
+}: Pick<Config, 'runbooks' | 'runbookRemotes' | 'toolsets'>): Promise<{ findings: Finding[]; shown: ShownRunbook[] }> {
   const sources: Finding[] = [];
   const addSource = (path: string, severity: Finding['severity'], problem: Problem) =>
     sources.push({ path, line: 1, severity, rule: 'source', ...problem });
@@ -214,7 +215,7 @@ async function lint({
   for (const { folder, problem } of away) if (!unfetched.has(folder)) addSource(folder, 'error', problem);
   // Its folder may show what was fetched before the configuration named another ref or path.
   const found = all.filter(({ path }) => !unfetched.has(locate(folders, path)?.folder ?? ''));
-  const tools = new Map(Object.values(TOOLSETS).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, tool])));
+  const { tools } = createCatalogue(TOOLSETS, toolsets);
   const files = await Promise.all(found.map(async ({ path, file }) => ({ path, text: await readFile(file, 'utf8') })));
   const { runbooks, findings } = lintRunbooks(files, tools);
   const unread = leftOut.flatMap(({ path, problems }) =>

@@ -7,4 +7,6 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** Serves until the process is asked to stop. */
   readonly serve: (terminal: Terminal) => Promise<void>;
+  /** Waits until the process is asked to stop, and gives the signal that asked. */
+  readonly untilStopped: () => Promise<string>;
 }

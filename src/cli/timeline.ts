@@ -142,6 +142,11 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'watchdog.gone': ({ since }) => [`the alert that must keep coming has not come since ${since}`],
   'watchdog.back': () => ['the alert that must keep coming is back'],
+  'tools.quarantined': ({ instance, tools = [] }) => [
+    `quarantined at ${instance}, because they are not what was pinned:`,
+    ...tools.map(({ tool, why }: Data) => `  ${plain(tool)}: ${plain(why)}`),
+  ],
+  'tools.as_pinned': ({ instance }) => [`every tool of ${instance} is as it was pinned again`],
   'plan.by_hand': (_data, actor) => [`${actor} wants it run by hand`],
   'person.rated': ({ helpful }, actor) => [`${actor} found the handling ${helpful ? 'helpful' : 'not helpful'}`],
   'action.cancelled': ({ tool }) => [`${tool} is not run any more`],

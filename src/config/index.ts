@@ -8,6 +8,7 @@ export {
   type SmtpConfig,
   WATCHDOG,
 } from './escalation.ts';
+export type { OAuthConfig } from './oauth.ts';
 export { type Config, type ConfigSource, parseConfig } from './parse.ts';
 export { problemsOf } from './problems.ts';
 export type { RunbookRemote } from './runbooks.ts';

@@ -4,17 +4,19 @@ import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { problemsOf } from './problems.ts';
 import { type RunbookRemote, repeatedFolders, runbookSources } from './runbooks.ts';
-import { type FileConfig, fileSchema, type ModelConfig } from './schema.ts';
+import { type FileConfig, fileSchema, type ModelConfig, type ToolsetInstanceConfig } from './schema.ts';
 import { NO_SERVICES, parseServices, type Services } from './services.ts';
 import { isShippedMapping, type Sources } from './sources.ts';
 
 /** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
-export interface Config extends Readonly<Omit<FileConfig, 'killSwitch' | 'runbooks' | 'services' | 'sources'>> {
+export interface Config
+  extends Readonly<Omit<FileConfig, 'clearances' | 'killSwitch' | 'runbooks' | 'services' | 'sources'>> {
   /** Every folder of runbooks; some hold what `runbookRemotes` fetches. */
   readonly runbooks: readonly string[];
   readonly runbookRemotes: readonly RunbookRemote[];
   readonly services: Services;
   readonly sources: Sources;
+  readonly clearances: { readonly keyFile: string };
   readonly killSwitch: { readonly file: string };
   readonly configured: boolean;
   readonly databaseUrl: string | null;
@@ -48,6 +50,7 @@ export function parseConfig(source: ConfigSource): Config {
   else
     problems.push(
       ...peopleLikeSources(parsed.data),
+      ...nobodyForOauth(parsed.data),
       ...repeatedFolders(parsed.data.runbooks, (path) => resolve(source.directory, path)),
     );
   problems.push(...toolsetProblems(raw, source.toolsetSettings));
@@ -92,9 +95,13 @@ export function parseConfig(source: ConfigSource): Config {
     configured: source.file !== null,
     server: { ...file.server, host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
     dataDir,
+    clearances: {
+      keyFile: file.clearances.keyFile ? inDirectory(file.clearances.keyFile) : join(dataDir, 'clearance.key'),
+    },
     killSwitch: { file: file.killSwitch.file ? inDirectory(file.killSwitch.file) : join(dataDir, 'kill-switch') },
     ...runbookSources(file.runbooks, { inDirectory, dataDir }),
     policies: file.policies.map(inDirectory),
+    toolsets: toolsetsIn(file.toolsets, inDirectory, besideFile(source, 'nightshift.lock.json')),
     models: modelsOf(file.models, env),
     databaseUrl: env.DATABASE_URL || null,
     logLevel,
@@ -119,12 +126,16 @@ function withoutAliases(path: string, document: Document, problems: Problem[]): 
   }
 }
 
+/** A file that stands beside the configuration file, or where that would stand. */
+function besideFile({ directory, file }: ConfigSource, name: string): string {
+  return join(resolve(directory, file ? dirname(file.path) : '.'), name);
+}
+
 /** Reads the file that `services:` names, or services.yaml beside the configuration file where there is one. */
 function readServices(raw: unknown, source: ConfigSource, problems: Problem[]): Services {
   const { services: named, people } = (raw ?? {}) as { services?: unknown; people?: unknown };
   if (named !== undefined && typeof named !== 'string') return NO_SERVICES;
-  const beside = resolve(source.directory, source.file ? dirname(source.file.path) : '.');
-  const path = named === undefined ? join(beside, 'services.yaml') : resolve(source.directory, named);
+  const path = named === undefined ? besideFile(source, 'services.yaml') : resolve(source.directory, named);
   const text = source.readFile?.(path) ?? null;
   if (text === null) {
     const fix = 'correct the path, or remove it';
@@ -171,6 +182,13 @@ function peopleLikeSources({ people, sources }: FileConfig): Problem[] {
   );
 }
 
+/** A token stands for a person of `people:`; where none can be known by one, nobody could ever come in. */
+function nobodyForOauth({ people, server }: FileConfig): Problem[] {
+  if (!server.oauth || people.some(({ email, subject }) => email ?? subject)) return [];
+  const fix = 'give those who shall come in an email or a subject';
+  return [{ field: 'people', message: 'has nobody whom a token of server.oauth could stand for', fix }];
+}
+
 function withMappings(sources: FileConfig['sources'], inDirectory: (path: string) => string): Sources {
   return Object.fromEntries(
     Object.entries(sources).map(([name, source]) =>
@@ -186,7 +204,14 @@ function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']
   if (toolsets === null || typeof toolsets !== 'object' || Array.isArray(toolsets)) return [];
   return Object.entries(toolsets).flatMap(([name, instance]) => {
     if (instance === null || typeof instance !== 'object') return [];
-    const { uses, match: _match, ...own } = instance as Record<string, unknown>;
+    const {
+      uses,
+      match: _match,
+      manifests: _manifests,
+      pins: _pins,
+      remote: _remote,
+      ...own
+    } = instance as Record<string, unknown>;
     if (typeof uses !== 'string') return [];
     const schema = Object.hasOwn(settings, uses) ? settings[uses] : undefined;
     if (!schema) {
@@ -196,6 +221,35 @@ function toolsetProblems(raw: unknown, settings: ConfigSource['toolsetSettings']
     const parsed = schema.safeParse(own);
     return parsed.success ? [] : problemsOf(parsed.error, own, ['toolsets', name]);
   });
+}
+
+/** The toolset instances, with their files where they are. */
+function toolsetsIn(
+  toolsets: FileConfig['toolsets'],
+  inDirectory: (path: string) => string,
+  lockfile: string,
+): Record<string, ToolsetInstanceConfig> {
+  return Object.fromEntries(
+    Object.entries(toolsets).map(([name, { manifests, pins, remote, ...instance }]) => [
+      name,
+      {
+        ...instance,
+        ...(manifests === undefined ? {} : { manifests: inDirectory(manifests) }),
+        ...(pins === undefined ? {} : { pins: inDirectory(pins) }),
+        ...(pins === undefined && instance.uses === 'mcp' ? { pins: lockfile } : {}),
+        ...(remote === undefined
+          ? {}
+          : {
+              remote: {
+                address: remote.address,
+                ca: inDirectory(remote.ca),
+                certificate: inDirectory(remote.certificate),
+                key: inDirectory(remote.key),
+              },
+            }),
+      },
+    ]),
+  );
 }
 
 function modelsOf(declared: readonly ModelConfig[], env: ConfigSource['env']): ModelConfig[] {

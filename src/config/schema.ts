@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { correlationSchema } from './correlation.ts';
 import { embeddingsSchema } from './embeddings.ts';
 import { deadManSchema, escalationSchema } from './escalation.ts';
+import { oauthSchema } from './oauth.ts';
 import { runbooksSchema } from './runbooks.ts';
 import { sourcesSchema } from './sources.ts';
 
@@ -32,8 +33,37 @@ export type Role = (typeof ROLES)[number];
 const seconds = (max: number) => z.number().int().min(1).max(max);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'use lower-case letters, digits and hyphens');
 
+const pemFile = z.string().min(1);
+
+const remoteSchema = z
+  .strictObject({
+    address: z
+      .string()
+      .regex(/^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, for example web-1.internal:8643'),
+    ca: pemFile.describe('PEM file of the authority that signed the other side.'),
+    certificate: pemFile.describe('PEM file that proves this side.'),
+    key: pemFile.describe('PEM file of the key of that certificate.'),
+  })
+  .describe(
+    'Where this instance runs, started there by `nightshift toolset`; here, in a process of its own, otherwise.',
+  );
+
 const toolsetInstanceSchema = z
-  .looseObject({ uses: z.string(), match: matchSchema.default([]) })
+  .looseObject({
+    uses: z.string(),
+    match: matchSchema.default([]),
+    manifests: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('A folder of manifests: tools of your own, for this system alone.'),
+    pins: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The file of pins of a foreign MCP server; nightshift.lock.json beside nightshift.yaml otherwise.'),
+    remote: remoteSchema.optional(),
+  })
   .describe('One system that a toolset works on; further keys are settings of that toolset.');
 
 /** What the timeline calls what people did not do; a person of that name would be taken for it. */
@@ -57,6 +87,12 @@ const personSchema = z.strictObject({
     .email()
     .optional()
     .describe('As in the commits of this person; who edited a runbook last cannot approve its steps.'),
+  subject: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('The `sub` of this person at server.oauth.issuer; without it, an address that the issuer has verified.'),
 });
 export type PersonConfig = z.infer<typeof personSchema>;
 
@@ -113,6 +149,7 @@ export const fileSchema = z.strictObject({
         )
         .default([])
         .describe('Further names under which MCP clients reach /mcp, for example nightshift.example.com.'),
+      oauth: oauthSchema,
     })
     .prefault({}),
   dataDir: z.string().min(1).default('.nightshift'),
@@ -133,7 +170,7 @@ export const fileSchema = z.strictObject({
     .default([])
     .describe('Who may act here under which name: one person, however many doors they come through.')
     .superRefine((people, context) => {
-      for (const field of ['name', 'slack', 'email'] as const) {
+      for (const field of ['name', 'slack', 'email', 'subject'] as const) {
         const seen = new Set<string>();
         for (const [index, person] of people.entries()) {
           // Ada and ada, or one address in two spellings, are one person.
@@ -150,6 +187,17 @@ export const fileSchema = z.strictObject({
       cardsPerHour: z.number().int().min(1).max(1000).default(6).describe('More questions than this wait.'),
     })
     .prefault({}),
+  clearances: z
+    .strictObject({
+      keyFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'The key that calls of toolsets on other hosts are signed with; DATADIR/clearance.key otherwise. All replicas need the same.',
+        ),
+    })
+    .prefault({}),
   killSwitch: z
     .strictObject({
       file: z
@@ -163,6 +211,12 @@ export const fileSchema = z.strictObject({
   verification: z
     .strictObject({
       intervalSeconds: z.number().min(0.2).max(300).default(5),
+      settleSeconds: z
+        .number()
+        .min(0)
+        .max(3600)
+        .default(15)
+        .describe('After an action the checks must go on passing for this long before it counts as mended.'),
       confirmWithinSeconds: seconds(86_400).default(600),
     })
     .prefault({}),

@@ -1,10 +1,10 @@
-import type { Alert, Labels } from '../alert/index.ts';
+import type { Labels } from '../alert/index.ts';
 import type { AutonomyMode, Config, Service } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { StoredAlert } from '../incident/index.ts';
-import { type Call, type Catalogue, type Inspection, resolveInverse, type ToolClient } from '../mcp-tools/index.ts';
-import { type Action, actionsOf, doneOf } from '../planning/index.ts';
+import type { Call, Catalogue, Inspection, ToolClient } from '../mcp-tools/index.ts';
+import type { Action } from '../planning/index.ts';
 import {
   judge,
   modeFor,
@@ -16,15 +16,8 @@ import {
   strictest,
   type Verdict,
 } from '../policy/index.ts';
-import {
-  bindRemedies,
-  callFingerprint,
-  contradictionsOf,
-  describeContradictions,
-  describeFlags,
-  matchingRunbooks,
-  type PinOf,
-} from '../rag/index.ts';
+import type { PinOf } from '../rag/index.ts';
+import { declarationOf, undoDeclarationOf } from './declaration.ts';
 import { blockOf } from './ineffective.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import { recentRuns, recordOf } from './recent-runs.ts';
@@ -114,6 +107,7 @@ export async function judgeAction(
     return denied('did-not-help', why);
   }
   const inspected = await client.inspect(first.call, { signal: AbortSignal.timeout(INSPECT_MS_MAX) });
+  if (!inspected.ok && inspected.refused) return denied('tool-refused', inspected.error);
   const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
 
   const at = await db.now();
@@ -222,6 +216,11 @@ export function asking(rule: (typeof GATE_RULES)[number], questions: readonly Qu
   });
 }
 
+/** What Nightshift planned to heal; what a person asked for, or what takes something back, is tried whatever happened before. */
+function isRemedy({ requestedBy, undoOf }: Action): boolean {
+  return requestedBy === null && undoOf === null;
+}
+
 /** Who may approve what is asked about a service; null where it names nobody. */
 function approversOf(service: Service | null): readonly string[] | null {
   return service === null || service.approvers.length === 0 ? null : service.approvers;
@@ -241,70 +240,4 @@ function denied(rule: string, why: string): Denied {
       spoke: [{ rule, decision: 'deny', why }],
     },
   };
-}
-
-interface Declaration {
-  /** The firing alerts that bind exactly this call. */
-  readonly by: readonly StoredAlert[];
-  readonly origin: Question['origin'];
-  /** Who changed the runbooks last that declare it, as far as they are known by name. */
-  readonly editors: readonly string[];
-  /** What other runbooks, for the same alerts, tell to do instead. */
-  readonly contradictions: readonly string[];
-  /** Which of the runbooks that declare it talk to a machine, and where. */
-  readonly flagged: readonly string[];
-}
-
-/** What Nightshift planned to heal; what a person asked for, or what takes something back, is tried whatever happened before. */
-function isRemedy({ requestedBy, undoOf }: Action): boolean {
-  return requestedBy === null && undoOf === null;
-}
-
-/**
- * Whether this is exactly the call that its tool declares for taking that action back, and for which firing alert. The operator vouches
- * for it with the tool's declaration; null where it is another call.
- */
-async function undoDeclarationOf(
-  action: Action,
-  firing: readonly StoredAlert[],
-  { db, catalogue }: GateDependencies,
-): Promise<Declaration | null> {
-  const done = (await actionsOf(db, action.incidentId, action.cycle)).find(({ id }) => id === action.undoOf);
-  const inverse = done?.status === 'succeeded' ? resolveInverse(catalogue, doneOf(done)) : null;
-  if (!inverse?.ok || callFingerprint(inverse.call) !== action.fingerprint) return null;
-  const labels = JSON.stringify(Object.entries(action.labels).sort());
-  const by = firing.filter((alert) => JSON.stringify(Object.entries(alert.labels).sort()) === labels);
-  return { by, origin: 'pinned', editors: [], contradictions: [], flagged: [] };
-}
-
-/** Which firing alerts bind exactly this call, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */
-async function declarationOf(
-  action: Action,
-  firing: readonly StoredAlert[],
-  { db, catalogue, pinOf, identity }: GateDependencies,
-): Promise<Declaration> {
-  const runbooks = await matchingRunbooks(
-    db,
-    firing.map((alert) => alert.labels),
-  );
-  const declaring = (alerts: readonly Alert[], usable: boolean) =>
-    runbooks.filter((runbook) =>
-      bindRemedies(runbook, alerts, catalogue).some(
-        ({ steps, problems }) =>
-          (!usable || problems.length === 0) && steps.some(({ fingerprint }) => fingerprint === action.fingerprint),
-      ),
-    );
-  const by = firing.filter((alert) => declaring([alert], false).length > 0);
-  const whole = declaring(firing, true);
-  const pins = await Promise.all(whole.map((runbook) => pinOf(runbook)));
-  const editors = pins.flatMap(({ editorEmails }) => editorEmails.map((email) => identity.personByEmail(email)));
-  const origin = whole.length === 0 ? 'undeclared' : pins.some(({ pinned }) => pinned) ? 'pinned' : 'unpinned';
-  const contradicted = contradictionsOf(runbooks, by);
-  const own = new Set(declaring(by, false).map(({ path }) => path));
-  // Only where the runbooks that say this are among them; others may disagree about something else.
-  const contradictions = [...own].some((path) => contradicted.has(path)) ? describeContradictions(contradicted) : [];
-  const flagged = declaring(by, false)
-    .filter(({ flags }) => flags.length > 0)
-    .map(({ path, flags }) => `${path} holds instruction-like text (${describeFlags(flags)})`);
-  return { by, origin, editors: editors.filter((name) => name !== null), contradictions, flagged };
 }

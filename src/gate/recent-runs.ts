@@ -42,16 +42,20 @@ export async function recentRuns(
     select i.action_id from intent as i join action as a on a.id = i.action_id
     where i.sent_at > clock_timestamp() - ${DAYS} * interval '1 day' and ${same}
     order by i.sent_at desc limit ${COUNTED_MAX})`;
-  const rows = await db.q
-    .selectFrom('intent as i')
-    .innerJoin('action as a', 'a.id', 'i.action_id')
-    .select(['a.tool', 'a.instance', 'i.target', 'a.inspection', 'i.sent_at'])
-    .select(sql<string | null>`a.labels ->> 'service'`.as('service'))
-    .select(sql<string | null>`a.labels ->> 'namespace'`.as('namespace'))
-    .where('i.action_id', 'in', sql<string>`(${sql.join(alike.map(newest), sql` union all `)})`)
-    .where('i.action_id', '<>', undoOf ?? '')
-    .orderBy('i.sent_at', 'desc')
-    .execute();
+  const read = (those: readonly RawBuilder<unknown>[]) =>
+    db.q
+      .selectFrom('intent as i')
+      .innerJoin('action as a', 'a.id', 'i.action_id')
+      .select(['a.tool', 'a.instance', 'i.target', 'a.inspection', 'i.sent_at'])
+      .select(sql<string | null>`a.labels ->> 'service'`.as('service'))
+      .select(sql<string | null>`a.labels ->> 'namespace'`.as('namespace'))
+      .where('i.action_id', 'in', sql<string>`(${sql.join(those.map(newest), sql` union all `)})`)
+      .where('i.action_id', '<>', undoOf ?? '')
+      .orderBy('i.sent_at', 'desc')
+      .execute();
+  // Where all that was sent is fewer, nothing was pushed out; the whole question takes Postgres several times as long.
+  const all = await read([sql`true`]);
+  const rows = all.length < COUNTED_MAX - 1 ? all : await read(alike);
   return rows.map((row) => {
     const population = populationSchema.parse(row.inspection)?.population ?? null;
     return {

@@ -35,6 +35,11 @@ export interface Identity {
   ofToken(secret: string): Promise<Principal | null>;
   /** Which person of `people:` has this Slack id, or null; where nobody is listed, nobody has. */
   ofSlack(team: string, user: string): Principal | null;
+  /**
+   * Which person of `people:` a token of the configured issuer stands for, or null: by its `sub`, or else by an address that the issuer
+   * has verified, unless that person is known by a `sub`.
+   */
+  ofIssuer(claims: { readonly subject: string; readonly verifiedEmail: string | null }): Principal | null;
   /** The name of the person of `people:` who commits under this address, or null. */
   personByEmail(email: string): string | null;
   /** The people of `people:` who may decide. */
@@ -86,6 +91,13 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
     },
     ofSlack(team, user) {
       const person = find(({ slack }) => slack === `${team}/${user}`);
+      return person && { name: person.name, role: person.role };
+    },
+    ofIssuer({ subject, verifiedEmail }) {
+      const email = verifiedEmail?.toLowerCase();
+      const person =
+        find((one) => one.subject === subject) ??
+        find((one) => one.subject === undefined && email !== undefined && one.email?.toLowerCase() === email);
       return person && { name: person.name, role: person.role };
     },
     personByEmail: (email) => find((person) => person.email?.toLowerCase() === email.toLowerCase())?.name ?? null,

@@ -3,8 +3,9 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
 import express, { type Request, type Response, Router } from 'express';
 import type { Identity, Principal } from '../identity/index.ts';
+import type { Judged, ResourceServer } from './oauth.ts';
 import type { McpPorts } from './ports.ts';
-import { createMcpServer } from './server.ts';
+import { createMcpServer, type McpExtension } from './server.ts';
 
 const BODY_MAX = 256 * 1024;
 const SESSIONS_MAX = 100;
@@ -13,7 +14,7 @@ const SWEEP_MS = 60_000;
 
 interface Session {
   readonly transport: StreamableHTTPServerTransport;
-  /** Only the token's own person goes on with a session. */
+  /** Only the token's own person, in the same role, goes on with a session. */
   readonly principal: Principal;
   seenAt: number;
 }
@@ -22,6 +23,10 @@ interface Http extends McpPorts {
   readonly identity: Pick<Identity, 'ofToken'>;
   /** Hosts, with their ports, under which this server is asked; a page that got another name resolved to us is refused. */
   readonly hosts: () => readonly string[];
+  /** Judges access tokens of an issuer; null where only personal tokens count. */
+  readonly oauth: ResourceServer | null;
+  /** Offers more than the server's own tools, resources and prompts, behind the same door; nothing where it is left out. */
+  readonly extend?: McpExtension | undefined;
 }
 
 /** The MCP endpoint, and how its sessions end with the server. */
@@ -31,11 +36,12 @@ export interface McpRouter {
 }
 
 /**
- * Makes `/mcp` over Streamable HTTP: a bearer token of a person, a known Host, no Origin but a known one, and at most 100 sessions, which
- * end after 30 minutes of silence. An id that this process does not know gets 404, so that the client starts anew.
+ * Makes `/mcp` over Streamable HTTP: a bearer token of a person (ours, or an issuer's), a known Host, no Origin but a known one, and at
+ * most 100 sessions, which end after 30 minutes of silence. An id that this process does not know gets 404, so that the client starts
+ * anew.
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
  */
-export function createMcpRouter({ identity, hosts, ...ports }: Http): McpRouter {
+export function createMcpRouter({ identity, hosts, oauth, extend = () => {}, ...ports }: Http): McpRouter {
   const sessions = new Map<string, Session>();
   const sweep = setInterval(() => {
     for (const [id, { transport, seenAt }] of sessions)
@@ -53,14 +59,14 @@ export function createMcpRouter({ identity, hosts, ...ports }: Http): McpRouter 
     if (!known.has(host) || !isKnownOrigin)
       return refuse(response, 403, 'this Host or Origin is not one of this server. Fix: ask it under its own address');
     const secret = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const principal = secret === undefined ? null : await identity.ofToken(secret);
-    if (!principal) {
-      response.setHeader('www-authenticate', 'Bearer realm="nightshift"');
-      return refuse(response, 401, 'no personal token of this Nightshift. Fix: send one as Authorization: Bearer …');
-    }
-    response.locals.principal = principal;
+    forgetToken(request);
+    const judged = await judge(secret);
+    if ('refused' in judged && judged.refused === 'unavailable') return refuse(response, 503, judged.why);
+    if ('refused' in judged) return refuseToken(response, judged, { oauth, isGiven: secret !== undefined });
+    response.locals.principal = judged.principal;
     next();
   });
+
   router.use(express.json({ limit: BODY_MAX }));
 
   router.post('/', async (request, response) => {
@@ -74,7 +80,7 @@ export function createMcpRouter({ identity, hosts, ...ports }: Http): McpRouter 
         onsessioninitialized: (made) => void sessions.set(made, { transport, principal, seenAt: Date.now() }),
         onsessionclosed: (gone) => void sessions.delete(gone),
       });
-      await createMcpServer(ports, principal).connect(transport as never);
+      await createMcpServer(ports, principal, extend).connect(transport as never);
       return transport.handleRequest(request, response, request.body);
     }
     return pass(request, response);
@@ -82,13 +88,22 @@ export function createMcpRouter({ identity, hosts, ...ports }: Http): McpRouter 
   router.get('/', pass);
   router.delete('/', pass);
 
+  async function judge(secret: string | undefined): Promise<Judged> {
+    // A JWT has three parts, and a personal token one.
+    if (oauth !== null && secret?.split('.').length === 3) return oauth.judge(secret);
+    const principal = secret === undefined ? null : await identity.ofToken(secret);
+    const why = 'no personal token of this Nightshift. Fix: send one as Authorization: Bearer …';
+    return principal ? { principal } : { refused: 'invalid_token', why };
+  }
+
   async function pass(request: Request, response: Response): Promise<void> {
     const id = request.headers['mcp-session-id'];
     if (typeof id !== 'string') return refuse(response, 400, 'no Mcp-Session-Id. Fix: begin with initialize');
     const session = sessions.get(id);
     const principal = response.locals.principal as Principal;
-    // Another person's session is as unknown as none.
-    if (!session || session.principal.name !== principal.name)
+    // Another person's session is as unknown as none; one that was opened with another role would go on with that.
+    const { name, role } = principal;
+    if (!session || session.principal.name !== name || session.principal.role !== role)
       return refuse(response, 404, 'there is no such session here. Fix: begin with initialize');
     session.seenAt = Date.now();
     await session.transport.handleRequest(request, response, request.body);
@@ -102,6 +117,29 @@ export function createMcpRouter({ identity, hosts, ...ports }: Http): McpRouter 
       sessions.clear();
     },
   };
+}
+
+/** Nothing behind this door needs the token, so nothing there can keep it or hand it on. */
+function forgetToken({ rawHeaders }: Request): void {
+  // The SDK reads these, and shows tools what it finds.
+  for (let at = rawHeaders.length - 2; at >= 0; at -= 2)
+    if (rawHeaders[at]?.toLowerCase() === 'authorization') rawHeaders.splice(at, 2);
+}
+
+/** Says no as RFC 6750 has it, and by RFC 9728 where a token is to be had. */
+function refuseToken(
+  response: Response,
+  { refused, why }: Extract<Judged, { refused: string }>,
+  { oauth, isGiven }: { oauth: ResourceServer | null; isGiven: boolean },
+): void {
+  const words = [
+    'realm="nightshift"',
+    ...(isGiven && oauth ? [`error="${refused}"`] : []),
+    ...(oauth ? [`resource_metadata="${oauth.metadataUrl}"`] : []),
+    ...(oauth?.scope ? [`scope="${oauth.scope}"`] : []),
+  ];
+  response.setHeader('www-authenticate', `Bearer ${words.join(', ')}`);
+  refuse(response, refused === 'invalid_token' ? 401 : 403, why);
 }
 
 function refuse(response: Response, status: number, message: string): void {

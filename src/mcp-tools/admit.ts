@@ -14,10 +14,12 @@ export function createAdmit({
   instance,
   settings,
   publicKey,
+  clockSkewSeconds,
 }: {
   instance: string;
   settings: unknown;
   publicKey: KeyObject;
+  clockSkewSeconds: number;
 }): Admit {
   /** Clearances already used, until they expire. */
   const spent = new Map<string, number>();
@@ -31,7 +33,7 @@ export function createAdmit({
       signed,
       { instance, tool: tool.name, arguments: given },
       // By the process's age and not by its start, which a clock that is set meanwhile would put out of place.
-      { publicKey, now, since: new Date(now.getTime() - performance.now()) },
+      { publicKey, now, since: new Date(now.getTime() - performance.now()), clockSkewSeconds },
     );
     for (const [nonce, expiresAt] of spent) if (expiresAt <= now.getTime()) spent.delete(nonce);
     if (spent.has(clearance.nonce))

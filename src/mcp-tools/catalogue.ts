@@ -1,15 +1,26 @@
 import { z } from 'zod';
 import { type Labels, type Matcher, matchesLabels, parseMatcherList } from '../alert/index.ts';
 import type { ToolsetInstanceConfig } from '../config/index.ts';
+import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { canonicalSha256 } from './clearance.ts';
-import { type RiskClass, riskOf, type Tool, type Toolset } from './tool.ts';
+import { readManifests } from './manifest/load.ts';
+import { ownProblems } from './manifest/own.ts';
+import { readPins } from './mcp/pins.ts';
+import type { Remote } from './remote.ts';
+import { type RiskClass, riskOf, type Tool, type Toolset, toolsOf } from './tool.ts';
 
 /** One configured system: a toolset, its settings, and which alerts it is for. */
 export interface Instance {
   readonly name: string;
   readonly toolset: Toolset;
   readonly settings: unknown;
+  /** What the operator declared for it alone, as data. */
+  readonly declarations: readonly unknown[];
+  /** Its toolset's tools and its own. */
+  readonly tools: readonly Tool[];
   readonly matchers: readonly Matcher[];
+  /** Where it runs on another host; otherwise it runs here, in a process of its own. */
+  readonly remote?: Remote | undefined;
 }
 
 /** One call, checked against its tool's schema and bound to one instance; all of it decided without a model. */
@@ -41,42 +52,68 @@ export interface Catalogue {
    * arguments outside the tool's scope.
    */
   resolve(tool: string, args: unknown, labels: Labels): Resolution;
+  /** Every tool there is by its name: those of all toolsets, and those that instances have of their own. */
+  readonly tools: ReadonlyMap<string, Tool>;
   /** The declaration of a tool, or null where there is none of that name. */
   toolNamed(name: string): Tool | null;
   /** The tools of the instances that are for alerts with these labels, ambiguous ones left out. */
   toolsFor(labels: Labels): { tool: Tool; instance: Instance }[];
 }
 
-/** Makes the catalogue of the configured instances; their settings were validated with the configuration. */
+/**
+ * Makes the catalogue of the configured instances; their settings were validated with the configuration.
+ * @throws NightshiftError `invalid_config` naming what is wrong with what an instance declares for itself.
+ */
 export function createCatalogue(
   toolsets: Readonly<Record<string, Toolset>>,
   configured: Readonly<Record<string, ToolsetInstanceConfig>>,
 ): Catalogue {
-  const instances = Object.entries(configured).flatMap(([name, { uses, match, ...settings }]): Instance[] => {
-    const toolset = toolsets[uses];
-    return toolset
-      ? [{ name, toolset, settings: toolset.settings.parse(settings), matchers: parseMatcherList(match) }]
-      : [];
-  });
-  const tools = new Map(
-    Object.values(toolsets).flatMap((toolset) => toolset.tools.map((tool) => [tool.name, { tool, toolset }])),
+  const instances = Object.entries(configured).flatMap(
+    ([name, { uses, match, manifests, pins, remote, ...given }]): Instance[] => {
+      const toolset = toolsets[uses];
+      if (!toolset) return [];
+      const settings = toolset.settings.parse(given);
+      const declarations = declarationsOf(name, toolset, { manifests, pins });
+      const tools = toolsOf(toolset, { name, settings, declarations });
+      return [{ name, toolset, settings, declarations, tools, matchers: parseMatcherList(match), remote }];
+    },
   );
-  const candidates = (toolset: Toolset, labels: Labels) =>
-    instances.filter((instance) => instance.toolset === toolset && matchesLabels(instance.matchers, labels));
+  const shared = Object.values(toolsets).flatMap((toolset) =>
+    toolset.tools.map((tool): [string, Known] => [tool.name, { tool, toolset, owner: null }]),
+  );
+  const own = instances.flatMap((instance) =>
+    instance.tools
+      .filter((tool) => !instance.toolset.tools.includes(tool))
+      .map((tool): [string, Known] => [tool.name, { tool, toolset: instance.toolset, owner: instance }]),
+  );
+  const tools = new Map([...own, ...shared]);
+  const all = new Map([...tools].map(([name, { tool }]) => [name, tool]));
+  const names = { shared: new Set(shared.map(([name]) => name)), all };
+  const problems = [
+    ...instances.flatMap((instance) => shadowing(instance, toolsets)),
+    ...own.flatMap(([, { tool, owner }]) => ownProblems(owner?.name ?? '', tool, names)),
+  ];
+  if (problems.length > 0) throw new NightshiftError('invalid_config', describeProblems(problems), { problems });
+  const candidates = ({ toolset, owner }: Pick<Known, 'toolset' | 'owner'>, labels: Labels) =>
+    instances.filter(
+      (instance) =>
+        (owner === null ? instance.toolset === toolset : instance === owner) &&
+        matchesLabels(instance.matchers, labels),
+    );
 
   return {
     instances,
+    tools: all,
     resolve(name, args, labels) {
       const known = tools.get(name);
       if (!known) return { ok: false, why: 'unknown_tool', message: `there is no tool ${name}` };
-      const [instance, ...others] = candidates(known.toolset, labels);
+      const [instance, ...others] = candidates(known, labels);
       if (!instance) {
-        const fix = `configure one under toolsets: in nightshift.yaml (uses: ${known.toolset.name})`;
-        return {
-          ok: false,
-          why: 'no_instance',
-          message: `no ${known.toolset.name} instance is for this alert's labels; ${fix}`,
-        };
+        const which = known.owner ? `its instance ${known.owner.name} is not` : `no ${known.toolset.name} instance is`;
+        const fix = known.owner
+          ? 'widen its match:'
+          : `configure one under toolsets: in nightshift.yaml (uses: ${known.toolset.name})`;
+        return { ok: false, why: 'no_instance', message: `${which} for this alert's labels; ${fix}` };
       }
       if (others.length > 0) {
         const names = [instance, ...others].map((one) => one.name).join(', ');
@@ -100,12 +137,47 @@ export function createCatalogue(
     toolNamed: (name) => tools.get(name)?.tool ?? null,
     toolsFor(labels) {
       return instances
-        .filter(
-          (instance) => candidates(instance.toolset, labels).length === 1 && matchesLabels(instance.matchers, labels),
-        )
-        .flatMap((instance) => instance.toolset.tools.map((tool) => ({ tool, instance })));
+        .filter((instance) => matchesLabels(instance.matchers, labels))
+        .flatMap((instance) =>
+          instance.tools
+            .filter(({ name }) => {
+              const known = tools.get(name);
+              return known !== undefined && candidates(known, labels).length === 1;
+            })
+            .map((tool) => ({ tool, instance })),
+        );
     },
   };
+}
+
+/** Whoever writes `kubernetes.*` into a policy means the toolset; tools that others declare must not answer to its name. */
+function shadowing({ name, toolset }: Instance, toolsets: Readonly<Record<string, Toolset>>): Problem[] {
+  if (toolset.declaredBy !== 'pins' || !Object.hasOwn(toolsets, name)) return [];
+  const message = 'is the name of a toolset, so tools of this server would be taken for tools of that';
+  return [{ field: `toolsets.${name}`, message, fix: 'call this instance otherwise' }];
+}
+
+/** What an operator wrote down for one instance. @throws NightshiftError `invalid_config` where it cannot be read. */
+function declarationsOf(
+  instance: string,
+  toolset: Toolset,
+  { manifests, pins }: Pick<ToolsetInstanceConfig, 'manifests' | 'pins'>,
+): readonly unknown[] {
+  const isPinned = toolset.declaredBy === 'pins';
+  if (isPinned && manifests === undefined) return pins === undefined ? [] : readPins(instance, pins);
+  if (manifests === undefined) return [];
+  if (toolset.own && !isPinned) return readManifests(instance, manifests);
+  const field = `toolsets.${instance}.manifests`;
+  const message = `the toolset ${toolset.name} takes no manifests`;
+  const problem = { field, value: manifests, message, fix: 'take it out' };
+  throw new NightshiftError('invalid_config', describeProblems([problem]), { problems: [problem] });
+}
+
+/** A tool by its name, and the one instance that it belongs to where it is not its toolset's. */
+interface Known {
+  readonly tool: Tool;
+  readonly toolset: Toolset;
+  readonly owner: Instance | null;
 }
 
 /** Labels only narrow: what the alert does not name in full is not touched on its account. */
@@ -162,6 +234,7 @@ function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>):
     definitionSha256: canonicalSha256('definition', {
       tool: definitionOf(tool),
       settings: publicSettings(instance.settings),
+      ...(instance.remote ? { address: instance.remote.address } : {}),
     }),
   };
 }

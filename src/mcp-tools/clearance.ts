@@ -43,17 +43,19 @@ interface Verifier {
   readonly now: Date;
   /** When whoever verifies began to remember which clearances were used: what was issued before may have been used before. */
   readonly since: Date;
+  /** How far the clock of whoever signed it may be ahead. */
+  readonly clockSkewSeconds?: number;
 }
 
 /**
  * Verifies a clearance for exactly this call and gives it back.
- * @throws NightshiftError `tool_refused` when it is missing, forged, issued before `since` or after `now`, expired, or for any
+ * @throws NightshiftError `tool_refused` when it is missing, forged, issued before `since` or, but for the skew, after `now`, expired, or for any
  *   other instance, tool or arguments.
  */
 export function verifyClearance(
   signed: unknown,
   call: { instance: string; tool: string; arguments: unknown },
-  { publicKey, now, since }: Verifier,
+  { publicKey, now, since, clockSkewSeconds = 0 }: Verifier,
 ): Clearance {
   const parsed = signedClearanceSchema.safeParse(signed);
   if (!parsed.success) throw refused(call.tool, 'it came without a clearance');
@@ -66,7 +68,8 @@ export function verifyClearance(
     throw refused(call.tool, 'its clearance is for other arguments');
   const [issuedAt, expiresAt] = [new Date(clearance.issuedAt), new Date(clearance.expiresAt)];
   if (expiresAt <= now) throw refused(call.tool, 'its clearance has expired');
-  if (issuedAt > now) throw refused(call.tool, 'its clearance is from the future');
+  if (issuedAt.getTime() > now.getTime() + clockSkewSeconds * 1000)
+    throw refused(call.tool, 'its clearance is from the future');
   if (issuedAt < since) throw refused(call.tool, 'its clearance is older than its toolset process');
   return clearance;
 }

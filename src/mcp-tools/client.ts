@@ -25,7 +25,8 @@ export type CallResult =
 
 export type InspectResult =
   | { readonly ok: true; readonly inspection: Inspection }
-  | { readonly ok: false; readonly error: string };
+  /** `refused`: the toolset itself says that this tool may not be used as things stand. */
+  | { readonly ok: false; readonly error: string; readonly refused?: true };
 
 export interface ToolClient {
   /** Starts the process of an instance where it does not run yet; gives null, or why it does not start. */
@@ -73,7 +74,7 @@ export function createToolClient(dependencies: {
     return starting;
   };
 
-  const send = async (call: Call, { meta, timeoutSeconds, signal }: Request): Promise<CallResult> => {
+  const send = async (call: Call, { meta, timeoutSeconds, signal }: Request): Promise<Sent> => {
     // A signal of its own, because the SDK never lets go of the one it is given.
     const own = new AbortController();
     const abort = () => own.abort(signal.reason);
@@ -108,7 +109,11 @@ export function createToolClient(dependencies: {
     async call(call, { clearance, signal }) {
       const started = performance.now();
       const meta = clearance ? { [CLEARANCE_META]: clearance } : {};
-      const sent = await send(call, { meta, timeoutSeconds: call.timeoutSeconds + GRACE_SECONDS, signal });
+      const { refused: _, ...sent } = await send(call, {
+        meta,
+        timeoutSeconds: call.timeoutSeconds + GRACE_SECONDS,
+        signal,
+      });
       const result = redactValue(sent) as CallResult;
       metrics.toolCalls.observe({ tool: call.tool, outcome: result.outcome }, (performance.now() - started) / 1000);
       return result;
@@ -124,11 +129,16 @@ export function createToolClient(dependencies: {
       clearTimeout(timer);
       if (answer.outcome !== 'succeeded') {
         const late = `${call.tool} did not say what it would do within ${INSPECT_SECONDS_MAX} s`;
-        return { ok: false, error: deadline.signal.aborted ? late : answer.error };
+        return {
+          ok: false,
+          error: deadline.signal.aborted ? late : answer.error,
+          ...(answer.refused ? { refused: true } : {}),
+        };
       }
       const inspection = readInspection(answer.result);
       if (inspection) return { ok: true, inspection };
-      return { ok: false, error: `${call.tool} said what it would do in an unknown form, or at too great a length` };
+      const error = `${call.tool} said what it would do in an unknown form, or at too great a length`;
+      return { ok: false, error };
     },
     async close() {
       const close = async (starting: Promise<Connection>) => (await starting).client.close();
@@ -141,11 +151,15 @@ function notStarted(instance: string, error: unknown): string {
   return `toolset ${instance} does not start: ${bounded(messageOf(error))}`;
 }
 
+/** How a call ended, and whether it was the toolset that refused it. */
+type Sent = CallResult & { readonly refused?: boolean };
+
 type ToolAnswer = Awaited<ReturnType<Connection['client']['callTool']>>;
 
-function resultOf({ tool }: Call, answer: ToolAnswer): CallResult {
+function resultOf({ tool }: Call, answer: ToolAnswer): Sent {
   const content = (answer.content as { text?: string }[]).map(({ text }) => text ?? '').join('\n');
-  if (answer.isError) return { outcome: 'failed', error: bounded(content) };
+  const { code } = (answer.structuredContent ?? {}) as { code?: unknown };
+  if (answer.isError) return { outcome: 'failed', error: bounded(content), refused: code === 'tool_refused' };
   const bound = boundResult((answer.structuredContent as Record<string, unknown> | undefined) ?? { text: content });
   if (bound.ok) return { outcome: 'succeeded', result: bound.result };
   return {

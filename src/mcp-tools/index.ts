@@ -12,5 +12,15 @@ export { type CallResult, createToolClient, type InspectResult, type ToolClient 
 export { meetsExpectation, parseExpectation } from './expectation.ts';
 export { type Done, resolveInverse, resolveToolCheck } from './inverse.ts';
 export { createLook, type Look } from './look.ts';
+export {
+  type Compared,
+  compareForeign,
+  type ForeignStatus,
+  readForeignStatus,
+  unpinnedTools,
+} from './mcp/foreign.ts';
+export { writePins } from './mcp/pins.ts';
+export { CLOCK_SKEW_SECONDS, listenRemotely } from './remote.ts';
 export { type Inspection, type Population, RISK_CLASSES, type RiskClass, type Tool, type Toolset } from './tool.ts';
+export { createToolsetServer } from './toolset-server.ts';
 export { TOOLSETS } from './toolsets.ts';

@@ -83,7 +83,34 @@ export interface Toolset<Settings = unknown> {
   readonly name: string;
   readonly description: string;
   readonly settings: z.ZodType<Settings>;
+  /** What its instances declare for themselves: manifests of the operator's, where nothing is said, or pins of what others declare. */
+  readonly declaredBy?: 'manifests' | 'pins';
+  /** What every instance has. */
   readonly tools: readonly Tool<Settings>[];
+  /**
+   * Makes the tools that one instance has besides, from what its operator declared; each is named `INSTANCE.VERB`. Left out where a
+   * toolset takes no declarations. @throws NightshiftError `invalid_config` naming every mistake in them.
+   */
+  readonly own?: (declarations: readonly unknown[], instance: OwnedBy<Settings>) => readonly Tool<Settings>[];
+  /**
+   * Writes what the account of one instance needs in that system for these tools and nothing more, to be applied there by a person, with
+   * comments where something cannot be narrowed.
+   */
+  readonly privileges?: (wanted: PrivilegesFor<Settings>) => string;
+}
+
+/** For whom privileges are written: the instance, those of its tools that are to work, and the name of its account where no setting has it. */
+export interface PrivilegesFor<Settings> extends OwnedBy<Settings> {
+  readonly tools: readonly Tool[];
+  /** Those of them that the operator declared; what they need, the toolset cannot know for sure. */
+  readonly own: readonly Tool[];
+  readonly account: string;
+}
+
+/** The instance whose own tools are made. */
+export interface OwnedBy<Settings> {
+  readonly name: string;
+  readonly settings: Settings;
 }
 
 /** Declares a tool with its input type inferred from the schema. */
@@ -96,10 +123,21 @@ export function defineToolset<Settings>(toolset: Toolset<Settings>): Toolset {
   return toolset as unknown as Toolset;
 }
 
+/** Gives every tool of one instance: its toolset's, and its own. @throws NightshiftError `invalid_config` as {@link Toolset.own} does. */
+export function toolsOf(
+  { tools, own }: Toolset,
+  instance: OwnedBy<unknown> & { readonly declarations: readonly unknown[] },
+): readonly Tool[] {
+  return own === undefined ? tools : [...tools, ...own(instance.declarations, instance)];
+}
+
 /** Gives the risk class of one call with these arguments. */
 export function riskOf(tool: Tool, input: unknown, settings: unknown): RiskClass {
   return typeof tool.risk === 'function' ? tool.risk(input as Record<string, unknown>, settings) : tool.risk;
 }
+
+/** A change was sent, and nobody can say whether it happened: it is looked at and not repeated. */
+export class OutcomeUnknown extends Error {}
 
 /** Makes the failure that a tool reports in its own words; `fix` says what the operator can do. */
 export function toolFailed(message: string, options: { cause?: unknown; fix?: string } = {}): NightshiftError {

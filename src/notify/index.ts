@@ -5,5 +5,6 @@ export { createChannels, installationOf } from './channels.ts';
 export { createDeadMan, type DeadMan } from './dead-man.ts';
 export { startLoop } from './loop.ts';
 export { createOutbox, type Outbox } from './outbox.ts';
+export { createPinWatch, type PinWatch } from './pin-watch.ts';
 export { SendFailed, sendRequest } from './request.ts';
 export { tellPeople } from './store.ts';

@@ -15,10 +15,12 @@ export interface Due extends Outgoing {
   readonly attempts: number;
 }
 
+type ToldKind = 'unpaged' | 'watchdog_gone' | 'watchdog_back' | 'tools_quarantined' | 'tools_as_pinned';
+
 /** Puts a message that no stage gave rise to into the outbox, in the current transaction, without secrets. */
 export async function tellPeople(
   db: Database,
-  message: { incidentId: number | null; kind: 'unpaged' | 'watchdog_gone' | 'watchdog_back'; text: string },
+  message: { incidentId: number | null; kind: ToldKind; text: string },
 ): Promise<void> {
   const { incidentId, kind, text } = message;
   await db.q

@@ -5,6 +5,7 @@ import { evidenceOf } from '../diagnosis/index.ts';
 import {
   BY_HAND,
   beginVerification,
+  type Check,
   type Context,
   escalate,
   isFiring,
@@ -159,7 +160,7 @@ interface Known {
 async function nextRemedy(
   work: Work,
   { runbooks, tried }: Known,
-  { db, catalogue, models }: PlanDependencies,
+  { db, catalogue, look, models }: PlanDependencies,
 ): Promise<{ draft: Draft; events: NewEvent[] }> {
   const firing = work.alerts.filter((alert) => alert.status === 'firing');
   const spent = new Map(tried.map(({ fingerprint, status }) => [fingerprint, status]));
@@ -174,7 +175,9 @@ async function nextRemedy(
       return { events, draft: { ...planned.draft, actions: fresh } };
     }
   }
-  return { events, draft: planFromRunbooks(runbooks, firing, { catalogue, spent }) };
+  const makeChecks = (checks: readonly Check[]) =>
+    runChecks(checks, work.alerts, { catalogue, look, abort: work.abort });
+  return { events, draft: await planFromRunbooks(runbooks, firing, { catalogue, spent, makeChecks }) };
 }
 
 const REASONS_SHOWN = 2;

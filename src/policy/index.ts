@@ -3,7 +3,7 @@ export { serviceApprovers } from './built-in-rules.ts';
 export { type Explanation, explain } from './explain.ts';
 export { judge, strictest } from './judge.ts';
 export { lintPolicy } from './lint.ts';
-export { createMint, type Mint } from './mint.ts';
+export { createMint, type Mint, publicKeyOf, readSigningKey } from './mint.ts';
 export { loadPolicyTests, type PolicyTest, parsePolicyTests } from './policy-tests.ts';
 export {
   DECISIONS,

@@ -1,7 +1,7 @@
 import { type Alert, type Labels, matchesLabels, parseMatcherList } from '../alert/index.ts';
 import type { Check } from '../incident/index.ts';
 import { type Call, type Catalogue, canonicalSha256 } from '../mcp-tools/index.ts';
-import type { Runbook } from './runbook.ts';
+import type { Condition, Runbook } from './runbook.ts';
 
 /** A remedy wider than this is not begun. */
 const ACTIONS_MAX = 8;
@@ -40,6 +40,8 @@ export interface BoundStep {
 export interface BoundRemedy {
   readonly runbook: string;
   readonly name: string;
+  /** Looks that must all be as expected for it to be meant. */
+  readonly when: readonly Check[];
   readonly steps: readonly BoundStep[];
   readonly problems: readonly string[];
 }
@@ -62,9 +64,14 @@ export function bindRemedies(
   catalogue: Catalogue,
 ): BoundRemedy[] {
   const fitting = alertsFor(runbook, alerts);
-  return runbook.remedies.map(({ name, steps }) => {
+  return runbook.remedies.map(({ name, when, steps }) => {
     const bound = new Map<string, BoundStep>();
-    const problems: string[] = [];
+    const conditions = bindLooks(
+      when.map((condition) => ({ ...condition, withinSeconds: 0 })),
+      fitting,
+      catalogue,
+    );
+    const problems = conditions.problems.map((problem) => `when: ${problem}`);
     for (const { labels } of fitting) {
       for (const step of steps) {
         const filled = fillTemplates(step.with, labels);
@@ -81,7 +88,13 @@ export function bindRemedies(
     }
     if (bound.size > ACTIONS_MAX)
       problems.push(`it would take ${bound.size} actions, and more than ${ACTIONS_MAX} are a person's decision`);
-    return { runbook: runbook.path, name, steps: [...bound.values()], problems };
+    return {
+      runbook: runbook.path,
+      name,
+      when: conditions.checks.map(withoutCall),
+      steps: [...bound.values()],
+      problems,
+    };
   });
 }
 
@@ -90,11 +103,25 @@ export function bindChecks(
   runbook: Runbook,
   alerts: readonly Pick<Alert, 'labels'>[],
   catalogue: Catalogue,
-): { checks: (Check & { call: Call })[]; problems: string[] } {
-  const checks = new Map<string, Check & { call: Call }>();
+): { checks: BoundCheck[]; problems: string[] } {
+  return bindLooks(runbook.verify, alertsFor(runbook, alerts), catalogue);
+}
+
+type BoundCheck = Check & { readonly call: Call };
+
+function withoutCall({ call: _call, ...check }: BoundCheck): Check {
+  return check;
+}
+
+function bindLooks(
+  looks: readonly (Condition & { readonly withinSeconds: number })[],
+  alerts: readonly Pick<Alert, 'labels'>[],
+  catalogue: Catalogue,
+): { checks: BoundCheck[]; problems: string[] } {
+  const checks = new Map<string, BoundCheck>();
   const problems: string[] = [];
-  for (const { labels } of alertsFor(runbook, alerts)) {
-    for (const check of runbook.verify) {
+  for (const { labels } of alerts) {
+    for (const check of looks) {
       const filled = fillTemplates(check.with, labels);
       const resolution = filled.ok ? catalogue.resolve(check.tool, filled.values, labels) : filled;
       if (!resolution.ok) problems.push(`${check.tool}: ${resolution.message}`);

@@ -133,10 +133,16 @@ function lintCalls({ runbook, isShort }: Linted, tools: ReadonlyMap<string, Tool
       return { ...step, field: `${name}: ${step.tool}`, at, isCheck: false };
     }),
   );
+  const conditions = runbook.remedies.flatMap(({ name, when }, remedy) =>
+    when.map((condition, index) => {
+      const at = isShort ? ['when', index] : ['remedies', remedy, 'when', index];
+      return { ...condition, field: `${name}: when: ${condition.tool}`, at, isCheck: true };
+    }),
+  );
   const checks = runbook.verify.map((check, index) => {
     return { ...check, field: `verify: ${check.tool}`, at: ['verify', index], isCheck: true };
   });
-  for (const call of [...steps, ...checks]) lintCall(call, tools, add);
+  for (const call of [...conditions, ...steps, ...checks]) lintCall(call, tools, add);
 }
 
 function lintCall(

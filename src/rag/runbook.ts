@@ -63,9 +63,17 @@ const checkSchema = z
 /** One look that tells whether the remedy worked; `withinSeconds` is how long it may take until it holds. */
 export type Check = z.infer<typeof checkSchema>;
 
+const whenSchema = z.array(z.strictObject(checkShape)).max(STEPS_MAX, `has more than ${STEPS_MAX} conditions`);
+/** One look that must show what is expected for a remedy to be meant at all. */
+export type Condition = z.infer<typeof whenSchema>[number];
+
 const stepsSchema = z.array(stepSchema).min(1, 'has no step').max(STEPS_MAX, `has more than ${STEPS_MAX} steps`);
-const remedySchema = z.strictObject({ name: text.max(100, 'is longer than 100 characters'), steps: stepsSchema });
-/** One way to mend the trouble: steps in order. */
+const remedySchema = z.strictObject({
+  name: text.max(100, 'is longer than 100 characters'),
+  when: whenSchema.default([]),
+  steps: stepsSchema,
+});
+/** One way to mend the trouble: steps in order, meant only while what `when` looks at is as expected. */
 export type Remedy = z.infer<typeof remedySchema>;
 
 /** What a runbook's front matter may say; an unknown key is a mistake, since it may be a misspelt safety. */
@@ -80,6 +88,7 @@ export const frontMatterSchema = z
       })
       .optional(),
     service: text.optional(),
+    when: whenSchema.optional(),
     steps: stepsSchema.optional(),
     remedies: z
       .array(remedySchema)
@@ -89,7 +98,8 @@ export const frontMatterSchema = z
     verify: z.array(checkSchema).max(STEPS_MAX, `has more than ${STEPS_MAX} checks`).optional(),
     escalate_to: text.optional(),
   })
-  .refine(({ steps, remedies }) => !(steps && remedies), { path: ['steps'], message: 'is set, and `remedies` too' });
+  .refine(({ steps, remedies }) => !(steps && remedies), { path: ['steps'], message: 'is set, and `remedies` too' })
+  .refine(({ when, steps }) => !when || steps, { path: ['when'], message: 'stands here without `steps`' });
 
 /** How to write each field, for whoever got it wrong. */
 const FIXES: Readonly<Record<string, string>> = {
@@ -97,6 +107,7 @@ const FIXES: Readonly<Record<string, string>> = {
   service: 'write the name of one service',
   steps: `list 1 to ${STEPS_MAX} steps, each with tool, with and why, or use remedies instead of steps`,
   remedies: 'list remedies, each with a name of its own and steps',
+  when: `list at most ${STEPS_MAX} conditions, each with tool, with and expect, in the remedy that they are for, or beside steps`,
   name: 'give each remedy a short name of its own',
   tool: 'name the toolset and the verb, for example supervisor.restart',
   with: 'give arguments as name: value; put templates in quotes: "{{ labels.process }}"',
@@ -204,9 +215,17 @@ function declare(frontMatter: string): { problems: readonly Problem[]; declarati
     });
     return { problems: found };
   }
-  const { match = [], service = null, steps, remedies, verify = [], escalate_to: escalateTo = null } = parsed.data;
-  const alternatives = remedies ?? (steps ? [{ name: 'steps', steps }] : []);
+  const {
+    match = [],
+    service = null,
+    when = [],
+    steps,
+    remedies,
+    verify = [],
+    escalate_to: escalateTo = null,
+  } = parsed.data;
+  const alternatives = remedies ?? (steps ? [{ name: 'steps', when, steps }] : []);
   return { problems, declaration: { match, service, remedies: alternatives, verify, escalateTo } };
 }
 
-const KNOWN_FIELDS = 'use the fields match, service, steps or remedies, verify and escalate_to';
+const KNOWN_FIELDS = 'use the fields match, service, when, steps or remedies, verify and escalate_to';

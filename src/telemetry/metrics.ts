@@ -40,6 +40,12 @@ export function createMetrics() {
       help: 'Runbooks whose remedies keep failing, counted once for each alert.',
       registers,
     }),
+    toolsQuarantined: new Gauge({
+      name: 'nightshift_tools_quarantined',
+      help: 'Tools of foreign MCP servers that are not what was pinned, by instance.',
+      labelNames: ['instance'] as const,
+      registers,
+    }),
     decisions: new Counter({
       name: 'nightshift_policy_decisions_total',
       help: 'Policy decisions by tool and decision.',

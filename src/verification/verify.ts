@@ -87,15 +87,17 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     }
     const passed = { ...verification, checksPassedAt: verification.checksPassedAt ?? now.toISOString() };
     const source = await askSource(alerts, { catalogue, look, abort });
-    // A person who says that it is over outweighs an alert that has not resolved yet, never a check that fails.
-    if (source === 'quiet' || passed.closedBy !== null || byHand) return resolve(passed, results);
     const waitedSeconds = (now.getTime() - new Date(passed.checksPassedAt).getTime()) / 1000;
-    if (waitedSeconds < config.verification.confirmWithinSeconds) {
+    // What comes up for a moment and falls again was not mended.
+    const isSettled = passed.after === 'alert' || waitedSeconds >= config.verification.settleSeconds;
+    // A person who says that it is over outweighs an alert that has not resolved yet, never a check that fails.
+    if (passed.closedBy !== null || (isSettled && (source === 'quiet' || byHand))) return resolve(passed, results);
+    if (!isSettled || waitedSeconds < config.verification.confirmWithinSeconds) {
       const first = verification.checksPassedAt === null;
       const event: NewEvent = {
         type: 'verification.passed',
         actor: 'nightshift',
-        data: { checks: results, source, waitingFor: 'the alert to resolve' },
+        data: { checks: results, source, waitingFor: isSettled ? 'the alert to resolve' : 'it to settle' },
       };
       return { ...lookAgain(passed), events: first ? [event] : [] };
     }

@@ -53,7 +53,7 @@ describe.skipIf(skip).each(databases)('a runbook added to a running server, on %
       config: {
         mode: 'auto',
         runbooks: [folder],
-        verification: { intervalSeconds: 0.5, confirmWithinSeconds: 5 },
+        verification: { intervalSeconds: 0.5, settleSeconds: 0, confirmWithinSeconds: 5 },
         limits: { perTargetTenMinutes: 5 },
         toolsets: {
           processes: { uses: 'supervisor', url, username, password },

@@ -12,8 +12,8 @@ import { discovery, type KubeObject, RESOURCES, type Resource, resourceOfKind } 
 import { type Answer, type Parsed, respond, type World } from './kubernetes/respond.ts';
 import { misfits } from './kubernetes/schema.ts';
 import { matchesFieldSelector, matchesLabelSelector } from './kubernetes/selectors.ts';
-import { badRequest, Refusal } from './kubernetes/status.ts';
-import { createStore, type Store } from './kubernetes/store.ts';
+import { badRequest, invalid, Refusal } from './kubernetes/status.ts';
+import { createStore, now, type Store } from './kubernetes/store.ts';
 
 const TICK_MS = 15;
 const ADMIN: Account = { user: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
@@ -43,8 +43,14 @@ export interface Kubernetes {
   readonly close: () => Promise<void>;
 }
 
-/** Starts an empty cluster on a free port of 127.0.0.1, with its certificate, controllers and administrator. */
-export async function startKubernetes(pace: Pace = { readyMs: 60, terminationMs: 40 }): Promise<Kubernetes> {
+/**
+ * Starts an empty cluster on a free port of 127.0.0.1, with its certificate, controllers and administrator; a `bare` one is an API server
+ * without controllers, scheduler, kubelets and metrics.
+ */
+export async function startKubernetes(
+  pace: Pace = { readyMs: 60, terminationMs: 40 },
+  { bare = false } = {},
+): Promise<Kubernetes> {
   const { key, cert } = makeCertificate();
   const store = createStore();
   const accounts = new Map<string, Account>();
@@ -55,7 +61,7 @@ export async function startKubernetes(pace: Pace = { readyMs: 60, terminationMs:
   const server = createServer({ key, cert }, (request, response) => {
     void handle(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
-  const beat = setInterval(() => reconcile(store, pace), TICK_MS);
+  const beat = setInterval(() => bare || reconcile(store, pace), TICK_MS);
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'https://double');
@@ -79,11 +85,48 @@ export async function startKubernetes(pace: Pace = { readyMs: 60, terminationMs:
       authorize(store, account, parsed);
       denied = double.interfere(parsed) ?? null;
       if (parsed.verb === 'watch') return watch(parsed, store, request, response);
-      send(respond(parsed, world));
+      send(aboutAccounts(parsed, account) ?? respond(parsed, world));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       send({ code: error.code, body: error.body, type: 'V1Status' });
     }
+  }
+
+  /** What only those who know the tokens can answer: whether one may do something, and a new token. */
+  function aboutAccounts({ resource, subresource, namespace, name = '', body }: Parsed, who: Account): Answer | null {
+    if (resource.kind === 'SelfSubjectAccessReview') {
+      const review = body as { spec: { resourceAttributes: Record<string, string> } };
+      const faults = misfits(review, 'V1SelfSubjectAccessReview');
+      if (faults.length > 0) throw badRequest(`strict decoding error: ${faults.join(', ')}`);
+      const { group = '', resource: plural, verb = '', ...rest } = review.spec.resourceAttributes;
+      const about = RESOURCES.find((one) => one.group === group && one.plural === plural);
+      let allowed = who.groups.includes('system:masters');
+      try {
+        if (about) authorize(store, who, { ...rest, verb, resource: about });
+        allowed ||= about !== undefined;
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+      return { code: 201, body: { ...review, metadata: {}, status: { allowed } }, type: 'V1SelfSubjectAccessReview' };
+    }
+    if (subresource !== 'token') return null;
+    const faults = misfits(body, 'AuthenticationV1TokenRequest');
+    if (faults.length > 0) throw badRequest(`strict decoding error: ${faults.join(', ')}`);
+    store.get(resource, namespace, name);
+    const { expirationSeconds = 3600 } = (body as { spec: { expirationSeconds?: number } }).spec;
+    if (expirationSeconds < 600)
+      throw invalid(
+        resource,
+        name,
+        'spec.expirationSeconds',
+        'Invalid value: may not specify a duration less than 10 minutes',
+      );
+    const status = {
+      token: double.account(namespace ?? '', name).token,
+      expirationTimestamp: now(Date.now() + expirationSeconds * 1000),
+    };
+    const answered = { ...(body as object), metadata: { name, namespace }, status };
+    return { code: 201, body: answered, type: 'AuthenticationV1TokenRequest' };
   }
 
   server.listen(0, '127.0.0.1');
@@ -118,7 +161,7 @@ export async function startKubernetes(pace: Pace = { readyMs: 60, terminationMs:
       return { url, ca: cert, token: own };
     },
     interfere: () => null,
-    hasMetrics: true,
+    hasMetrics: !bare,
     close: async () => {
       clearInterval(beat);
       kubectl.remove();
@@ -141,7 +184,10 @@ function parse(
   text: string,
   has: (resource: Resource) => boolean,
 ): Parsed | undefined {
-  const path = pathname.replace(/^\/api\/v1\/namespaces\/([^/]+)$/, '/api/v1/namespaces/-/namespaces/$1');
+  const path = pathname.replace(
+    /^\/api\/v1\/namespaces\/([^/]+(?:\/(?:status|finalize))?)$/,
+    '/api/v1/namespaces/-/namespaces/$1',
+  );
   const { group = '', version, namespace, plural, name, subresource } = PATH.exec(path)?.groups ?? {};
   const resource = RESOURCES.filter(has).find(
     (one) => one.group === group && one.version === version && one.plural === plural,
@@ -156,8 +202,9 @@ function parse(
     throw badRequest(`couldn't read the body as JSON (${mediaType})`);
   }
   const isWatch = ['1', 'true'].includes(query.get('watch') ?? '');
-  const verb = method === 'GET' ? (name !== undefined ? 'get' : isWatch ? 'watch' : 'list') : VERBS[method];
-  if (verb === undefined || (verb === 'delete' && name === undefined))
+  const own = method === 'GET' ? (name !== undefined ? 'get' : isWatch ? 'watch' : 'list') : VERBS[method];
+  const verb = own === 'delete' && name === undefined ? 'deletecollection' : own;
+  if (verb === undefined || (verb === 'deletecollection' && !resource.verbs.includes(verb)))
     throw new Refusal(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
   return {
     verb,

@@ -22,6 +22,16 @@ const PARTS = {
     here: () => onPath('kubectl') && onPath('openssl'),
     from: 'Debian packages kubernetes-client and openssl',
   },
+  sshd: {
+    here: () => existsSync('/usr/sbin/sshd') && onPath('ssh') && onPath('ssh-keygen'),
+    from: 'Debian packages openssh-server and openssh-client',
+  },
+  logrotate: { here: () => existsSync('/usr/sbin/logrotate'), from: 'Debian package logrotate' },
+  nginx: {
+    here: () => existsSync('/usr/sbin/nginx') && onPath('openssl'),
+    from: 'Debian packages nginx-light and openssl',
+  },
+  sudo: { here: () => onPath('sudo') && existsSync('/usr/sbin/visudo'), from: 'Debian package sudo' },
   systemd: {
     here: () => onPath('systemctl') && existsSync('/lib/systemd/systemd') && process.getuid?.() === 0,
     from: 'Debian package systemd, run as root',

@@ -7,5 +7,10 @@ export const dnsToolset = defineToolset<DnsSettings>({
   name: 'dns',
   description: 'Asks for the records of names in declared domains.',
   settings: dnsSettingsSchema,
+  privileges: ({ name, settings }) =>
+    [
+      `# ${name} needs only to reach, by UDP and TCP, port 53 where no other is given:`,
+      ...(settings.servers ?? ['the name servers in /etc/resolv.conf']),
+    ].join('\n'),
   tools: [resolve],
 });

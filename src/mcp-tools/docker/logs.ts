@@ -25,6 +25,7 @@ export const logs = defineTool<DockerSettings, typeof input>({
   target: ({ container }) => `container ${container}`,
   undo: 'nothing to undo',
   timeoutSeconds: 15,
+  manifest: { requests: [{ method: 'GET', path: '/containers/{{ container }}/logs' }] },
   run: async ({ container, lines = LINES_DEFAULT }, { settings, signal }) => {
     if (settings.containers && !settings.containers.includes(container))
       throw toolFailed(`container ${container} is not among those that may be worked on`, {

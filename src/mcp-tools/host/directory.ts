@@ -46,12 +46,7 @@ export async function inDirectory<T>(
   settings: HostSettings,
   work: (directory: Directory) => Promise<T>,
 ): Promise<T> {
-  const rule = Object.hasOwn(settings.directories, name) ? settings.directories[name] : undefined;
-  if (!rule) {
-    const declared = Object.keys(settings.directories).join(', ');
-    const fix = 'use one of these names, or declare it in the setting `directories` of this toolset';
-    throw toolFailed(`directory ${name} is not declared (${declared})`, { fix });
-  }
+  const rule = declaredRule(name, settings);
   const actual = await realpath(rule.path).catch((cause) => Promise.reject(unusable(name, rule.path, cause)));
   if (actual !== rule.path) throw leadsElsewhere(name, rule.path, actual);
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -70,12 +65,23 @@ export async function inDirectory<T>(
   }
 }
 
-function unusable(name: string, path: string, cause: unknown) {
+/** Gives the rule of a declared directory. @throws NightshiftError `tool_failed` where the name is not declared. */
+export function declaredRule(name: string, { directories }: HostSettings): DirectoryRule {
+  const rule = Object.hasOwn(directories, name) ? directories[name] : undefined;
+  if (rule) return rule;
+  const declared = Object.keys(directories).join(', ') || 'none is';
+  const fix = 'use one of these names, or declare it in the setting `directories` of this toolset';
+  throw toolFailed(`directory ${name} is not declared (${declared})`, { fix });
+}
+
+/** Makes the failure of a directory that cannot be worked on. */
+export function unusable(name: string, path: string, cause: unknown) {
   const fix = 'check that it exists, and that the user Nightshift runs as may read it';
   return toolFailed(`directory ${name} (${path}) cannot be opened: ${messageOf(cause)}`, { cause, fix });
 }
 
-function leadsElsewhere(name: string, path: string, actual: string) {
+/** Makes the failure of a directory whose path is not where it really is. */
+export function leadsElsewhere(name: string, path: string, actual: string) {
   const fix = `declare the real path ${actual} instead, if it is the one that is meant`;
   return toolFailed(`directory ${name} (${path}) is reached through a symbolic link`, { fix });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTool } from '../tool.ts';
-import { inDirectory, survey, totalBytes } from './directory.ts';
+import { machineOf } from './choose-machine.ts';
+import { totalBytes } from './directory.ts';
 import { directoryNameSchema, type HostSettings } from './settings.ts';
 
 const SAMPLE_MAX = 10;
@@ -19,9 +20,9 @@ export const files = defineTool<HostSettings, typeof input>({
   target: ({ directory }) => `directory ${directory}`,
   undo: 'nothing to undo',
   timeoutSeconds: 30,
-  run: ({ directory: name }, { settings, signal }) =>
-    inDirectory(name, settings, async (directory) => {
-      const { files, chosen, complete } = await survey(directory, signal);
+  run: ({ directory: name }, context) =>
+    machineOf(context).inDirectory(name, async (directory) => {
+      const { files, chosen, complete } = await directory.survey();
       const [oldest] = files;
       return {
         directory: name,

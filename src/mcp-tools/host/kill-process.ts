@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { messageOf } from '../../errors.ts';
 import { previewLine } from '../inspection.ts';
 import { defineTool, toolFailed } from '../tool.ts';
-import { type ProcessSeen, processSeen } from './proc.ts';
+import { machineOf } from './choose-machine.ts';
+import type { Machine } from './machine.ts';
+import type { ProcessSeen } from './proc.ts';
 import type { HostSettings } from './settings.ts';
 
 const WAIT_MS = 10_000;
@@ -24,8 +25,8 @@ export const killProcess = defineTool<HostSettings, typeof input>({
   timeoutSeconds: 20,
   check: { tool: 'host.process', with: { pid: '{{ pid }}' }, expect: 'running == false', within: '10s' },
   inverse: null,
-  inspect: async ({ pid }, { settings }) => {
-    const { name, state, parent, startTicks, memoryPages } = await killable(pid, settings);
+  inspect: async ({ pid }, context) => {
+    const { name, state, parent, startTicks, memoryPages } = await killable(pid, machineOf(context), context.settings);
     return {
       uid: `${pid}@${startTicks}`,
       population: null,
@@ -36,16 +37,12 @@ export const killProcess = defineTool<HostSettings, typeof input>({
       ].map(previewLine),
     };
   },
-  run: async ({ pid }, { settings, signal }) => {
-    const before = await killable(pid, settings);
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch (cause) {
-      const fix = 'run this toolset as the user of that process, if it may end it';
-      throw toolFailed(`process ${pid} cannot be ended: ${messageOf(cause)}`, { cause, fix });
-    }
-    for (const until = Date.now() + WAIT_MS; Date.now() < until && !signal.aborted; await sleep(POLL_MS)) {
-      const seen = await processSeen(pid);
+  run: async ({ pid }, context) => {
+    const machine = machineOf(context);
+    const before = await killable(pid, machine, context.settings);
+    await machine.terminate(before);
+    for (const until = Date.now() + WAIT_MS; Date.now() < until && !context.signal.aborted; await sleep(POLL_MS)) {
+      const seen = await machine.process(pid);
       if (!seen || seen.state === 'Z' || seen.startTicks !== before.startTicks)
         return { pid, name: before.name, ended: true };
     }
@@ -56,10 +53,10 @@ export const killProcess = defineTool<HostSettings, typeof input>({
 });
 
 /** @throws NightshiftError `tool_failed` where there is no such process, or not one that may be ended. */
-async function killable(pid: number, { killable: programs }: HostSettings): Promise<ProcessSeen> {
-  const seen = await processSeen(pid);
+async function killable(pid: number, machine: Machine, { killable: programs }: HostSettings): Promise<ProcessSeen> {
+  const seen = await machine.process(pid);
   if (!seen || seen.state === 'Z') throw toolFailed(`there is no process ${pid}`);
-  if (pid === process.pid || pid === process.ppid) throw toolFailed(`process ${pid} is Nightshift itself`);
+  if (machine.isOurs(pid)) throw toolFailed(`process ${pid} is Nightshift itself`);
   if (!programs.includes(seen.name))
     throw toolFailed(`process ${pid} is of the program ${JSON.stringify(seen.name)}, which may not be ended`, {
       fix: 'add it to the setting `killable` of this toolset, if it may be',

@@ -1,6 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { toolFailed } from '../tool.ts';
-
 /** One process as the kernel shows it. @see proc_pid_stat(5) */
 export interface ProcessSeen {
   readonly pid: number;
@@ -14,15 +11,15 @@ export interface ProcessSeen {
   readonly memoryPages: number;
 }
 
-/** Looks at one process; null where there is none of this number. */
-export async function processSeen(pid: number): Promise<ProcessSeen | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+/** Reads what /proc/PID/stat says about a process; null for null, as where there is no such process. */
+export function parseStat(text: string | null): ProcessSeen | null {
   if (text === null) return null;
   // The name stands in parentheses and may itself hold some, and blanks.
   const [open, close] = [text.indexOf('('), text.lastIndexOf(')')];
+  if (open < 1 || close < open) return null;
   const fields = text.slice(close + 2).split(' ');
   return {
-    pid,
+    pid: Number.parseInt(text, 10),
     name: text.slice(open + 1, close),
     state: fields[0] ?? '?',
     parent: Number(fields[1]),
@@ -32,19 +29,14 @@ export async function processSeen(pid: number): Promise<ProcessSeen | null> {
   };
 }
 
-/** Lists the numbers of all processes. @throws NightshiftError `tool_failed` where this host has no /proc. */
-export async function processIds(): Promise<number[]> {
-  const names = await readdir('/proc').catch((cause: unknown) => {
-    throw toolFailed('this host has no /proc to look at', { cause, fix: 'use this tool on Linux' });
-  });
-  return names.filter((name) => /^\d+$/.test(name)).map(Number);
-}
-
 /** Reads `name: value` lines of a file below /proc, its kB as bytes. */
-export async function procFields(path: string): Promise<Record<string, number>> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw toolFailed(`this host has no ${path} to look at`, { cause, fix: 'use this tool on Linux' });
-  });
+export function procFields(text: string): Record<string, number> {
   const lines = [...text.matchAll(/^([^:\n]+):\s+(\d+)( kB)?$/gm)];
   return Object.fromEntries(lines.map(([, name = '', value, unit]) => [name, Number(value) * (unit ? 1024 : 1)]));
+}
+
+/** Reads from /proc/PID/limits how many files the process may have open; null where it does not say so. */
+export function openFilesLimit(text: string): number | null {
+  const limit = /Max open files\s+(\d+)/.exec(text)?.[1];
+  return limit ? Number(limit) : null;
 }

@@ -1,25 +1,14 @@
-import { unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { messageOf } from '../../errors.ts';
 import { previewLine } from '../inspection.ts';
 import { defineTool, toolFailed } from '../tool.ts';
-import {
-  type Directory,
-  eligibleFile,
-  type FoundFile,
-  inDirectory,
-  type Survey,
-  survey,
-  totalBytes,
-} from './directory.ts';
+import { machineOf } from './choose-machine.ts';
+import { type FoundFile, type Survey, totalBytes } from './directory.ts';
 import { type DirectoryRule, directoryNameSchema, type HostSettings } from './settings.ts';
 
 const NAMES_SHOWN_MAX = 20;
 /** Half of what an inspection may take: a directory that is too full to be looked through in time is the one to purge. */
 const PREVIEW_WITHIN_MS = 5000;
 const FAILED_SHOWN_MAX = 10;
-const DELETE_AT_ONCE = 16;
 
 const input = z.strictObject({
   directory: directoryNameSchema.describe('Name of a directory that the settings declare; not a path.'),
@@ -37,19 +26,17 @@ export const purge = defineTool<HostSettings, typeof input>({
   timeoutSeconds: 120,
   check: null,
   inverse: null,
-  inspect: ({ directory: name }, { settings, signal }) =>
-    inDirectory(name, settings, async (directory) => ({
-      uid: directory.uid,
+  inspect: ({ directory: name }, context) =>
+    machineOf(context).inDirectory(name, async ({ uid, rule, survey }) => ({
+      uid,
       population: null,
-      preview: previewOf(directory.rule, await survey(directory, signal, { withinMs: PREVIEW_WITHIN_MS })).map(
-        previewLine,
-      ),
+      preview: previewOf(rule, await survey({ withinMs: PREVIEW_WITHIN_MS })).map(previewLine),
     })),
-  run: ({ directory: name }, { settings, signal }) =>
-    inDirectory(name, settings, async (directory) => {
+  run: ({ directory: name }, context) =>
+    machineOf(context).inDirectory(name, async (directory) => {
       const { path } = directory.rule;
-      const { files, chosen, kept, complete } = await survey(directory, signal);
-      const done = await deleteFiles(directory, chosen, signal);
+      const { files, chosen, kept, complete } = await directory.survey();
+      const done = await directory.delete(chosen);
       const [failure] = done.failed;
       if (failure && done.deleted === 0) {
         const fix = `let the user Nightshift runs as write to ${path}`;
@@ -96,42 +83,4 @@ export function previewOf(rule: DirectoryRule, { files, chosen, kept, complete }
 
 function describeFile({ name, bytes, modifiedAtMs }: FoundFile): string {
   return `${JSON.stringify(name)}, ${bytes} bytes, last written ${new Date(modifiedAtMs).toISOString()}`;
-}
-
-interface Deletion {
-  deleted: number;
-  bytes: number;
-  /** Files that changed since the survey, so that the rule no longer covers them. */
-  kept: number;
-  failed: { name: string; error: string }[];
-}
-
-async function deleteFiles(directory: Directory, files: readonly FoundFile[], signal: AbortSignal): Promise<Deletion> {
-  const done: Deletion = { deleted: 0, bytes: 0, kept: 0, failed: [] };
-  for (let from = 0; from < files.length; from += DELETE_AT_ONCE) {
-    if (signal.aborted) {
-      const fix = 'call host.files to see what is left; purging again goes on from there';
-      throw toolFailed(`stopped in time after ${done.deleted} of ${files.length} files (${done.bytes} bytes)`, { fix });
-    }
-    await Promise.all(files.slice(from, from + DELETE_AT_ONCE).map(({ name }) => deleteFile(directory, name, done)));
-  }
-  return done;
-}
-
-/** Looks once more right before it deletes; `unlink` itself follows no link and removes no directory. */
-async function deleteFile(directory: Directory, name: string, done: Deletion): Promise<void> {
-  try {
-    const file = await eligibleFile(directory, name, Date.now());
-    if (file === 'gone') return;
-    if (file === 'kept') {
-      done.kept += 1;
-      return;
-    }
-    await unlink(join(directory.base, name));
-    done.deleted += 1;
-    done.bytes += file.bytes;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    done.failed.push({ name, error: messageOf(error) });
-  }
 }

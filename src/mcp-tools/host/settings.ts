@@ -62,10 +62,53 @@ const ruleSchema = z.strictObject({
   filesMax: z.number().int().min(1).max(100_000).default(10_000).describe('The most files one purge deletes.'),
 });
 
+/** A file by its plain path, without what ssh, sudo or a shell would take for something else. */
+const filePathSchema = z
+  .string()
+  .regex(/^(?:\/[A-Za-z0-9._@+-]+)+$/, 'must be an absolute path of letters, digits and . _ @ + -')
+  .refine((path) => posix.normalize(path) === path, 'is not in its plain form; leave out ".." and "."');
+
+const logsSchema = z.strictObject({
+  config: filePathSchema.describe(
+    'The configuration that logrotate has for these files, such as /etc/logrotate.d/shop.',
+  ),
+  files: z.array(filePathSchema).min(1).max(20).describe('The files that are written to, and get smaller by it.'),
+  state: filePathSchema
+    .default('/var/lib/logrotate/status')
+    .describe('Where logrotate notes when it did so; its user must be able to write there.'),
+  minBytes: z
+    .number()
+    .int()
+    .min(1)
+    .default(1024 * 1024)
+    .describe('Nothing is rotated where no file has so many bytes.'),
+});
+
+const sshSchema = z.strictObject({
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?$/, 'must be a name or an address')
+    .describe('Name or address of the host.'),
+  port: z.number().int().min(1).max(65_535).default(22),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_.-]{0,31}$/, 'must be the name of a user')
+    .describe('Who logs in there.'),
+  identityFile: filePathSchema.describe('The private key; without a passphrase, and readable by Nightshift alone.'),
+  knownHostsFile: filePathSchema.describe(
+    "The host's own key, as in known_hosts. A host with another key, or one that is not in there, is not talked to.",
+  ),
+});
+
 export const hostSettingsSchema = z.strictObject({
+  ssh: sshSchema
+    .optional()
+    .describe(
+      'Another host, worked on by ssh, instead of the one that Nightshift runs on. Nothing is installed there.',
+    ),
   directories: z
     .record(directoryNameSchema, ruleSchema)
-    .refine((directories) => Object.keys(directories).length > 0, 'must declare at least one directory')
+    .default({})
     .describe('The directories that may be looked at and purged, by name.'),
   killable: z
     .array(
@@ -78,7 +121,17 @@ export const hostSettingsSchema = z.strictObject({
     )
     .default([])
     .describe('Programs whose processes may be asked to end; none unless you say so.'),
+  logs: z
+    .record(directoryNameSchema, logsSchema)
+    .default({})
+    .describe('Log files that may be rotated, by name; none unless you say so.'),
+  sudo: z
+    .boolean()
+    .default(false)
+    .describe('Run logrotate and dmesg through sudo -n, with the lines that `toolset privileges` prints.'),
 });
 
 export type HostSettings = z.infer<typeof hostSettingsSchema>;
 export type DirectoryRule = z.infer<typeof ruleSchema>;
+export type LogsRule = z.infer<typeof logsSchema>;
+export type SshSettings = z.infer<typeof sshSchema>;

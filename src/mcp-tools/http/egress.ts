@@ -80,11 +80,14 @@ const everyAddress: Resolve = (host) => systemLookup(host, { all: true, verbatim
  * Makes what connects to one permitted host: its name is resolved once, all its addresses are checked, and only to them a
  * connection is opened, so that a second answer of its name server has no effect. It keeps no connection and follows no redirect.
  */
-export function guardedAgent(permitted: Permit, resolve: Resolve = everyAddress): Agent {
+export function guardedAgent(
+  permitted: Permit,
+  { resolve = everyAddress, connections = 1 }: { resolve?: Resolve | undefined; connections?: number } = {},
+): Agent {
   // A connection of its own: a pooled one would hide that new ones are refused.
   return new Agent({
     pipelining: 0,
-    connections: 1,
+    connections,
     allowH2: false,
     connect: { lookup: guardedLookup(permitted, resolve) },
   });

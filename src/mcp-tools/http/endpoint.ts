@@ -65,6 +65,40 @@ export function hasWholeLogin({ username, password }: Credentials): boolean {
 /** What a settings schema says when only one of user name and password is there. */
 export const WHOLE_LOGIN_MESSAGE = 'username and password belong together; give both or neither';
 
+const serverSchema = z.strictObject({
+  url: endpointUrlSchema({ path: true }),
+  ...basicAuthFields,
+  // Anything else would be refused while sending, with the token in the message.
+  bearerToken: z
+    .string()
+    .regex(/^[!-~]+$/, 'must be printable ASCII without spaces')
+    .optional()
+    .describe('Bearer token, instead of user name and password.'),
+});
+
+/**
+ * Makes the settings of a server that is asked over HTTP, such as Prometheus: its base URL, `more` of its own, and one way to authenticate
+ * or none. `example` is an address that it often has.
+ */
+export function serverSettings<More extends z.ZodRawShape>(name: string, example: string, more: More) {
+  const url = serverSchema.shape.url.describe(
+    `Base address of ${name}, such as ${example}, with its path prefix if it has one.`,
+  );
+  return serverSchema
+    .extend({ url, ...more })
+    .refine((settings) => hasWholeLogin(settings as Credentials), { path: ['password'], message: WHOLE_LOGIN_MESSAGE })
+    .refine(
+      (settings) => {
+        const { username, bearerToken } = settings as Credentials;
+        return username === undefined || bearerToken === undefined;
+      },
+      {
+        path: ['bearerToken'],
+        message: 'stands beside username and password; give one of the two ways to authenticate',
+      },
+    );
+}
+
 /** Gives the headers that carry these credentials; none where there are none. */
 export function authorizationHeaders({ username, password, bearerToken }: Credentials): Record<string, string> {
   if (bearerToken !== undefined) return { authorization: `Bearer ${bearerToken}` };

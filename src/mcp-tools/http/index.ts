@@ -11,5 +11,14 @@ export const httpToolset = defineToolset<HttpSettings>({
   name: 'http',
   description: 'Probes HTTP endpoints from an allow-list of origins, and sends declared requests.',
   settings: httpSettingsSchema,
+  privileges: ({ name, settings }) =>
+    [
+      `# ${name} needs only to reach these; let a firewall allow no others.`,
+      ...settings.allow.map((origin) => `GET    ${origin}`),
+      ...Object.values(settings.hooks).map(({ method, url }) => `${method.padEnd(6)} ${url}`),
+      ...(Object.keys(settings.hooks).length > 0
+        ? ['# A hook authenticates by its own headers: give its token that one right.']
+        : []),
+    ].join('\n'),
   tools: [probe, hook],
 });

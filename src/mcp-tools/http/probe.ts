@@ -39,7 +39,7 @@ export function createProbe(resolve?: Resolve) {
     timeoutSeconds: 10,
     run: async ({ url: text, method = 'GET' }, context) => {
       const { url, permitted } = permittedUrl(text, context.settings);
-      const agent = guardedAgent(permitted, resolve);
+      const agent = guardedAgent(permitted, { resolve });
       try {
         return await ask(url, method, agent, context);
       } finally {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { endpointUrlSchema } from '../http/endpoint.ts';
 import type { Endpoint } from '../manifest/http.ts';
 import { toolFailed } from '../tool.ts';
+import { type Access, readKubeconfig } from './kubeconfig.ts';
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 const IN_CLUSTER_URL = 'https://kubernetes.default.svc';
@@ -11,8 +12,21 @@ const IN_CLUSTER_URL = 'https://kubernetes.default.svc';
 /** The longest that a drain may go on. */
 export const DRAIN_SECONDS_MAX = 590;
 
+/** What a kubeconfig says by itself. */
+const OWN_ACCESS = ['url', 'token', 'tokenFile', 'ca', 'caFile', 'clientCertificate', 'clientKey'] as const;
+
 export const kubernetesSettingsSchema = z
   .strictObject({
+    kubeconfig: z
+      .string()
+      .regex(/^~?\/./, 'must be an absolute path, or one that begins with ~/')
+      .optional()
+      .describe('A kubeconfig file with a token or a client certificate, instead of url, token and ca.'),
+    context: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The context of the kubeconfig; the one that it calls current otherwise.'),
     url: endpointUrlSchema({ path: true })
       .optional()
       .describe('Address of the API server; that of the cluster it runs in otherwise.'),
@@ -49,27 +63,55 @@ export const kubernetesSettingsSchema = z
   .refine(({ clientCertificate, clientKey }) => (clientCertificate === undefined) === (clientKey === undefined), {
     path: ['clientKey'],
     message: 'clientCertificate and clientKey belong together; give both or neither',
+  })
+  .superRefine((settings, context) => {
+    if (settings.kubeconfig === undefined) {
+      if (settings.context === undefined) return;
+      const message = 'stands without kubeconfig, whose context it would be';
+      return context.addIssue({ code: 'custom', path: ['context'], message });
+    }
+    for (const key of OWN_ACCESS.filter((one) => settings[one] !== undefined))
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'stands beside kubeconfig, which says it; give only one',
+      });
   });
 
 export type KubernetesSettings = z.infer<typeof kubernetesSettingsSchema>;
 
 const agents = new Map<string, Agent>();
 
-/** Gives how the API server is reached; a token is read from its file each time, since the cluster renews it. */
+/** Gives how the API server is reached; files are read each time, since the cluster renews what stands in them. */
 export function endpointOf(settings: KubernetesSettings): Endpoint {
+  const access = settings.kubeconfig ? readKubeconfig(settings.kubeconfig, settings.context) : accessOf(settings);
+  const { url, token, ca, clientCertificate: cert, clientKey: key, serverName: servername } = access;
+  return {
+    url,
+    ...(token ? { headers: { authorization: `Bearer ${token}` } } : {}),
+    dispatcher: agentFor({
+      ...(ca ? { ca } : {}),
+      ...(cert && key ? { cert, key } : {}),
+      ...(servername ? { servername } : {}),
+    }),
+  };
+}
+
+function accessOf(settings: KubernetesSettings): Access {
   const inCluster = settings.url === undefined;
   const token =
     settings.token ?? readIf(settings.tokenFile ?? (inCluster ? `${SERVICE_ACCOUNT}/token` : undefined))?.trim();
   const ca = settings.ca ?? readIf(settings.caFile ?? (inCluster ? `${SERVICE_ACCOUNT}/ca.crt` : undefined));
-  const { clientCertificate: cert, clientKey: key } = settings;
+  const { clientCertificate, clientKey } = settings;
   return {
     url: settings.url ?? IN_CLUSTER_URL,
-    ...(token ? { headers: { authorization: `Bearer ${token}` } } : {}),
-    dispatcher: agentFor({ ...(ca ? { ca } : {}), ...(cert && key ? { cert, key } : {}) }),
+    ...(token ? { token } : {}),
+    ...(ca ? { ca } : {}),
+    ...(clientCertificate && clientKey ? { clientCertificate, clientKey } : {}),
   };
 }
 
-function agentFor(connect: { ca?: string; cert?: string; key?: string }): Agent {
+function agentFor(connect: { ca?: string; cert?: string; key?: string; servername?: string }): Agent {
   const id = JSON.stringify(connect);
   const agent = agents.get(id) ?? new Agent({ connect });
   agents.set(id, agent);
@@ -83,7 +125,7 @@ function readIf(file: string | undefined): string | undefined {
   } catch (cause) {
     throw toolFailed(`${file} cannot be read`, {
       cause,
-      fix: 'set url and token of this toolset, or run it in the cluster',
+      fix: 'set kubeconfig, or url and token, of this toolset, or run it in the cluster',
     });
   }
 }

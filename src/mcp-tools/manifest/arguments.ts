@@ -23,24 +23,43 @@ const anchored = z.string().superRefine((pattern, context) => {
 });
 
 /** One argument of a tool, in the words of JSON Schema. A text needs a pattern, a format or the list of its values. */
-export const argumentSchema = z.union([
-  z.strictObject({
-    ...described,
-    type: z.literal('string'),
-    pattern: anchored,
-    maxLength: z.number().int().min(1).max(LENGTH_MAX).default(253),
-  }),
-  z.strictObject({ ...described, type: z.literal('string'), format: z.enum(formatNames) }),
-  z.strictObject({ ...described, type: z.literal('string'), enum: z.array(z.string()).min(1) }),
-  z.strictObject({ ...described, type: z.enum(['integer', 'number']), minimum: z.number(), maximum: z.number() }),
-  z.strictObject({ ...described, type: z.literal('boolean') }),
-]);
+export const argumentSchema = z.union(
+  [
+    z.strictObject({
+      ...described,
+      type: z.literal('string'),
+      pattern: anchored,
+      maxLength: z.number().int().min(1).max(LENGTH_MAX).default(253),
+    }),
+    z.strictObject({ ...described, type: z.literal('string'), format: z.enum(formatNames) }),
+    z.strictObject({ ...described, type: z.literal('string'), enum: z.array(z.string()).min(1) }),
+    z.strictObject({ ...described, type: z.enum(['integer', 'number']), minimum: z.number(), maximum: z.number() }),
+    z.strictObject({ ...described, type: z.literal('boolean') }),
+  ],
+  {
+    error:
+      'must be { type: string } with one of pattern (between ^ and $), format and enum, { type: integer } or { type: number } with minimum and maximum, or { type: boolean }',
+  },
+);
 export type Argument = z.infer<typeof argumentSchema>;
 
-/** Makes the closed schema of a tool's arguments: nothing else is taken, and nothing is coerced. */
-export function argumentsSchema(declared: Readonly<Record<string, Argument>>): z.ZodObject {
+/**
+ * Makes the closed schema of a tool's arguments: nothing else is taken, and nothing is coerced. `words` are those that become words of
+ * an argv; where such a text is free, it may begin with a hyphen only if its pattern itself begins with one, since a program would
+ * take it for an option.
+ */
+export function argumentsSchema(
+  declared: Readonly<Record<string, Argument>>,
+  words: ReadonlySet<string> = new Set(),
+): z.ZodObject {
   const fields = Object.entries(declared).map(([name, argument]) => {
-    const schema = schemaOf(argument);
+    const isWord = words.has(name) && 'pattern' in argument && !argument.pattern.startsWith('^-');
+    const schema = isWord
+      ? schemaOf(argument).refine(
+          (value) => !String(value).startsWith('-'),
+          'must not begin with a hyphen, as options do',
+        )
+      : schemaOf(argument);
     const shown = argument.description === undefined ? schema : schema.describe(argument.description);
     return [name, argument.optional ? shown.optional() : shown] as const;
   });

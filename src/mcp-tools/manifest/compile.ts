@@ -4,8 +4,9 @@ import { PREVIEW_LINES_MAX, previewLine } from '../inspection.ts';
 import { type Inspection, type RiskClass, type Tool, type ToolContext, toolFailed } from '../tool.ts';
 import { argumentsSchema } from './arguments.ts';
 import type { Asked, Drivers } from './drivers.ts';
-import { type Fields, fill, fillPath, fillText } from './fill.ts';
+import { type Fields, fill, fillPath, fillText, placeholdersIn } from './fill.ts';
 import { type ChangeManifest, type Condition, isChange, type Manifest, type Request } from './manifest.ts';
+import { showArgv } from './show-argv.ts';
 
 const populationSchema = z.looseObject({ group: z.string(), members: z.number(), affects: z.number() });
 
@@ -22,14 +23,14 @@ export function compileManifest<Settings>(manifest: Manifest, drivers: Drivers<S
   return {
     name,
     description,
-    input: argumentsSchema(manifest.arguments),
+    input: argumentsSchema(manifest.arguments, wordsOf(manifest)),
     risk: change ? riskOfArguments(change.risk) : 'read',
     ...(scope ? { scope } : {}),
     target: (input) => fillText(target, input),
     undo: change ? change.undo : 'nothing to undo',
     timeoutSeconds,
     manifest,
-    ...(change ? { check: change.check, inverse: change.inverse, inspect: inspectOf(change, send) } : {}),
+    ...(change ? { check: change.check, inverse: change.inverse, inspect: inspectOf(change, send, drivers.argv) } : {}),
     run: async (input, context) => {
       requireListed(manifest, input, context.settings);
       // Looked at once more: what the change rests on may not hold any more, and the system can be told what it must find.
@@ -42,6 +43,14 @@ export function compileManifest<Settings>(manifest: Manifest, drivers: Drivers<S
       return isObject(kept) ? kept : { value: kept ?? null };
     },
   };
+}
+
+/** Names the arguments that become words of a program's argv. */
+function wordsOf(manifest: Manifest): Set<string> {
+  const requests = isChange(manifest)
+    ? [manifest.request, manifest.inspect?.request, manifest.dryRun]
+    : [manifest.request];
+  return new Set(requests.flatMap((request) => placeholdersIn(request?.run?.argv)));
 }
 
 type Send<Settings> = (
@@ -58,6 +67,7 @@ async function lookBefore<Settings>(
   input: Fields,
   context: ToolContext<Settings>,
 ): Promise<{ seen: Fields; before: Record<string, unknown> | null }> {
+  if (!inspect) return { seen: {}, before: null };
   const response = await send(inspect.request, input, context, true);
   const seen = { response, arguments: input, settings: context.settings };
   for (const { holds, otherwise } of inspect.require)
@@ -69,20 +79,28 @@ async function lookBefore<Settings>(
 function inspectOf<Settings>(
   change: ChangeManifest,
   send: Send<Settings>,
+  argvOf: Drivers<Settings>['argv'],
 ): (input: Record<string, unknown>, context: ToolContext<Settings>) => Promise<Inspection> {
-  const { name, inspect, dryRun } = change;
+  const { name, inspect, dryRun, request, timeoutSeconds } = change;
   return async (input, context) => {
     requireListed(change, input, context.settings);
     const { seen, before } = await lookBefore(change, send, input, context);
-    const lines = asList(await evaluate(inspect.preview, seen)).map((line) => previewLine(String(line)));
+    const said = inspect ? asList(await evaluate(inspect.preview, seen)) : [];
+    const lines = said.map((line) => previewLine(String(line)));
+    if (request.run && argvOf) {
+      const fields = { now: new Date().toISOString(), ...input, before };
+      lines.push(...showArgv(argvOf(fillRun(request.run, fields), { settings: context.settings, timeoutSeconds })));
+    }
     if (lines.length === 0) throw toolFailed(`${name} cannot say what it would do: its target was not found`);
     // The system itself is asked whether it would do it, before a person is.
     if (dryRun) {
       await send(dryRun, { ...input, before }, context, false);
       lines.push('the system itself accepted a dry run of it');
     }
-    const population = inspect.population ? populationSchema.safeParse(await evaluate(inspect.population, seen)) : null;
-    const uid = inspect.uid ? await evaluate(inspect.uid, seen) : null;
+    const population = inspect?.population
+      ? populationSchema.safeParse(await evaluate(inspect.population, seen))
+      : null;
+    const uid = inspect?.uid ? await evaluate(inspect.uid, seen) : null;
     return {
       uid: uid === null || uid === undefined ? null : String(uid),
       population: population?.success ? population.data : null,
@@ -116,7 +134,7 @@ async function sendRequest<Settings>(
     const { path, ...rest } = http;
     return drivers.http({ ...filled(rest), path: fillPath(path, input) }, asked);
   }
-  if (run && drivers.run) return drivers.run(filled(run), asked);
+  if (run && drivers.run) return drivers.run(fillRun(run, input), asked);
   // A parameter that was left out is null: its place is taken by number.
   if (sql && drivers.sql) {
     const values = sql.values.map((value) => (fill(value, input) ?? null) as z.core.util.JSONType);
@@ -124,6 +142,16 @@ async function sendRequest<Settings>(
   }
   if (redis && drivers.redis) return drivers.redis(filled(redis), asked);
   throw toolFailed(`this toolset cannot send a request of the kind ${Object.keys(request).join()}`);
+}
+
+/** @throws NightshiftError `tool_failed` where what a look found would become an option of the program. */
+function fillRun(run: NonNullable<Request['run']>, fields: Fields): NonNullable<Request['run']> {
+  for (const word of run.argv) {
+    const value = typeof word === 'string' && word.startsWith('{{ before.') ? fill(word, fields) : null;
+    if (typeof value === 'string' && value.startsWith('-'))
+      throw toolFailed(`what was found before, ${JSON.stringify(value)}, begins with a hyphen, as options do`);
+  }
+  return fill(run, fields) as NonNullable<Request['run']>;
 }
 
 /** Makes the rule that gives a call's risk from its arguments: the first one whose conditions hold decides. */

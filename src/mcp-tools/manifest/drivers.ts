@@ -20,6 +20,8 @@ export type Driver<Kind, Settings> = (request: Kind, asked: Asked<Settings>) => 
 export interface Drivers<Settings> {
   readonly http?: Driver<HttpRequest, Settings>;
   readonly run?: Driver<RunRequest, Settings>;
+  /** The whole argv that `run` would start, wrapper and all, for whoever answers for it. */
+  readonly argv?: (request: RunRequest, asked: Pick<Asked<Settings>, 'settings' | 'timeoutSeconds'>) => string[];
   readonly sql?: Driver<SqlRequest, Settings>;
   readonly redis?: Driver<RedisRequest, Settings>;
 }

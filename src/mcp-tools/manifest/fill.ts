@@ -3,8 +3,8 @@ import { toolFailed } from '../tool.ts';
 /** What placeholders may name: an argument as `{{ name }}`, anything else by where it stands, as `{{ before.replicas }}`. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-const WHOLE = /^\{\{ ([a-zA-Z]+(?:\.[a-zA-Z]+)*) \}\}$/;
-const INSIDE = /\{\{ ([a-zA-Z]+(?:\.[a-zA-Z]+)*) \}\}/g;
+const WHOLE = /^\{\{ (\w+(?:\.\w+)*) \}\}$/;
+const INSIDE = /\{\{ (\w+(?:\.\w+)*) \}\}/g;
 
 /**
  * Fills whole values into a template: a text that is a placeholder and nothing else becomes the field itself, a number a number.

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { problemsOf } from '../../config/index.ts';
+// Not the whole room: every toolset's process keeps what this loads in memory.
+import { problemsOf } from '../../config/problems.ts';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../../errors.ts';
 import { placeholdersIn } from './fill.ts';
 import { isChange, type Manifest, safeParseManifest } from './manifest.ts';
@@ -17,12 +18,44 @@ export function loadManifests(directory: string): Manifest[] {
   return files.map((file) => parseManifest(join(directory, file), readFileSync(join(directory, file), 'utf8')));
 }
 
+/**
+ * Reads the manifests that an operator keeps in a folder for one instance.
+ * @throws NightshiftError `invalid_config` where the folder cannot be read, and with every mistake in every file of it.
+ */
+export function readManifests(instance: string, directory: string): Manifest[] {
+  let files: string[];
+  try {
+    files = readdirSync(directory).filter((file) => /\.ya?ml$/.test(file));
+  } catch (cause) {
+    const field = `toolsets.${instance}.manifests`;
+    const problem = { field, value: directory, message: `cannot be read: ${messageOf(cause)}`, fix: 'name a folder' };
+    throw new NightshiftError('invalid_config', describeProblems([problem]), { cause, problems: [problem] });
+  }
+  const problems: Problem[] = [];
+  const messages: string[] = [];
+  const manifests = files.sort().flatMap((file) => {
+    try {
+      const path = join(directory, file);
+      return [parseManifest(path, readFileSync(path, 'utf8'))];
+    } catch (error) {
+      messages.push(messageOf(error));
+      if (error instanceof NightshiftError) problems.push(...error.problems);
+      return [];
+    }
+  });
+  if (messages.length > 0) throw new NightshiftError('invalid_config', messages.join('\n'), { problems });
+  return manifests;
+}
+
 /** Parses one manifest. @throws NightshiftError `invalid_config` naming the file and every field that is missing or wrong. */
 export function parseManifest(file: string, text: string): Manifest {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
   const [broken] = document.errors;
-  if (broken) throw invalid(file, [{ field: file, message: messageOf(broken), fix: 'write it as YAML' }]);
+  if (broken) {
+    const [message = ''] = messageOf(broken).split(':\n');
+    throw invalid(file, [{ field: '(whole)', message, fix: 'write it as YAML' }]);
+  }
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   const parsed = safeParseManifest(value);
   if (!parsed.success) throw invalid(file, problemsOf(parsed.error, value));
@@ -60,7 +93,7 @@ function strayPlaceholders(manifest: Manifest): Problem[] {
       })),
     ...(isChange(manifest)
       ? [
-          ...stray('inspect.request', manifest.inspect.request, isNow),
+          ...stray('inspect.request', manifest.inspect?.request, isNow),
           ...stray('dryRun', manifest.dryRun, isEither),
           ...stray('check.with', manifest.check?.with, isGiven),
           ...stray('inverse.with', manifest.inverse?.with, isGiven),

@@ -1,10 +1,17 @@
+import compileJsonata from 'jsonata';
 import { z } from 'zod';
 import { parseExpectation } from '../expectation.ts';
 import { RISK_CLASSES } from '../tool.ts';
 import { argumentSchema } from './arguments.ts';
 
 const text = z.string().min(1);
-const jsonata = text.max(4000).describe('A JSONata expression.');
+const jsonata = text
+  .max(4000)
+  .superRefine((value, context) => {
+    const message = mistakeIn(value);
+    if (message) context.addIssue({ code: 'custom', message, input: value });
+  })
+  .describe('A JSONata expression.');
 /** Values into which whole arguments are filled: `"{{ namespace }}"` gives the argument itself, number or text. */
 const template = z.json();
 
@@ -27,7 +34,13 @@ const httpRequest = z.strictObject({
 });
 
 const argvRequest = z.strictObject({
-  argv: z.array(template).min(1).describe('The program and its arguments, each one whole; there is no shell.'),
+  argv: z
+    .array(template)
+    .min(1)
+    .refine(([program]) => typeof program === 'string' && program !== '' && !program.includes('{{'), {
+      message: 'must begin with the program itself, written out: no argument may choose it',
+    })
+    .describe('The program and its arguments, each one whole; there is no shell.'),
   output: z.enum(['json', 'lines', 'text']).default('text'),
   expect: z.array(z.number().int().min(0).max(255)).min(1).default([0]).describe('Exit statuses that are a success.'),
 });
@@ -57,12 +70,15 @@ const expectation = text.superRefine((value, context) => {
 });
 
 /** What an argument must be for a risk class to hold; a setting's name stands for the operator's own list or number. */
-const condition = z.union([
-  z.strictObject({ equals: z.union([z.string(), z.number(), z.boolean()]) }),
-  z.strictObject({ oneOf: z.union([z.array(z.string()).min(1), text]) }),
-  z.strictObject({ startsWithOneOf: text.describe('The name of a setting with prefixes.') }),
-  z.strictObject({ atMost: z.union([z.number(), text]) }),
-]);
+const condition = z.union(
+  [
+    z.strictObject({ equals: z.union([z.string(), z.number(), z.boolean()]) }),
+    z.strictObject({ oneOf: z.union([z.array(z.string()).min(1), text]) }),
+    z.strictObject({ startsWithOneOf: text.describe('The name of a setting with prefixes.') }),
+    z.strictObject({ atMost: z.union([z.number(), text]) }),
+  ],
+  { error: 'must be one of { equals: … }, { oneOf: […] }, { startsWithOneOf: SETTING } and { atMost: … }' },
+);
 export type Condition = z.infer<typeof condition>;
 
 const riskClass = z.enum(RISK_CLASSES);
@@ -78,7 +94,7 @@ const risk = z.union([
 ]);
 
 /** How a person, a plan or a runbook would know that it worked, in the one form of a check. */
-const check = z.strictObject({
+export const checkSchema = z.strictObject({
   tool: text,
   with: z.record(text, template).default({}),
   expect: expectation,
@@ -88,7 +104,8 @@ const check = z.strictObject({
     .default('60s'),
 });
 
-const inverse = z.strictObject({
+/** The call that takes another one back. */
+export const inverseSchema = z.strictObject({
   tool: text,
   with: z.record(text, template).describe('Arguments of this call, or `{{ before.FIELD }}` of what was recorded.'),
 });
@@ -106,7 +123,12 @@ const look = {
 } as const;
 
 const common = {
-  name: z.string().regex(/^[a-z][a-z0-9_-]{0,30}\.[a-z][a-z0-9_]{0,40}$/, 'must be TOOLSET.VERB in lower case'),
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.[a-z][a-z0-9_]{0,40}$/,
+      'must be TOOLSET.VERB in lower case, or INSTANCE.VERB for a tool of your own',
+    ),
   description: text.max(600),
   arguments: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]{0,30}$/), argumentSchema).default({}),
   scope: z.record(text, text).optional(),
@@ -121,15 +143,23 @@ const common = {
 } as const;
 
 const readManifest = z.strictObject({ ...common, risk: z.literal('read') });
-const changeManifest = z.strictObject({
-  ...common,
-  risk: risk.refine((value) => value !== 'read'),
-  undo: text.describe('How a person would take it back.'),
-  inspect: z.strictObject(look),
-  dryRun: requestSchema.nullable().describe('The same request, which the system only tries; null where it cannot.'),
-  check: check.nullable().describe('Null where the runbook or the alert itself must tell.'),
-  inverse: inverse.nullable().describe('The call that takes it back; null where there is none.'),
-});
+const changeManifest = z
+  .strictObject({
+    ...common,
+    risk: risk.refine((value) => value !== 'read'),
+    undo: text.describe('How a person would take it back.'),
+    inspect: z
+      .strictObject(look)
+      .optional()
+      .describe('What is looked at before. May be left out of what runs a program: its argv in full is shown then.'),
+    dryRun: requestSchema.nullable().describe('The same request, which the system only tries; null where it cannot.'),
+    check: checkSchema.nullable().describe('Null where the runbook or the alert itself must tell.'),
+    inverse: inverseSchema.nullable().describe('The call that takes it back; null where there is none.'),
+  })
+  .refine(({ inspect, request }) => inspect !== undefined || request.run !== undefined, {
+    path: ['inspect'],
+    message: 'is missing: what changes something says before what it would meet; only a program (run) may leave it out',
+  });
 
 export type ChangeManifest = z.infer<typeof changeManifest>;
 /** A tool as data: what it takes, what it touches, what it risks, and the one request that does it. */
@@ -144,4 +174,14 @@ export function safeParseManifest(value: unknown): z.ZodSafeParseResult<Manifest
 /** Tells a tool that changes something. */
 export function isChange(manifest: Manifest): manifest is ChangeManifest {
   return manifest.risk !== 'read';
+}
+
+function mistakeIn(expression: string): string | null {
+  try {
+    compileJsonata(expression);
+    return null;
+  } catch (error) {
+    const { message, position } = error as { message?: string; position?: number };
+    return `is no JSONata: ${message ?? error}${position === undefined ? '' : `, at character ${position}`}`;
+  }
 }

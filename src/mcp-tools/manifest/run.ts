@@ -1,10 +1,12 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { messageOf } from '../../errors.ts';
-import { toolFailed } from '../tool.ts';
-import type { Driver, RunRequest } from './drivers.ts';
+import { OutcomeUnknown, toolFailed } from '../tool.ts';
+import type { Driver, Drivers, RunRequest } from './drivers.ts';
 
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 const MESSAGE_MAX = 500;
+/** How long what a program has left behind may hold on to its output once it has ended itself. */
+const AFTER_END_MS = 1000;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** How a program is run: what stands before every argv (a wrapper such as sudo), its environment and its folder. */
@@ -16,26 +18,37 @@ export interface Place {
   readonly directory?: string;
 }
 
+/** Gives the place of one call; the time that it has, in seconds, is known to it, as a wrapper may have to keep to it. */
+type PlaceOf<Settings> = (settings: Settings, timeoutSeconds: number) => Place;
+
+/** Makes both drivers of a toolset that runs programs: what runs one, and what tells its whole argv beforehand. */
+export function runDrivers<Settings>(placeOf: PlaceOf<Settings>): Required<Pick<Drivers<Settings>, 'run' | 'argv'>> {
+  return {
+    run: runDriver(placeOf),
+    argv: ({ argv }, { settings, timeoutSeconds }) => wholeArgv(argv, placeOf(settings, timeoutSeconds)),
+  };
+}
+
 /**
  * Makes the driver that runs one program: an argv, never a shell, no standard input, nothing of our own environment, and no more time
- * than the call has. Its answer is its output and its exit status.
+ * than the call has: what it started ends with it then. Its answer is its output, of which 1 MiB is kept, and its exit status.
  */
-export function runDriver<Settings>(placeOf: (settings: Settings) => Place = () => ({})): Driver<RunRequest, Settings> {
-  return async ({ argv, output, expect }, { settings, signal }) => {
-    const { before = [], options = [], env = {}, directory = '/' } = placeOf(settings);
-    const [name = '', ...given] = argv.map(argumentOf);
-    const [program = '', ...args] = [...before, name, ...options, ...given];
-    const { status, stdout, stderr } = await run(program, args, {
-      env: { PATH, LC_ALL: 'C', ...env },
-      directory,
+export function runDriver<Settings>(placeOf: PlaceOf<Settings> = () => ({})): Driver<RunRequest, Settings> {
+  return async ({ argv, output, expect }, { settings, signal, timeoutSeconds, readOnly }) => {
+    const place = placeOf(settings, timeoutSeconds);
+    const [program = '', ...args] = wholeArgv(argv, place);
+    const { status, stdout, stderr, isCut } = await runProgram(program, args, {
+      ...place,
       signal,
+      isChange: !readOnly,
     });
+    const cut = isCut ? { outputCut: true } : {};
     if (!expect.includes(status)) {
       const said = (stderr.trim() || stdout.trim()).slice(0, MESSAGE_MAX);
       throw toolFailed(`${program} ended with status ${status}${said ? `: ${said}` : ''}`);
     }
-    if (output === 'lines') return { lines: stdout.split('\n').filter((line) => line !== ''), status };
-    if (output === 'text') return { text: stdout, status };
+    if (output === 'lines') return { lines: stdout.split('\n').filter((line) => line !== ''), status, ...cut };
+    if (output === 'text') return { text: stdout, status, ...cut };
     try {
       return JSON.parse(stdout);
     } catch (cause) {
@@ -44,25 +57,105 @@ export function runDriver<Settings>(placeOf: (settings: Settings) => Place = () 
   };
 }
 
-function argumentOf(value: unknown): string {
+function wholeArgv(argv: RunRequest['argv'], { before = [], options = [] }: Place): string[] {
+  const [program = '', ...args] = argv.map(wordOf);
+  return [...before, program, ...options, ...args];
+}
+
+function wordOf(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   if (text.includes('\0')) throw toolFailed('an argument holds a NUL character');
   return text;
 }
 
-async function run(
+/** How a program ended, and what of its output was kept. */
+export interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly isCut: boolean;
+}
+
+/**
+ * Runs a program in a process group of its own until it ends; when `signal` aborts, the whole group is killed. Of what it writes, the
+ * first 1 MiB (or `bytesMax`) is kept and the rest is read and dropped, so that one that says too much is not ended halfway.
+ * @throws NightshiftError `tool_failed` where it cannot be started, is ended by a signal, or does not end in time; OutcomeUnknown for the
+ * last two where it was to change something (`isChange`), since it may have, in part.
+ */
+export async function runProgram(
   program: string,
   args: readonly string[],
-  { env, directory, signal }: { env: Record<string, string>; directory: string; signal: AbortSignal },
-): Promise<{ status: number; stdout: string; stderr: string }> {
-  const ended = Promise.withResolvers<{ status: number; stdout: string; stderr: string }>();
-  const options = { env, cwd: directory, signal, maxBuffer: OUTPUT_BYTES_MAX, killSignal: 'SIGKILL' as const };
-  const child = execFile(program, [...args], options, (error, stdout, stderr) => {
-    if (!error) return ended.resolve({ status: 0, stdout, stderr });
-    if (typeof error.code === 'number') return ended.resolve({ status: error.code, stdout, stderr });
-    const why = signal.aborted ? 'did not end in time and was killed' : `cannot be run: ${messageOf(error)}`;
-    ended.reject(toolFailed(`${program} ${why}`, { cause: error }));
+  {
+    env = {},
+    directory = '/',
+    signal,
+    input,
+    bytesMax = OUTPUT_BYTES_MAX,
+    isChange = false,
+  }: Pick<Place, 'env' | 'directory'> & {
+    signal: AbortSignal;
+    /** What it reads on standard input. */
+    input?: string | undefined;
+    /** How much of its output is kept. */
+    bytesMax?: number | undefined;
+    isChange?: boolean | undefined;
+  },
+): Promise<Ended> {
+  if (signal.aborted) throw toolFailed(`${program} was not started: there is no time left`);
+  const child = spawn(program, [...args], {
+    env: { PATH, LC_ALL: 'C', ...env },
+    cwd: directory,
+    detached: true,
+    stdio: 'pipe',
   });
-  child.stdin?.end();
-  return ended.promise;
+  const [stdout, stderr] = [keep(child.stdout, bytesMax), keep(child.stderr, bytesMax)];
+  // It need not read what it is given.
+  child.stdin.on('error', () => {}).end(input ?? '');
+  const ended = Promise.withResolvers<{ code: number | null; by: NodeJS.Signals | null }>();
+  child.once('error', (cause) =>
+    ended.reject(
+      toolFailed(`${program} cannot be run: ${messageOf(cause)}`, { cause, fix: 'check its path and folder' }),
+    ),
+  );
+  child.once('close', (code, by) => ended.resolve({ code, by }));
+  child.once('exit', (code, by) => {
+    // What it left running may keep its output open for ever; that it has ended itself is what counts.
+    setTimeout(() => ended.resolve({ code, by }), AFTER_END_MS).unref();
+  });
+  const kill = () => killGroup(child.pid);
+  signal.addEventListener('abort', kill, { once: true });
+  try {
+    const { code, by } = await ended.promise;
+    if (signal.aborted)
+      throw cutShort(`${program} did not end in time and was killed, with whatever it had started`, isChange);
+    if (code === null) throw cutShort(`${program} was ended by ${by}`, isChange);
+    return { status: code, stdout: stdout.text(), stderr: stderr.text(), isCut: stdout.isCut() };
+  } finally {
+    signal.removeEventListener('abort', kill);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+/** Makes what is thrown where a program was cut short: what was to change something may have done so, or a part of it. */
+export function cutShort(why: string, isChange: boolean): Error {
+  return isChange ? new OutcomeUnknown(`${why}, so it is not known what it did`) : toolFailed(why);
+}
+
+function keep(stream: NodeJS.ReadableStream, bytesMax: number): { text: () => string; isCut: () => boolean } {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (bytes < bytesMax) chunks.push(chunk.subarray(0, bytesMax - bytes));
+    bytes += chunk.length;
+  });
+  return { text: () => Buffer.concat(chunks).toString('utf8'), isCut: () => bytes > bytesMax };
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended already, or runs as somebody else, whose wrapper keeps to the time.
+  }
 }

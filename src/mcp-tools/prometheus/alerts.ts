@@ -46,6 +46,12 @@ export const alerts = defineTool<PrometheusSettings, typeof input>({
   risk: 'read',
   target: () => 'alerts',
   undo: 'nothing to undo',
+  manifest: {
+    requests: [
+      { method: 'GET', path: '/api/v1/alerts' },
+      { method: 'GET', path: '/api/v1/rules' },
+    ],
+  },
   timeoutSeconds: 20,
   run: async ({ labels: wanted = {} }, context) => {
     const tooLargeFix = 'look at the alerts in Prometheus itself; there are too many to list';

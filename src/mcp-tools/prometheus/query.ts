@@ -48,6 +48,7 @@ export const query = defineTool<PrometheusSettings, typeof input>({
   risk: 'read',
   target: () => 'metrics',
   undo: 'nothing to undo',
+  manifest: { requests: [{ method: 'POST', path: '/api/v1/query' }] },
   timeoutSeconds: TIMEOUT_SECONDS,
   run: async ({ query, time }, context) => {
     // Prometheus itself stops at this timeout, so that a heavy query does not outlive our interest in it.

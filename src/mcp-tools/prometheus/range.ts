@@ -35,6 +35,7 @@ export const range = defineTool<PrometheusSettings, typeof input>({
   risk: 'read',
   target: () => 'metrics',
   undo: 'nothing to undo',
+  manifest: { requests: [{ method: 'POST', path: '/api/v1/query_range' }] },
   timeoutSeconds: TIMEOUT_SECONDS,
   run: async ({ query, start, end, stepSeconds }, context) => {
     const from = Date.parse(start);

@@ -19,6 +19,7 @@ export const series = defineTool<PrometheusSettings, typeof input>({
   risk: 'read',
   target: () => 'metrics',
   undo: 'nothing to undo',
+  manifest: { requests: [{ method: 'POST', path: '/api/v1/series' }] },
   timeoutSeconds: 20,
   run: async ({ match }, context) => {
     const now = Date.now() / 1000;

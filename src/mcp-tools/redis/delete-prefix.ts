@@ -25,6 +25,7 @@ export const deletePrefix = defineTool<RedisSettings, typeof input>({
   target: ({ prefix }) => `keys ${prefix}*`,
   undo: 'nothing brings the keys back; whoever needs them computes them anew',
   timeoutSeconds: 60,
+  manifest: { commands: [['SCAN'], ['UNLINK']] },
   check: null,
   inverse: null,
   inspect: async ({ prefix }, context) => {

@@ -14,6 +14,12 @@ export const supervisorToolset = defineToolset<SupervisorSettings>({
   name: 'supervisor',
   description: 'Processes that supervisord keeps running.',
   settings: supervisorSettingsSchema,
+  privileges: ({ name, settings }) =>
+    [
+      `# supervisord knows one login, which may do everything: start, stop and reload any of its programs. ${name} needs to reach`,
+      `# POST ${settings.url}/RPC2`,
+      '# Let its inet_http_server listen on 127.0.0.1 only, with username and password; run Nightshift, or a remote toolset, beside it.',
+    ].join('\n'),
   tools: [status, logs, restart, start, stop],
 });
 

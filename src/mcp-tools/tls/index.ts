@@ -7,5 +7,9 @@ export const tlsToolset = defineToolset<TlsSettings>({
   name: 'tls',
   description: 'Shows the certificates of declared TLS endpoints.',
   settings: tlsSettingsSchema,
+  privileges: ({ name, settings }) =>
+    [`# ${name} needs only to reach these, by TCP; it sends nothing after the handshake.`, ...settings.endpoints].join(
+      '\n',
+    ),
   tools: [certificate],
 });

@@ -97,6 +97,7 @@ async function printedConfig(argv: readonly string[], env: Record<string, string
     out: (text) => void out.push(text),
     err: (text) => void err.push(text),
     serve: () => Promise.reject(new Error('not here')),
+    untilStopped: () => Promise.reject(new Error('not here')),
   });
   if (code !== 0) throw new Error(err.join('\n'));
   return out.join('\n');

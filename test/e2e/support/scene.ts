@@ -106,7 +106,7 @@ export async function setScene(database: 'embedded' | 'postgres', options: Scene
   const config = () => ({
     mode: 'auto',
     runbooks,
-    verification: { intervalSeconds: 0.5, confirmWithinSeconds: 20 },
+    verification: { intervalSeconds: 0.5, settleSeconds: 0, confirmWithinSeconds: 20 },
     toolsets: {
       processes: {
         uses: 'supervisor',

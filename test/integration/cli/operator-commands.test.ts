@@ -15,6 +15,7 @@ async function run(directory: string, argv: string[], env: Record<string, string
     out: (text) => void said.out.push(text),
     err: (text) => void said.err.push(text),
     serve: () => Promise.reject(new Error('not here')),
+    untilStopped: () => Promise.reject(new Error('not here')),
   });
   return { code, out: said.out.join('\n'), err: said.err.join('\n') };
 }

@@ -33,6 +33,7 @@ describe('services and investigations', () => {
       out: (text) => void said.out.push(text),
       err: (text) => void said.err.push(text),
       serve: () => Promise.reject(new Error('not here')),
+      untilStopped: () => Promise.reject(new Error('not here')),
     });
     return { code, out: said.out.join('\n'), err: said.err.join('\n') };
   };

@@ -124,7 +124,7 @@ describe.each(databases)('earned autonomy on $name', ({ name: database }) => {
         },
         correlation: { by: ['story'] },
         escalation: { webhook: `http://${await listen(webhook)}` },
-        verification: { intervalSeconds: 0.2, confirmWithinSeconds: 3 },
+        verification: { intervalSeconds: 0.2, settleSeconds: 0, confirmWithinSeconds: 3 },
       },
     });
     if (nightshift.databaseUrl !== null) await seed(await openPostgres(nightshift.databaseUrl));

@@ -72,6 +72,7 @@ describe.each(databases)('runbooks that cannot be trusted, on $name', ({ name: d
       out: (text) => void out.push(text),
       err: (text) => void out.push(text),
       serve: () => Promise.reject(new Error('not here')),
+      untilStopped: () => Promise.reject(new Error('not here')),
     });
     return { code, out: out.join('\n') };
   };

@@ -125,6 +125,7 @@ describe('hostile deliveries', () => {
         out: (line) => void said.push(...line.split('\n')),
         err: (line) => void said.push(line),
         serve: () => Promise.reject(new Error('not here')),
+        untilStopped: () => Promise.reject(new Error('not here')),
       });
       expect(code, said.join('\n')).toBe(0);
     }

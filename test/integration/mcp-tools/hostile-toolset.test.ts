@@ -2,7 +2,13 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Call, canonicalSha256, createToolClient, type ToolClient } from '../../../src/mcp-tools/index.ts';
+import {
+  type Call,
+  canonicalSha256,
+  createToolClient,
+  type Instance,
+  type ToolClient,
+} from '../../../src/mcp-tools/index.ts';
 import { defineTool, defineToolset } from '../../../src/mcp-tools/tool.ts';
 import { createMint } from '../../../src/policy/mint.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
@@ -25,6 +31,15 @@ const toolset = defineToolset({
       run: async () => ({}),
     }),
   ],
+});
+
+const instance = (name: string, mute: boolean): Instance => ({
+  name,
+  toolset,
+  settings: { mute },
+  declarations: [],
+  tools: toolset.tools,
+  matchers: [],
 });
 
 const ENDED_BY_US = 'toolset process does not keep to the protocol and is ended';
@@ -59,10 +74,7 @@ describe('a toolset process that is hostile', () => {
 
   beforeAll(() => {
     client = createToolClient({
-      instances: [
-        { name: 'loud', toolset, settings: { mute: false }, matchers: [] },
-        { name: 'mute', toolset, settings: { mute: true }, matchers: [] },
-      ],
+      instances: [instance('loud', false), instance('mute', true)],
       publicKey: createMint().publicKey,
       metrics: createMetrics(),
       log,
@@ -100,7 +112,7 @@ describe('a toolset process that is hostile', () => {
 
   it('may flood its standard error, of which the end is kept', async () => {
     const other = createToolClient({
-      instances: [{ name: 'loud', toolset, settings: { mute: false }, matchers: [] }],
+      instances: [instance('loud', false)],
       publicKey: createMint().publicKey,
       metrics: createMetrics(),
       log,

@@ -78,7 +78,7 @@ describe('an inspection of a toolset in a process of its own', () => {
         error: expect.stringMatching(/^ledger/),
       });
     const other = await inspect({ ...call, tool: 'host.purge' });
-    expect(other).toEqual({ ok: false, error: 'ledger has no tool host.purge' });
+    expect(other).toEqual({ ok: false, error: 'ledger has no tool host.purge', refused: true });
   });
 
   it('that fails says why, and one that takes too long is given up', async () => {

@@ -49,6 +49,7 @@ describe('nightshift connect slack', () => {
       out: (text) => void out.push(text),
       err: (text) => void err.push(text),
       serve: async () => {},
+      untilStopped: async () => '',
     });
     return { code, out: out.join('\n'), err: err.join('\n') };
   };

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type App, startApp } from '../../../src/app.ts';
+import { type App, type AppDependencies, startApp } from '../../../src/app.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
 import { pinRunbooks } from '../../../src/rag/index.ts';
@@ -109,6 +109,8 @@ export interface Setup {
   readonly dataDir?: string;
   /** Called at named points of the work, as in src/app.ts. */
   readonly failpoint?: (name: string) => void;
+  /** Adds to what `/mcp` offers, as in src/app.ts. */
+  readonly extendMcp?: AppDependencies['extendMcp'];
 }
 
 const POLICY = 'rules:\n  - {name: safe-remedies, risks: [safe], decision: allow, reason: safe}\n';
@@ -124,6 +126,7 @@ export async function startNightshift({
   dataDir,
   failpoint = () => {},
   pinned = true,
+  extendMcp,
 }: Setup): Promise<TestNightshift> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'nightshift-test-')));
   for (const folder of ['runbooks', 'policies']) await mkdir(join(directory, folder), { recursive: true });
@@ -136,7 +139,7 @@ export async function startNightshift({
     mode: 'auto',
     server: { port: 0 },
     dataDir: '.',
-    verification: { intervalSeconds: 0.2, confirmWithinSeconds: 2 },
+    verification: { intervalSeconds: 0.2, settleSeconds: 0, confirmWithinSeconds: 2 },
     limits: { perTargetTenMinutes: 50, perTargetDay: 50, ineffectiveSeconds: 0 },
     ...config,
   };
@@ -154,6 +157,7 @@ export async function startNightshift({
       log: createLogger('debug', { write: (line) => void lines.push(line) }),
       onProgress: () => {},
       failpoint,
+      extendMcp,
     });
   };
   const app = await start(served?.url);

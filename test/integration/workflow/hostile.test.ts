@@ -71,7 +71,7 @@ describe('a hostile world', () => {
           spool: { uses: 'host', directories: { shop: { path: spools.shop }, attic: { path: spools.attic } } },
           processes: { uses: 'supervisor', url: supervisor.url },
         },
-        verification: { intervalSeconds: 0.2, confirmWithinSeconds: 15 },
+        verification: { intervalSeconds: 0.2, settleSeconds: 0, confirmWithinSeconds: 15 },
         autonomy: [{ match: ['tier="look"'], mode: 'observe' }],
       },
     });

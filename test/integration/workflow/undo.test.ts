@@ -55,7 +55,7 @@ describe.each(databases)('a remedy that did not help, on $name', ({ name: databa
         limits: { perTargetTenMinutes: 100, perTargetDay: 100, ineffectiveSeconds: 1800 },
         correlation: { by: ['page'] },
         escalation: { webhook: `http://${await listen(webhook)}` },
-        verification: { intervalSeconds: 0.2, confirmWithinSeconds: 3 },
+        verification: { intervalSeconds: 0.2, settleSeconds: 0, confirmWithinSeconds: 3 },
       },
     });
     const { body } = await nightshift.api<{ secret: string }>('/tokens', {

@@ -9,8 +9,8 @@ import type {
   V1ReplicaSet,
   V1StatefulSet,
 } from '@kubernetes/client-node';
-import { isReady, type Pace, type Pod, runPod, setStatus } from './kubelet.ts';
-import { type KubeObject, resourceOfKind } from './resources.ts';
+import { isReady, isSelected, type Pace, type Pod, runPod, setStatus } from './kubelet.ts';
+import { type KubeObject, RESOURCES, resourceOfKind } from './resources.ts';
 import type { Raw } from './schema.ts';
 import { matchesSelector } from './selectors.ts';
 import type { Store } from './store.ts';
@@ -27,6 +27,7 @@ const SET_HASH = 'controller-revision-hash';
 
 /** Brings what there is one step nearer to what is wanted, as the cluster's controllers, scheduler and kubelets do. */
 export function reconcile(store: Store, pace: Pace): void {
+  for (const one of store.list('Namespace')) namespace(store, one);
   collectGarbage(store);
   for (const one of store.list<Deployment>('Deployment')) deployment(store, one);
   for (const one of store.list<ReplicaSet>('ReplicaSet')) replicaSet(store, one);
@@ -233,7 +234,10 @@ function statefulSet(store: Store, it: StatefulSet): void {
 function daemonSet(store: Store, it: DaemonSet): void {
   const template = it.spec?.template ?? {};
   const hash = hashOf(template);
-  const nodes = store.list('Node').map(({ metadata }) => metadata.name ?? '');
+  const nodes = store
+    .list('Node')
+    .filter((node) => isSelected(template.spec as Pod['spec'], node))
+    .map(({ metadata }) => metadata.name ?? '');
   const pods = podsOf(store, it);
   for (const nodeName of nodes)
     if (!pods.some(({ spec }) => spec?.nodeName === nodeName))
@@ -283,6 +287,19 @@ function budget(store: Store, it: Raw<V1PodDisruptionBudget> & KubeObject): void
     disruptionsAllowed: Math.max(0, currentHealthy - desiredHealthy),
     observedGeneration: it.metadata.generation ?? 1,
   });
+}
+
+/** Gives a namespace its default account, and empties one that is being deleted. */
+function namespace(store: Store, { metadata }: KubeObject): void {
+  const { name = '', deletionTimestamp } = metadata;
+  if (deletionTimestamp === undefined) {
+    if (store.find('ServiceAccount', name, 'default')) return;
+    store.create(resourceOfKind('ServiceAccount'), name, { metadata: { name: 'default' } });
+    return;
+  }
+  for (const resource of RESOURCES.filter(({ namespaced, verbs }) => namespaced && verbs.includes('create')))
+    for (const one of store.list(resource.kind, name)) store.remove(resource, name, one.metadata.name ?? '');
+  store.remove(resourceOfKind('Namespace'), undefined, name);
 }
 
 function collectGarbage(store: Store): void {

@@ -36,6 +36,8 @@ const SPECS: Readonly<Record<string, Fields>> = {
 /** Fills in what the API server does where an object leaves it open. */
 export function defaulted(object: KubeObject): KubeObject {
   const { kind = '' } = object;
+  if (kind === 'Namespace')
+    return { ...object, spec: { finalizers: ['kubernetes'], ...object.spec }, status: { phase: 'Active' } };
   if (kind === 'Pod') return { ...object, spec: podSpec(object.spec as Raw<V1PodSpec>) };
   const own = SPECS[kind];
   if (!own) return object;

@@ -38,7 +38,9 @@ export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace):
     return;
   }
   if (!it.spec?.nodeName) {
-    const nodes = store.list<Raw<V1Node> & KubeObject>('Node').filter(({ spec }) => spec?.unschedulable !== true);
+    const nodes = store
+      .list<Raw<V1Node> & KubeObject>('Node')
+      .filter((node) => node.spec?.unschedulable !== true && isSelected(it.spec, node) && isTolerated(it.spec, node));
     const load = (node: KubeObject) =>
       store.list<Pod>('Pod').filter(({ spec }) => spec?.nodeName === node.metadata.name).length;
     const [node] = nodes.sort((a, b) => load(a) - load(b));
@@ -74,6 +76,26 @@ export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace):
       lastState: {},
     })),
   });
+}
+
+type PodSpec = Pod['spec'];
+
+/** Whether the labels of a node are those that a pod asks for. */
+export function isSelected(spec: PodSpec, { metadata }: KubeObject): boolean {
+  return Object.entries(spec?.nodeSelector ?? {}).every(([key, value]) => metadata.labels?.[key] === value);
+}
+
+function isTolerated(spec: PodSpec, node: Raw<V1Node> & KubeObject): boolean {
+  const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
+  return taints.every((taint) =>
+    (spec?.tolerations ?? []).some(
+      ({ key, operator, value, effect }) =>
+        (!effect || effect === taint.effect) &&
+        (operator === 'Exists'
+          ? !key || key === taint.key
+          : key === taint.key && (value ?? '') === (taint.value ?? '')),
+    ),
+  );
 }
 
 const seen = new Map<string, number>();

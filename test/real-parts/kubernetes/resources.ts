@@ -19,10 +19,19 @@ export interface Resource {
   readonly namespaced: boolean;
   /** The published API type of one of them. */
   readonly type: string;
-  readonly subresources: readonly ('status' | 'scale' | 'log' | 'eviction')[];
+  readonly subresources: readonly (keyof typeof SUBRESOURCE_KINDS)[];
   readonly shortNames: readonly string[];
   readonly verbs: readonly string[];
 }
+
+const SUBRESOURCE_KINDS = {
+  status: {},
+  scale: { group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] },
+  log: { kind: 'Pod', verbs: ['get'] },
+  eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
+  finalize: { verbs: ['update'] },
+  token: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', verbs: ['create'] },
+} as const;
 
 const ALL = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 type More = Partial<Pick<Resource, 'namespaced' | 'subresources' | 'shortNames' | 'verbs' | 'type'>>;
@@ -42,11 +51,16 @@ const RBAC = 'rbac.authorization.k8s.io';
 
 /** Everything that the double keeps and serves. */
 export const RESOURCES: readonly Resource[] = [
-  of('', 'v1', 'namespaces', 'Namespace', { namespaced: false, subresources: ['status'], shortNames: ['ns'] }),
+  of('', 'v1', 'namespaces', 'Namespace', {
+    namespaced: false,
+    subresources: ['status', 'finalize'],
+    shortNames: ['ns'],
+    verbs: ALL.filter((verb) => verb !== 'deletecollection'),
+  }),
   of('', 'v1', 'nodes', 'Node', { namespaced: false, subresources: ['status'], shortNames: ['no'] }),
   of('', 'v1', 'pods', 'Pod', { subresources: ['status', 'log', 'eviction'], shortNames: ['po'] }),
   of('', 'v1', 'events', 'Event', { type: 'CoreV1Event', shortNames: ['ev'] }),
-  of('', 'v1', 'serviceaccounts', 'ServiceAccount', { shortNames: ['sa'] }),
+  of('', 'v1', 'serviceaccounts', 'ServiceAccount', { subresources: ['token'], shortNames: ['sa'] }),
   of('', 'v1', 'secrets', 'Secret'),
   of('apps', 'v1', 'deployments', 'Deployment', { subresources: ['status', 'scale'], shortNames: ['deploy'] }),
   of('apps', 'v1', 'replicasets', 'ReplicaSet', { subresources: ['status', 'scale'], shortNames: ['rs'] }),
@@ -64,6 +78,10 @@ export const RESOURCES: readonly Resource[] = [
   of('admissionregistration.k8s.io', 'v1', 'validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding', {
     namespaced: false,
   }),
+  of('authorization.k8s.io', 'v1', 'selfsubjectaccessreviews', 'SelfSubjectAccessReview', {
+    namespaced: false,
+    verbs: ['create'],
+  }),
   of('metrics.k8s.io', 'v1beta1', 'pods', 'PodMetrics', { type: 'PodMetrics', verbs: ['get', 'list'] }),
 ];
 
@@ -78,13 +96,6 @@ export function resourceOfKind(kind: string): Resource {
   if (!found) throw new Error(`the double serves no ${kind}`);
   return found;
 }
-
-const SUBRESOURCE_KINDS = {
-  status: {},
-  scale: { group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] },
-  log: { kind: 'Pod', verbs: ['get'] },
-  eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
-} as const;
 
 /** Answers what a client asks first: which groups, versions and resources there are; undefined for any other path. */
 export function discovery(

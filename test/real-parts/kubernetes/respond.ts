@@ -1,10 +1,10 @@
 import type { V1Container, V1DeleteOptions, V1Eviction, V1PodDisruptionBudget } from '@kubernetes/client-node';
 import { isReady, type Pod } from './kubelet.ts';
 import { applyPatch } from './patch.ts';
-import { type KubeObject, type Resource, resourceOfKind } from './resources.ts';
+import { type KubeObject, qualified, type Resource, resourceOfKind } from './resources.ts';
 import { misfits, type Raw } from './schema.ts';
 import { matchesFieldSelector, matchesLabelSelector, matchesSelector } from './selectors.ts';
-import { badRequest, conflict, notFound, Refusal } from './status.ts';
+import { badRequest, notFound, Refusal, unmet } from './status.ts';
 import { now, type Store } from './store.ts';
 
 /** One request, taken apart. */
@@ -44,8 +44,15 @@ export function respond(request: Parsed, world: World): Answer {
   if (subresource === 'scale') return scale(request, world);
   if (verb === 'get') return answer(200, resource, store.get(resource, namespace, name));
   if (verb === 'delete') return remove(request, world);
-  const write = { dryRun: isDryRun(request.query.getAll('dryRun')), statusOnly: subresource === 'status' };
+  if (verb === 'deletecollection') return removeAll(request, world);
+  if (subresource === 'finalize') return finalize(request, store);
+  const write = {
+    dryRun: isDryRun(request.query.getAll('dryRun')),
+    statusOnly: subresource === 'status',
+    isPatch: verb === 'patch',
+  };
   if (verb === 'create') {
+    admitInto(request, store);
     admit(request, world, request.body);
     return answer(201, resource, store.create(resource, namespace, request.body as KubeObject, write));
   }
@@ -88,6 +95,34 @@ function admit(request: Parsed, { deny }: World, object: unknown): void {
     throw new Refusal(403, 'Forbidden', `admission webhook "guard.example.com" denied the request: ${why}`);
 }
 
+/** What the API server's own admission has against new content of a namespace. */
+function admitInto({ resource, namespace, body }: Parsed, store: Store): void {
+  if (namespace === undefined) return;
+  const { name = '' } = (body as KubeObject | undefined)?.metadata ?? {};
+  const forbidden = (why: string) =>
+    new Refusal(403, 'Forbidden', `${qualified(resource)} ${JSON.stringify(name)} is forbidden: ${why}`);
+  if (store.find('Namespace', undefined, namespace)?.metadata.deletionTimestamp !== undefined)
+    throw forbidden(`unable to create new content in namespace ${namespace} because it is being terminated`);
+  if (resource.kind !== 'Pod') return;
+  const { serviceAccountName = 'default' } = ((body as Pod).spec ?? {}) as { serviceAccountName?: string };
+  if (!store.find('ServiceAccount', namespace, serviceAccountName))
+    throw forbidden(
+      `error looking up service account ${namespace}/${serviceAccountName}: serviceaccount "${serviceAccountName}" not found`,
+    );
+}
+
+/** Gives a namespace other finalizers; one that is being deleted goes with the last. */
+function finalize({ resource, name = '', body }: Parsed, store: Store): Answer {
+  const { finalizers = [] } = ((body as KubeObject).spec ?? {}) as { finalizers?: string[] };
+  const changed = store.update(resource, undefined, name, (current) => ({
+    ...current,
+    spec: finalizers.length > 0 ? { finalizers } : {},
+  }));
+  if (finalizers.length === 0 && changed.metadata.deletionTimestamp !== undefined)
+    store.remove(resource, undefined, name);
+  return answer(200, resource, changed);
+}
+
 function list({ resource, namespace, query }: Parsed, store: Store): Answer {
   const [labels, fields] = [query.get('labelSelector') ?? '', query.get('fieldSelector') ?? ''];
   const found = store
@@ -121,19 +156,17 @@ function remove(request: Parsed, world: World): Answer {
   const dryRun = isDryRun(body === undefined ? query.getAll('dryRun') : (options.dryRun ?? []));
   const found = store.get(resource, namespace, name);
   const { uid, resourceVersion } = options.preconditions ?? {};
-  if (uid !== undefined && uid !== found.metadata.uid)
-    throw conflict(
-      resource,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${found.metadata.uid}`,
-    );
+  if (uid !== undefined && uid !== found.metadata.uid) throw unmet(resource, name, 'UID', [uid, found.metadata.uid]);
   if (resourceVersion !== undefined && resourceVersion !== found.metadata.resourceVersion)
-    throw conflict(resource, name);
+    throw unmet(resource, name, 'ResourceVersion', [resourceVersion, found.metadata.resourceVersion]);
   admit(request, world, null);
   if (resource.kind === 'Pod') {
-    if (!dryRun && options.gracePeriodSeconds === 0) store.remove(resource, namespace, name);
-    else if (!dryRun) store.markDeleted(resource, namespace, name);
+    if (!dryRun) store.markDeleted(resource, namespace, name, options.gracePeriodSeconds);
     return answer(200, resource, dryRun ? found : (store.find('Pod', namespace, name) ?? found));
+  }
+  if (resource.kind === 'Namespace') {
+    if (!dryRun) store.markDeleted(resource, undefined, name);
+    return answer(200, resource, dryRun ? found : store.get(resource, undefined, name));
   }
   if (!dryRun) store.remove(resource, namespace, name);
   const details = {
@@ -143,6 +176,13 @@ function remove(request: Parsed, world: World): Answer {
     uid: found.metadata.uid,
   };
   return success(200, details);
+}
+
+function removeAll(request: Parsed, world: World): Answer {
+  const found = list({ ...request, body: undefined }, world.store);
+  const { items } = found.body as { items: KubeObject[] };
+  for (const { metadata } of items) remove({ ...request, name: metadata.name, namespace: metadata.namespace }, world);
+  return found;
 }
 
 const success = (code: number, details?: object): Answer => ({
@@ -162,12 +202,7 @@ function evict(request: Parsed, world: World): Answer {
   const dryRun = isDryRun([...query.getAll('dryRun'), ...(deleteOptions?.dryRun ?? [])]);
   const pod = store.get(resource, namespace, name) as Pod;
   const uid = deleteOptions?.preconditions?.uid;
-  if (uid !== undefined && uid !== pod.metadata.uid)
-    throw conflict(
-      resource,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
-    );
+  if (uid !== undefined && uid !== pod.metadata.uid) throw unmet(resource, name, 'UID', [uid, pod.metadata.uid]);
   admit(request, world, body);
   const budgets = store
     .list<Raw<V1PodDisruptionBudget> & KubeObject>('PodDisruptionBudget', namespace)
@@ -179,27 +214,43 @@ function evict(request: Parsed, world: World): Answer {
       'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
     );
   const [budget] = budgets;
-  if (budget?.status && isReady(pod) && pod.metadata.deletionTimestamp === undefined) {
-    const { disruptionsAllowed = 0, desiredHealthy = 0, currentHealthy = 0 } = budget.status;
-    if (disruptionsAllowed <= 0) {
-      const message = `The disruption budget ${budget.metadata.name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
-      throw new Refusal(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
+  const isFree = ['Pending', 'Succeeded', 'Failed'].includes(pod.status?.phase ?? '');
+  if (budget && !isFree && pod.metadata.deletionTimestamp === undefined) {
+    const {
+      disruptionsAllowed = 0,
+      desiredHealthy = 0,
+      currentHealthy = 0,
+      observedGeneration = 0,
+    } = budget.status ?? {};
+    const violates = "Cannot evict pod as it would violate the pod's disruption budget.";
+    // One that is not ready counts for nothing, where the others are enough.
+    const isUnhealthy = !isReady(pod) && currentHealthy >= desiredHealthy && desiredHealthy > 0;
+    if (!isUnhealthy && observedGeneration < (budget.metadata.generation ?? 0)) {
+      const message = `The disruption budget ${budget.metadata.name} is still being processed by the server.`;
+      throw new Refusal(429, 'TooManyRequests', violates, {
+        retryAfterSeconds: 10,
         causes: [{ reason: 'DisruptionBudget', message }],
       });
     }
-    if (!dryRun)
+    if (!isUnhealthy && disruptionsAllowed <= 0) {
+      const message = `The disruption budget ${budget.metadata.name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+      throw new Refusal(429, 'TooManyRequests', violates, {
+        causes: [{ reason: 'DisruptionBudget', message }],
+      });
+    }
+    if (!dryRun && !isUnhealthy)
       store.update(
         resourceOfKind('PodDisruptionBudget'),
         namespace,
         budget.metadata.name ?? '',
         (current) => ({
           ...current,
-          status: { ...current.status, disruptionsAllowed: disruptionsAllowed - 1, currentHealthy: currentHealthy - 1 },
+          status: { ...current.status, disruptionsAllowed: disruptionsAllowed - 1 },
         }),
         { statusOnly: true },
       );
   }
-  if (!dryRun) store.markDeleted(resource, namespace, name);
+  if (!dryRun) store.markDeleted(resource, namespace, name, deleteOptions?.gracePeriodSeconds);
   return success(201);
 }
 

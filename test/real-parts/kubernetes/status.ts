@@ -44,6 +44,19 @@ export function conflict(
   return new Refusal(409, 'Conflict', message, about(resource, name));
 }
 
+/** What a delete says whose precondition names another object of the name, or another version of it. */
+export function unmet(
+  { kind, group, plural }: Resource,
+  name: string,
+  what: 'UID' | 'ResourceVersion',
+  values: [string, string?],
+): Refusal {
+  const subject = group === '' ? kind : `${kind}.${group}`;
+  const why = what === 'UID' ? 'deleted and then recreated' : 'modified';
+  const message = `Operation cannot be fulfilled on ${subject} ${JSON.stringify(name)}: the ${what} in the precondition (${values[0]}) does not match the ${what} in record (${values[1]}). The object might have been ${why}`;
+  return new Refusal(409, 'Conflict', message, { name, ...(group === '' ? {} : { group }), kind: plural });
+}
+
 export function alreadyExists(resource: Resource, name: string): Refusal {
   const message = `${qualified(resource)} ${JSON.stringify(name)} already exists`;
   return new Refusal(409, 'AlreadyExists', message, about(resource, name));

@@ -15,6 +15,8 @@ interface Write {
   readonly dryRun?: boolean;
   /** Whose status is written, and nothing else of it. */
   readonly statusOnly?: boolean;
+  /** A patch that names a uid is refused otherwise than an update that does. */
+  readonly isPatch?: boolean;
 }
 
 /** The state of a cluster: every object with its uid, its version and its generation, as the API server keeps them. */
@@ -32,13 +34,18 @@ export interface Store {
     write?: Write,
   ): KubeObject;
   remove(resource: Resource, namespace: string | undefined, name: string): void;
-  /** Marks an object as being deleted, which no client can do by itself. */
-  markDeleted(resource: Resource, namespace: string | undefined, name: string): void;
+  /** Marks an object as being deleted, which no client can do by itself; a pod that needs no grace goes at once. */
+  markDeleted(resource: Resource, namespace: string | undefined, name: string, graceSeconds?: number): void;
   /** Gives a pod its node, as the scheduler does. */
   bind(namespace: string | undefined, pod: string, node: string): void;
   version(): number;
   /** What has happened after a version, and what happens from now on until the function that it gives is called. */
   watch(after: number, heard: (event: WatchEvent) => void): () => void;
+}
+
+interface PodSpec {
+  readonly nodeName?: string;
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 const keyOf = (resource: Resource, namespace: string | undefined, name: string) =>
@@ -107,7 +114,7 @@ export function createStore(): Store {
       put('ADDED', resource, object);
       return structuredClone(object);
     },
-    update(resource, namespace, name, change, { dryRun = false, statusOnly = false } = {}) {
+    update(resource, namespace, name, change, { dryRun = false, statusOnly = false, isPatch = false } = {}) {
       const before = current(resource, namespace, name);
       const next = change(structuredClone(before)) as KubeObject;
       const faults = misfits(next, resource.type);
@@ -115,6 +122,8 @@ export function createStore(): Store {
       const { resourceVersion, uid } = next.metadata;
       if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion)
         throw conflict(resource, name);
+      if (isPatch && uid !== undefined && uid !== before.metadata.uid)
+        throw invalid(resource, name, 'metadata.uid', `Invalid value: ${JSON.stringify(uid)}: field is immutable`);
       if (uid !== undefined && uid !== before.metadata.uid)
         throw conflict(
           resource,
@@ -152,11 +161,16 @@ export function createStore(): Store {
       version += 1;
       tell('DELETED', resource, { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } });
     },
-    markDeleted(resource, namespace, name) {
+    markDeleted(resource, namespace, name, graceSeconds) {
       const object = structuredClone(current(resource, namespace, name));
+      const { spec = {}, status = {} } = object as { spec?: PodSpec; status?: { phase?: string } };
+      const grace = graceSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
+      const isOver = grace === 0 || !spec.nodeName || status.phase === 'Succeeded' || status.phase === 'Failed';
+      if (resource.kind === 'Pod' && isOver) return store.remove(resource, namespace, name);
       if (object.metadata.deletionTimestamp !== undefined) return;
       object.metadata.deletionTimestamp = now();
-      object.metadata.deletionGracePeriodSeconds = 30;
+      if (resource.kind === 'Pod') object.metadata.deletionGracePeriodSeconds = grace;
+      else object.status = { ...object.status, phase: 'Terminating' } as object;
       put('MODIFIED', resource, object);
     },
     bind(namespace, pod, node) {

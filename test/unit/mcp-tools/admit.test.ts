@@ -40,7 +40,12 @@ describe('what a toolset process lets through', () => {
     // The clocks stand still, so that what is told apart by a millisecond is.
     vi.useFakeTimers({ toFake: ['Date', 'performance'], now: Date.parse('2026-11-01T10:00:00Z') });
     vi.advanceTimersByTime(60_000);
-    admit = createAdmit({ instance: 'east', settings, publicKey: createPublicKey(mint.publicKey) });
+    admit = createAdmit({
+      instance: 'east',
+      settings,
+      publicKey: createPublicKey(mint.publicKey),
+      clockSkewSeconds: 0,
+    });
   });
   afterEach(() => void vi.useRealTimers());
 

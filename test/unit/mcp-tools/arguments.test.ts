@@ -11,6 +11,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   'supervisor.stop': { process: 'web' },
   'host.purge': { directory: 'web' },
   'host.kill_process': { pid: 4711 },
+  'host.rotate_logs': { logs: 'web' },
   'http.hook': { hook: 'web' },
   'postgres.cancel_query': { pid: 4711 },
   'postgres.terminate_session': { pid: 4711 },

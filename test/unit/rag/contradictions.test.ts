@@ -4,7 +4,7 @@ import { contradictionsOf, describeContradictions } from '../../../src/rag/index
 const saying = (path: string, tool: string) => ({
   path,
   match: ['alertname="Down"'],
-  remedies: [{ name: 'steps', steps: [{ tool, with: {}, why: 'w' }] }],
+  remedies: [{ name: 'steps', when: [], steps: [{ tool, with: {}, why: 'w' }] }],
 });
 const ALERTS = [{ labels: { alertname: 'Down' } }];
 
@@ -24,7 +24,7 @@ describe('contradictionsOf', () => {
     const other = {
       path: 'b.md',
       match: ['alertname="Down"'],
-      remedies: [{ name: 'node', steps: [{ tool: 'a.y', with: { node: '{{ labels.node }}' }, why: 'w' }] }],
+      remedies: [{ name: 'node', when: [], steps: [{ tool: 'a.y', with: { node: '{{ labels.node }}' }, why: 'w' }] }],
     };
     expect(contradictionsOf([saying('a.md', 'a.x'), other], ALERTS).size).toBe(0);
     expect(contradictionsOf([saying('a.md', 'a.x'), other], [{ labels: { alertname: 'Down', node: 'n1' } }]).size).toBe(

@@ -31,6 +31,7 @@ describe('parseRunbook', () => {
       remedies: [
         {
           name: 'steps',
+          when: [],
           steps: [
             {
               tool: 'supervisor.restart',
