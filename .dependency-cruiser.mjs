@@ -10,6 +10,7 @@ const ORDER = [
   ['audit'],
   ['ingest'],
   ['llm'],
+  ['mcp-sdk'],
   ['mcp-tools'],
   ['rag'],
   ['policy'],
@@ -69,10 +70,16 @@ export default {
       to: { path: 'node_modules/pg-boss/' },
     },
     {
-      name: 'only-the-mcp-rooms-know-the-mcp-sdk',
+      name: 'only-one-room-knows-the-mcp-sdk',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/mcp-(tools|server)/' },
+      from: { path: '^src/', pathNot: '^src/mcp-sdk/' },
       to: { path: 'node_modules/@modelcontextprotocol/' },
+    },
+    {
+      name: 'only-the-mcp-rooms-speak-mcp',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/mcp-(sdk|tools|server)/' },
+      to: { path: '^src/mcp-sdk/' },
     },
   ],
   options: {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
 import express, { type Request, type Response, Router } from 'express';
 import type { Identity, Principal } from '../identity/index.ts';
+import { isInitializeRequest } from '../mcp-sdk/index.ts';
+import { StreamableHTTPServerTransport } from '../mcp-sdk/server-http.ts';
 import type { Judged, ResourceServer } from './oauth.ts';
 import type { McpPorts } from './ports.ts';
 import { createMcpServer, type McpExtension } from './server.ts';

@@ -1,7 +1,6 @@
-import { completable } from '@modelcontextprotocol/sdk/server/completable.js';
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
 import { incidentName, listIncidents } from '../incident/index.ts';
+import { completable, type McpServer } from '../mcp-sdk/server-http.ts';
 import type { McpPorts } from './ports.ts';
 
 const COMPLETIONS_MAX = 20;

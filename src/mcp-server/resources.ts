@@ -1,7 +1,7 @@
-import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { showEvent } from '../api/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { eventsAfter, incidentName, listIncidents, loadIncident, parseIncidentName } from '../incident/index.ts';
+import { type McpServer, ResourceTemplate } from '../mcp-sdk/server-http.ts';
 import { originsOf, runbookByPath } from '../rag/index.ts';
 import { redact } from '../telemetry/index.ts';
 import type { McpPorts } from './ports.ts';

@@ -1,5 +1,5 @@
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { Principal } from '../identity/index.ts';
+import { McpServer } from '../mcp-sdk/server-http.ts';
 import type { McpPorts } from './ports.ts';
 import { addPrompts } from './prompts.ts';
 import { addResources } from './resources.ts';

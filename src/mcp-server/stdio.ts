@@ -1,6 +1,6 @@
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { messageOf } from '../errors.ts';
+import { StreamableHTTPClientTransport } from '../mcp-sdk/client-http.ts';
+import { StdioServerTransport } from '../mcp-sdk/server.ts';
 
 /**
  * Speaks MCP on standard input and output for the running server at `url`, by handing every message on, until its input ends. There is

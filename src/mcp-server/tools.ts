@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import type { CallToolResult, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { citeAll, showIncident, showIncidentWhole } from '../api/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { storedJudgements } from '../gate/index.ts';
 import { type Principal, reaches } from '../identity/index.ts';
 import { incidentName, listIncidents, parseIncidentName, STATES } from '../incident/index.ts';
+import type { CallToolResult, RequestHandlerExtra, ServerNotification, ServerRequest } from '../mcp-sdk/index.ts';
+import type { McpServer } from '../mcp-sdk/server-http.ts';
 import { retrievePastIncidents, retrieveRunbooks } from '../rag/index.ts';
 import { redactValue } from '../telemetry/index.ts';
 import type { McpPorts } from './ports.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { McpError, ErrorCode as McpErrorCode } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../errors.ts';
+import { McpError, ErrorCode as McpErrorCode } from '../mcp-sdk/index.ts';
 import { type Logger, type Metrics, redactValue } from '../telemetry/index.ts';
 import { boundResult } from './bound-result.ts';
 import type { Call, Instance } from './catalogue.ts';

@@ -1,7 +1,5 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ErrorCode, McpError, PingRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Client, StdioClientTransport } from '../mcp-sdk/client.ts';
+import { ErrorCode, McpError, PingRequestSchema, type Transport } from '../mcp-sdk/index.ts';
 import { type Logger, redact } from '../telemetry/index.ts';
 import type { Instance } from './catalogue.ts';
 import { connectRemotely } from './remote.ts';

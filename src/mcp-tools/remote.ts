@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTls, createServer, type Server, type TLSSocket } from 'node:tls';
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { messageOf, NightshiftError } from '../errors.ts';
+import type { Transport } from '../mcp-sdk/index.ts';
+import { StdioServerTransport } from '../mcp-sdk/server.ts';
 import type { ToolsetServer } from './toolset-server.ts';
 
 /** Certificates of one side: its own with the key, and the authority that signed the other side's. Paths of PEM files. */

@@ -1,6 +1,6 @@
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { z } from 'zod';
 import { NightshiftError } from '../errors.ts';
+import { StdioServerTransport } from '../mcp-sdk/server.ts';
 import type { Toolset } from './tool.ts';
 import { createToolsetServer } from './toolset-server.ts';
 

@@ -145,3 +145,16 @@ export function toolFailed(message: string, options: { cause?: unknown; fix?: st
     cause: options.cause,
   });
 }
+
+/**
+ * Makes what is thrown where a call was cut short: what was to change something (`isChange`) may have done so, or a part of it; what only
+ * looked has failed.
+ */
+export function cutShort(
+  why: string,
+  isChange: boolean,
+  options: { cause?: unknown; fix?: string } = {},
+): OutcomeUnknown | NightshiftError {
+  if (!isChange) return toolFailed(why, options);
+  return new OutcomeUnknown(`${why}, so it is not known what it did`, { cause: options.cause });
+}

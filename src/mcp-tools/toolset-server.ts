@@ -1,15 +1,15 @@
 import { createPublicKey } from 'node:crypto';
-import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { z } from 'zod';
+import { messageOf, NightshiftError } from '../errors.ts';
 import {
   CallToolRequestSchema,
   type CallToolResult,
   ErrorCode,
   ListToolsRequestSchema,
   McpError,
-} from '@modelcontextprotocol/sdk/types.js';
-import { z } from 'zod';
-import { messageOf, NightshiftError } from '../errors.ts';
+  type Transport,
+} from '../mcp-sdk/index.ts';
+import { Server } from '../mcp-sdk/server.ts';
 import { createAdmit } from './admit.ts';
 import { CLEARANCE_META } from './clearance.ts';
 import { INSPECT_META, INSPECT_SECONDS_MAX } from './inspection.ts';

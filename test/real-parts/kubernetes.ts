@@ -56,7 +56,7 @@ export async function startKubernetes(
   const accounts = new Map<string, Account>();
   const token = randomUUID();
   accounts.set(token, ADMIN);
-  const world: World = { store, logs: new Map(), deny: () => denied };
+  const world: Omit<World, 'user'> = { store, logs: new Map(), deny: () => denied };
   let denied: string | null = null;
   const server = createServer({ key, cert }, (request, response) => {
     void handle(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -85,7 +85,7 @@ export async function startKubernetes(
       authorize(store, account, parsed);
       denied = double.interfere(parsed) ?? null;
       if (parsed.verb === 'watch') return watch(parsed, store, request, response);
-      send(aboutAccounts(parsed, account) ?? respond(parsed, world));
+      send(aboutAccounts(parsed, account) ?? respond(parsed, { ...world, user: account.user }));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       send({ code: error.code, body: error.body, type: 'V1Status' });

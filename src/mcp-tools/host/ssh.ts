@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cutShort, type Ended, runProgram } from '../manifest/run.ts';
-import { toolFailed } from '../tool.ts';
+import { type Ended, runProgram } from '../manifest/run.ts';
+import { cutShort, toolFailed } from '../tool.ts';
 import type { SshSettings } from './settings.ts';
 
 const CONNECT_SECONDS = 5;
@@ -107,6 +107,8 @@ function controlDirectory(): string {
 /** Ends the connection that is kept for a host, if there is one; otherwise it ends by itself after 60 s without a call. */
 export function hangUp(ssh: SshSettings): void {
   spawnSync('ssh', ['-O', 'exit', ...sshArguments(ssh)], { stdio: 'ignore', timeout: 2000 });
+  if (controls !== null) rmSync(controls, { recursive: true, force: true });
+  controls = null;
 }
 
 function fixFor(stderr: string, { user, identityFile, knownHostsFile }: SshSettings): string {

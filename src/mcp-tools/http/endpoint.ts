@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
-import { toolFailed } from '../tool.ts';
+import { cutShort, toolFailed } from '../tool.ts';
+import { mayHaveArrived, saysNothing } from './may-have-arrived.ts';
 import { readBody } from './read-body.ts';
 
 /** One exchange with an endpoint that the operator declared. */
@@ -14,6 +15,8 @@ export interface EndpointRequest {
   readonly bytesMax: number;
   /** What to do about an answer larger than `bytesMax`. */
   readonly tooLargeFix: string;
+  /** Whether it changes something; where no answer says so then, nobody knows. */
+  readonly isChange?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -109,10 +112,10 @@ export function authorizationHeaders({ username, password, bearerToken }: Creden
 /**
  * Sends one request to a declared endpoint and returns its status and text; follows no redirect.
  * @throws NightshiftError `tool_failed` where there is no answer in time, a redirect, refused credentials, or an answer
- *   that is larger than `bytesMax` or not UTF-8.
+ *   that is larger than `bytesMax` or not UTF-8; OutcomeUnknown where a change may have been made all the same.
  */
 export async function askEndpoint(request: EndpointRequest): Promise<EndpointAnswer> {
-  const { name, url, headers, body, bytesMax, signal } = request;
+  const { name, url, headers, body, bytesMax, signal, isChange = false } = request;
   const at = `${name} at ${url.origin}`;
   const method = body === undefined ? 'GET' : 'POST';
   let response: Response;
@@ -120,10 +123,10 @@ export async function askEndpoint(request: EndpointRequest): Promise<EndpointAns
     // A redirect would carry the request, and on the same host the credentials, to where nobody declared.
     response = await fetch(url, { method, headers: { ...headers }, body: body ?? null, redirect: 'manual', signal });
   } catch (cause) {
-    throw unanswered(at, signal, cause);
+    throw unanswered(at, { signal, cause, isChange: isChange && mayHaveArrived(cause, signal) });
   }
   const read = await readBody(response.body, bytesMax);
-  if (read.error) throw unanswered(at, signal, read.error);
+  if (read.error) throw unanswered(at, { signal, cause: read.error, isChange });
   if (response.status >= 300 && response.status < 400) {
     const fix = 'set `url` of this toolset to the address that answers itself';
     throw toolFailed(`${at} answered with a redirect (${response.status}), which is not followed`, { fix });
@@ -132,7 +135,9 @@ export async function askEndpoint(request: EndpointRequest): Promise<EndpointAns
     const fix = 'correct the credentials in the settings of this toolset';
     throw toolFailed(`${at} refused our credentials (${response.status})`, { fix });
   }
-  if (!read.whole) throw toolFailed(`${at} answered with more than ${bytesMax} bytes`, { fix: request.tooLargeFix });
+  if (isChange && saysNothing(response.status)) throw cutShort(`${at} answered with ${response.status}`, isChange);
+  if (!read.whole)
+    throw cutShort(`${at} answered with more than ${bytesMax} bytes`, isChange, { fix: request.tooLargeFix });
   return { status: response.status, text: textOf(read.bytes, at) };
 }
 
@@ -144,9 +149,12 @@ function textOf(bytes: Buffer, at: string): string {
   }
 }
 
-function unanswered(at: string, signal: AbortSignal, cause: unknown) {
+function unanswered(
+  at: string,
+  { signal, cause, isChange }: { signal: AbortSignal; cause: unknown; isChange: boolean },
+) {
   if (signal.aborted)
-    return toolFailed(`${at} did not answer in time`, { cause, fix: 'look whether it is overloaded or hung' });
+    return cutShort(`${at} did not answer in time`, isChange, { cause, fix: 'look whether it is overloaded or hung' });
   const fix = 'check that it runs and that `url` of this toolset is right';
-  return toolFailed(`cannot reach ${at}: ${messageOf(cause)}`, { cause, fix });
+  return cutShort(`cannot reach ${at}: ${messageOf(cause)}`, isChange, { cause, fix });
 }

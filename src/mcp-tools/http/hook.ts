@@ -4,8 +4,9 @@ import { messageOf, NightshiftError } from '../../errors.ts';
 // Not through its index: a toolset's process needs neither logs nor metrics, and starts sooner without.
 import { redact } from '../../telemetry/redact-shared.ts';
 import { previewLine } from '../inspection.ts';
-import { defineTool, toolFailed } from '../tool.ts';
+import { cutShort, defineTool, OutcomeUnknown, toolFailed } from '../tool.ts';
 import { guardedAgent } from './egress.ts';
+import { mayHaveArrived, saysNothing } from './may-have-arrived.ts';
 import { readBody } from './read-body.ts';
 import { type Hook, type HttpSettings, hookNameSchema } from './settings.ts';
 
@@ -65,15 +66,19 @@ export const hook = defineTool<HttpSettings, typeof input>({
       const bodyStart = redact(new TextDecoder().decode(bytes), BODY_START_CHARACTERS);
       const status = response.statusCode;
       if (status < 200 || status > 299)
-        throw toolFailed(`hook ${name}: ${url.origin} answered ${status}: ${bodyStart.slice(0, 500)}`, {
-          fix: 'look at what answers there, and at the hook in the settings of this toolset',
-        });
+        throw cutShort(
+          `hook ${name}: ${url.origin} answered ${status}: ${bodyStart.slice(0, 500)}`,
+          saysNothing(status),
+          {
+            fix: 'look at what answers there, and at the hook in the settings of this toolset',
+          },
+        );
       return { hook: name, status, bodyStart };
     } catch (cause) {
-      if (cause instanceof NightshiftError) throw cause;
+      if (cause instanceof NightshiftError || cause instanceof OutcomeUnknown) throw cause;
       const why = signal.aborted ? 'no answer in time' : messageOf(cause);
-      const fix = 'look whether it was done all the same before it is sent again';
-      throw toolFailed(`hook ${name}: ${url.origin}: ${why}`, { cause, fix });
+      const fix = 'check that it runs, and its URL in the settings of this toolset';
+      throw cutShort(`hook ${name}: ${url.origin}: ${why}`, mayHaveArrived(cause, signal), { cause, fix });
     } finally {
       await agent.destroy();
     }

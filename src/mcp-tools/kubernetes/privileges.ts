@@ -6,6 +6,12 @@ import type { KubernetesSettings } from './settings.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 const RESTARTED = 'kubectl.kubernetes.io/restartedAt';
+/** What a restart leaves as it is. An owner that does not exist, for one, would have the workload collected as garbage. */
+const KEPT = [
+  ...['labels', 'ownerReferences', 'finalizers'].map((field) => `metadata.${field}`),
+  ...['replicas', 'paused', 'strategy', 'updateStrategy', 'minReadySeconds', 'revisionHistoryLimit'],
+  ...['progressDeadlineSeconds', 'persistentVolumeClaimRetentionPolicy', 'ordinals'],
+].map((field) => (field.includes('.') ? field : `spec.${field}`));
 const WORKLOADS = ['deployments', 'statefulsets', 'daemonsets'];
 const VERBS = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' } as const;
 const PATH = /^\/(?:api|apis\/(?<group>[^/]+))\/[^/]+(?<namespaced>\/namespaces\/[^/]+(?=\/))?(?<rest>\/.+)$/;
@@ -139,6 +145,8 @@ function admissionOf(tools: readonly Tool[], { namespace, name }: ServiceAccount
   const resources = WORKLOADS.filter((kind) => !(kind === 'deployments' && has('rollback')));
   const own = `${name}-restarts-only`;
   const same = (field: string) => `object.${field} == oldObject.${field}`;
+  const alike = (field: string) =>
+    `has(object.${field}) == has(oldObject.${field}) && (!has(object.${field}) || ${same(field)})`;
   const annotations = (of: string) =>
     `(has(${of}.spec.template.metadata.annotations) ? ${of}.spec.template.metadata.annotations : {})`;
   const message = `${name} may only restart workloads`;
@@ -163,11 +171,9 @@ function admissionOf(tools: readonly Tool[], { namespace, name }: ServiceAccount
         validations: [
           { expression: same('spec.template.spec'), message },
           { expression: same('spec.selector'), message },
-          {
-            expression:
-              'has(object.spec.replicas) == has(oldObject.spec.replicas) && (!has(object.spec.replicas) || object.spec.replicas == oldObject.spec.replicas)',
-            message,
-          },
+          { expression: same('spec.template.metadata.labels'), message },
+          ...KEPT.map((field) => ({ expression: alike(field), message })),
+          { expression: `variables.before.all(key, key == "${RESTARTED}" || key in variables.annotations)`, message },
           {
             expression: `variables.annotations.all(key, key == "${RESTARTED}" || (key in variables.before && variables.annotations[key] == variables.before[key]))`,
             message,

@@ -1,8 +1,9 @@
 import { type Dispatcher, fetch } from 'undici';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
+import { mayHaveArrived, saysNothing } from '../http/may-have-arrived.ts';
 import { readBody } from '../http/read-body.ts';
-import { toolFailed } from '../tool.ts';
+import { cutShort } from '../tool.ts';
 import type { Driver, HttpRequest } from './drivers.ts';
 
 const RESPONSE_BYTES_MAX = 4 * 1024 * 1024;
@@ -19,13 +20,15 @@ export interface Endpoint {
 /**
  * Makes the driver for one HTTP request, answered in JSON, text where it is none. No redirect is followed, since it would carry the
  * credentials to where nobody declared. `name` is what people call the system, and `explain` reads its own words out of an error.
+ * The driver @throws OutcomeUnknown where a change may have been made although no answer says so.
  */
 export function httpDriver<Settings>(
   name: string,
   endpointOf: (settings: Settings) => Endpoint | Promise<Endpoint>,
   explain: (body: unknown) => string | null = () => null,
 ): Driver<HttpRequest, Settings> {
-  return async ({ method, path, query, headers, body, expect }, { settings, signal }) => {
+  return async ({ method, path, query, headers, body, expect }, { settings, signal, readOnly }) => {
+    const isChange = !readOnly && method !== 'GET';
     const endpoint = await endpointOf(settings);
     const url = new URL(endpoint.url.replace(/\/+$/, '') + path);
     for (const [key, value] of Object.entries(query))
@@ -49,14 +52,18 @@ export function httpDriver<Settings>(
       });
     } catch (cause) {
       if (signal.aborted)
-        throw toolFailed(`${at} did not answer in time`, { cause, fix: 'look whether it is overloaded or hung' });
+        throw cutShort(`${at} did not answer in time`, isChange, {
+          cause,
+          fix: 'look whether it is overloaded or hung',
+        });
       const fix = 'check that it runs, and the address in the settings of this toolset';
-      throw toolFailed(`cannot reach ${at}: ${messageOf(cause)}`, { cause, fix });
+      const why = `cannot reach ${at}: ${messageOf(cause)}`;
+      throw cutShort(why, isChange && mayHaveArrived(cause, signal), { cause, fix });
     }
     const read = await readBody(response.body as ReadableStream<Uint8Array> | null, RESPONSE_BYTES_MAX);
-    if (read.error) throw toolFailed(`${at} broke off its answer to ${asked}: ${messageOf(read.error)}`);
+    if (read.error) throw cutShort(`${at} broke off its answer to ${asked}: ${messageOf(read.error)}`, isChange);
     if (!read.whole)
-      throw toolFailed(`${at} answered ${asked} with more than ${RESPONSE_BYTES_MAX / 1024 / 1024} MiB`, {
+      throw cutShort(`${at} answered ${asked} with more than ${RESPONSE_BYTES_MAX / 1024 / 1024} MiB`, isChange, {
         fix: 'ask for less',
       });
     const answer = parse(read.bytes.toString('utf8'));
@@ -64,7 +71,8 @@ export function httpDriver<Settings>(
     if (expect ? expect.includes(status) : status >= 200 && status < 300) return answer;
     const said = explain(answer) ?? (typeof answer === 'string' ? answer : JSON.stringify(answer));
     const fix = FIXES[status];
-    throw toolFailed(`${at} answered ${asked} with ${status}: ${said.slice(0, MESSAGE_MAX)}`, fix ? { fix } : {});
+    const why = `${at} answered ${asked} with ${status}: ${said.slice(0, MESSAGE_MAX)}`;
+    throw cutShort(why, isChange && saysNothing(status), fix ? { fix } : {});
   };
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { messageOf } from '../../errors.ts';
-import { OutcomeUnknown, toolFailed } from '../tool.ts';
+import { cutShort, toolFailed } from '../tool.ts';
 import type { Driver, Drivers, RunRequest } from './drivers.ts';
 
 const OUTPUT_BYTES_MAX = 1024 * 1024;
@@ -135,11 +135,6 @@ export async function runProgram(
     child.stdout.destroy();
     child.stderr.destroy();
   }
-}
-
-/** Makes what is thrown where a program was cut short: what was to change something may have done so, or a part of it. */
-export function cutShort(why: string, isChange: boolean): Error {
-  return isChange ? new OutcomeUnknown(`${why}, so it is not known what it did`) : toolFailed(why);
 }
 
 function keep(stream: NodeJS.ReadableStream, bytesMax: number): { text: () => string; isCut: () => boolean } {

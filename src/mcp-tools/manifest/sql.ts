@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { messageOf, type NightshiftError } from '../../errors.ts';
-import { toolFailed } from '../tool.ts';
+import { cutShort, toolFailed } from '../tool.ts';
 import type { Asked, Driver, SqlRequest } from './drivers.ts';
 
 const ROWS_MAX = 200;
@@ -25,7 +25,8 @@ export function sqlDriver<Settings>(clientOf: (settings: Settings) => pg.ClientC
 /**
  * Runs something on a connection of its own. The server itself ends a statement when the call's time is up, and is told to when the
  * caller goes away before.
- * @throws NightshiftError `tool_failed` where the server cannot be reached, refuses, or does not answer in time.
+ * @throws NightshiftError `tool_failed` where the server cannot be reached, refuses, or does not answer in time; OutcomeUnknown where it
+ * was sent a change and gave no answer.
  */
 export async function withPostgres<T>(
   config: pg.ClientConfig,
@@ -50,18 +51,22 @@ export async function withPostgres<T>(
     if (processID) void cancel(settings, processID);
   };
   signal.addEventListener('abort', abort, { once: true });
+  let isSent = false;
   try {
     signal.throwIfAborted();
     const work = (async () => {
       await client.connect();
       if (readOnly) await client.query('begin read only');
+      isSent = !readOnly;
       const answer = await run(client);
       if (readOnly) await client.query('rollback');
       return answer;
     })();
     return await Promise.race([work, gone.promise]);
   } catch (cause) {
-    if (signal.aborted) throw toolFailed('Postgres did not answer in time', { cause });
+    if (signal.aborted) throw cutShort('Postgres did not answer in time', isSent, { cause });
+    if (isSent && !isRefusal(cause))
+      throw cutShort(`the connection to Postgres at ${config.host}:${config.port} broke: ${messageOf(cause)}`, isSent);
     throw explain(cause, `${config.host}:${config.port}`);
   } finally {
     signal.removeEventListener('abort', abort);
@@ -102,9 +107,14 @@ const FIXES: Readonly<Record<string, string>> = {
   '57014': 'look whether the server is overloaded, or waits for a lock',
 };
 
+/** What the server itself said; a statement that it refused changed nothing. */
+function isRefusal(cause: unknown): boolean {
+  return SQLSTATE.test((cause as { code?: string }).code ?? '');
+}
+
 function explain(cause: unknown, at: string): NightshiftError {
   const { code = '' } = cause as { code?: string };
-  if (!SQLSTATE.test(code)) {
+  if (!isRefusal(cause)) {
     const fix = 'check that it runs, and the address in the settings of this toolset';
     return toolFailed(`cannot reach Postgres at ${at}: ${messageOf(cause)}`, { cause, fix });
   }

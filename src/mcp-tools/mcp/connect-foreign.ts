@@ -1,11 +1,8 @@
-import { ClientCredentialsProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
+import { Client, StdioClientTransport } from '../../mcp-sdk/client.ts';
+import { ClientCredentialsProvider, StreamableHTTPClientTransport } from '../../mcp-sdk/client-http.ts';
+import { ToolListChangedNotificationSchema, type Transport } from '../../mcp-sdk/index.ts';
 import { guardedAgent } from '../http/egress.ts';
 import { toolFailed } from '../tool.ts';
 import { type Definition, readDefinition } from './definition.ts';

@@ -1,5 +1,5 @@
-import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { type Agent, fetch } from 'undici';
+import type { FetchLike } from '../../mcp-sdk/index.ts';
 import { toolFailed } from '../tool.ts';
 
 /** Of one answer, a stream included, which a server may keep open. */

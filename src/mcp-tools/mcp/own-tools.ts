@@ -1,5 +1,5 @@
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { describeProblems, NightshiftError, type Problem } from '../../errors.ts';
+import type { CallToolResult } from '../../mcp-sdk/index.ts';
 import { previewLine } from '../inspection.ts';
 import { fillText, placeholdersIn } from '../manifest/fill.ts';
 import { type OwnedBy, RISK_CLASSES, type RiskClass, type Tool } from '../tool.ts';

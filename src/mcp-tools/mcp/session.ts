@@ -1,6 +1,6 @@
-import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf, NightshiftError } from '../../errors.ts';
+import { StreamableHTTPError } from '../../mcp-sdk/client-http.ts';
+import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '../../mcp-sdk/index.ts';
 import { OutcomeUnknown, toolFailed } from '../tool.ts';
 import { connectForeign, type Foreign, type Listing } from './connect-foreign.ts';
 import { changedFields } from './definition.ts';

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { previewLine } from '../inspection.ts';
 import { withPostgres } from '../manifest/sql.ts';
-import { defineTool, type ToolContext, toolFailed } from '../tool.ts';
+import { defineTool, OutcomeUnknown, type ToolContext, toolFailed } from '../tool.ts';
 import { clientConfig, type PostgresSettings } from './settings.ts';
 
 const TIMEOUT_SECONDS = 600;
@@ -53,7 +53,10 @@ export const reindex = defineTool<PostgresSettings, typeof input>({
         client.query(`reindex index concurrently ${name}`),
       );
     } catch (cause) {
-      const fix = `drop ${args.schema}.${args.index}_ccnew where it was left behind; the index itself is as it was`;
+      const leftBehind = `${args.schema}.${args.index}_ccnew`;
+      if (cause instanceof OutcomeUnknown)
+        throw new OutcomeUnknown(`${cause.message}; drop ${leftBehind} where it was left behind`, { cause });
+      const fix = `drop ${leftBehind} where it was left behind; the index itself is as it was`;
       throw toolFailed(`the index was not rebuilt: ${cause instanceof Error ? cause.message : cause}`, { cause, fix });
     }
     const after = await lookUp(args, context);

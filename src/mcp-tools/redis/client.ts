@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { messageOf, type NightshiftError } from '../../errors.ts';
 import type { Driver, RedisRequest } from '../manifest/drivers.ts';
-import { type ToolContext, toolFailed } from '../tool.ts';
+import { cutShort, type ToolContext, toolFailed } from '../tool.ts';
 import type { RedisSettings } from './settings.ts';
 
 const CONNECT_MS_MAX = 5_000;
@@ -9,10 +9,11 @@ const CONNECT_MS_MAX = 5_000;
 /**
  * Runs something on a connection of its own, which is closed afterwards and never made anew by itself: a command that was lost on the
  * way is not sent again.
- * @throws NightshiftError `tool_failed` where the server cannot be reached, refuses, or does not answer in time.
+ * @throws NightshiftError `tool_failed` where the server cannot be reached, refuses, or does not answer in time; OutcomeUnknown where it
+ * was sent a change (`readOnly` is false) and gave no answer.
  */
 export async function withRedis<T>(
-  { settings, signal }: ToolContext<RedisSettings>,
+  { settings, signal, readOnly = true }: ToolContext<RedisSettings> & { readonly readOnly?: boolean },
   run: (redis: Redis) => Promise<T>,
 ): Promise<T> {
   const { host, port, socket, username, password, database, tls, ca } = settings;
@@ -37,16 +38,25 @@ export async function withRedis<T>(
   });
   const abort = () => redis.disconnect();
   signal.addEventListener('abort', abort, { once: true });
+  let isSent = false;
   try {
     await redis.connect();
+    isSent = !readOnly;
     return await run(redis);
   } catch (cause) {
-    if (signal.aborted) throw toolFailed('Redis did not answer in time', { cause });
+    if (signal.aborted) throw cutShort('Redis did not answer in time', isSent, { cause });
+    if (isSent && !isRefusal(cause))
+      throw cutShort(`the connection to Redis broke: ${messageOf(lost ?? cause)}`, isSent, { cause });
     throw explain(lost ?? cause, socket ?? `${host}:${port}`);
   } finally {
     signal.removeEventListener('abort', abort);
     redis.disconnect();
   }
+}
+
+/** The server's own refusals begin with a word in capitals; anything else was said by the connection. */
+function isRefusal(cause: unknown): boolean {
+  return /^(?:[A-Z]{2,}) /.test(messageOf(cause));
 }
 
 /** What the server or the way to it said, with what the operator can do about it. */
@@ -60,8 +70,7 @@ function explain(cause: unknown, at: string): NightshiftError {
       cause,
       fix: 'allow it to the user of this toolset, if it may do this',
     });
-  // The server's own refusals begin with a word in capitals; anything else was said by the connection.
-  if (/^(?:[A-Z]{2,}) /.test(message)) return toolFailed(`Redis at ${at} refused: ${message}`, { cause });
+  if (isRefusal(cause)) return toolFailed(`Redis at ${at} refused: ${message}`, { cause });
   const fix = 'check that it runs, and the address in the settings of this toolset';
   return toolFailed(`cannot reach Redis at ${at}: ${message}`, { cause, fix });
 }

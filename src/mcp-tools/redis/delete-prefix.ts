@@ -45,7 +45,7 @@ export const deletePrefix = defineTool<RedisSettings, typeof input>({
   run: async ({ prefix }, context) => {
     requireCache(prefix, context.settings);
     const { keys, complete } = await keysOf(prefix, context);
-    const deleted = await withRedis(context, async (redis) => {
+    const deleted = await withRedis({ ...context, readOnly: false }, async (redis) => {
       let count = 0;
       for (let at = 0; at < keys.length; at += SCAN_COUNT)
         count += await redis.unlink(...keys.slice(at, at + SCAN_COUNT));

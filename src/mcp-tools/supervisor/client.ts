@@ -6,6 +6,7 @@ import type { SupervisorSettings } from './settings.ts';
 import { decodeResponse, encodeCall, type XmlRpcFault, type XmlRpcOutcome, type XmlRpcValue } from './xml-rpc.ts';
 
 const RESPONSE_BYTES_MAX = 1024 * 1024;
+const CHANGES: ReadonlySet<string> = new Set(['startProcess', 'stopProcess']);
 
 /** Fault codes of supervisord. @see https://supervisord.org/api.html and supervisor/xmlrpc.py of release 4.2 */
 export const FAULTS = {
@@ -44,7 +45,8 @@ export type ProcessInfo = z.infer<typeof processInfoSchema>;
 
 /**
  * Calls one method of supervisord; a fault is an outcome, so that the caller can tell the harmless ones.
- * @throws NightshiftError `tool_failed` where there is no answer, or none in XML-RPC.
+ * @throws NightshiftError `tool_failed` where there is no answer, or none in XML-RPC; OutcomeUnknown where a start or a stop may have been done
+ * all the same.
  */
 export async function callSupervisor(
   call: SupervisorCall,
@@ -75,6 +77,7 @@ export async function askSupervisor(
     body: encodeCall(`supervisor.${method}`, params),
     bytesMax: RESPONSE_BYTES_MAX,
     tooLargeFix: 'ask for one process instead of all',
+    isChange: CHANGES.has(method),
     signal,
   });
 }

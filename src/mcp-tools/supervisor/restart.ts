@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool, toolFailed } from '../tool.ts';
+import { cutShort, defineTool, toolFailed } from '../tool.ts';
 import { brief, inspectionOf, isUp, startProcess, stopProcess } from './change-process.ts';
 import { allProcessInfo, type ProcessInfo, processInfo, type SupervisorCall } from './client.ts';
 import { canonicalProcess, processNameSchema, requireListedProcess, type SupervisorSettings } from './settings.ts';
@@ -59,9 +59,8 @@ async function stopAndStart(call: SupervisorCall, process: string, before: Proce
 async function orGiveUp<T>(work: Promise<T>, signal: AbortSignal, process: string): Promise<T> {
   const given = Promise.withResolvers<never>();
   const giveUp = () => {
-    const fix =
-      'look at supervisor.status in a moment; a start still follows the stop, and restarting again does no harm';
-    given.reject(toolFailed(`${process} did not stop and start in time`, { cause: signal.reason, fix }));
+    const why = `${process} did not stop and start in time; a start still follows the stop`;
+    given.reject(cutShort(why, true, { cause: signal.reason }));
   };
   signal.addEventListener('abort', giveUp, { once: true });
   try {

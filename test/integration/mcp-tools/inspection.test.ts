@@ -75,10 +75,11 @@ describe('an inspection of a toolset in a process of its own', () => {
     for (const args of [{}, { note: 1 }, { note: 'x', force: true }])
       expect(await inspect({ ...call, arguments: args })).toEqual({
         ok: false,
+        refused: true,
         error: expect.stringMatching(/^ledger/),
       });
     const other = await inspect({ ...call, tool: 'host.purge' });
-    expect(other).toEqual({ ok: false, error: 'ledger has no tool host.purge', refused: true });
+    expect(other).toEqual({ ok: false, error: 'book has no tool host.purge', refused: true });
   });
 
   it('that fails says why, and one that takes too long is given up', async () => {
@@ -115,7 +116,7 @@ describe('the process of a toolset', () => {
   it.each(['teapot', 'constructor', '__proto__'])('serves no toolset %s', (uses) => {
     const { publicKey } = createMint();
     const { status, stderr } = start({
-      NIGHTSHIFT_TOOLSET: JSON.stringify({ instance: 'a', uses, settings: {}, publicKey }),
+      NIGHTSHIFT_TOOLSET: JSON.stringify({ instance: 'a', uses, settings: {}, declarations: [], publicKey }),
     });
     expect(status).toBe(1);
     expect(stderr).toContain(`there is no toolset ${uses}`);

@@ -6,10 +6,11 @@ import { runCli } from '../../../src/cli/index.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 
 const require = createRequire(import.meta.url);
-const entryOf = (name: string) =>
-  join(require.resolve(`@modelcontextprotocol/${name}/package.json`), '../dist/index.js');
-const FILESYSTEM = entryOf('server-filesystem');
-export const EVERYTHING = entryOf('server-everything');
+const FILESYSTEM = join(require.resolve('@modelcontextprotocol/server-filesystem/package.json'), '../dist/index.js');
+export const EVERYTHING = join(
+  require.resolve('@modelcontextprotocol/server-everything/package.json'),
+  '../dist/index.js',
+);
 const DRIFTING = join(import.meta.dirname, '../../real-parts/drifting-mcp-server.mjs');
 
 /** What one command line said, and its exit code. */

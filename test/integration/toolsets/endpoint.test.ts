@@ -1,7 +1,9 @@
 import type { RequestListener } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { alertmanagerToolset } from '../../../src/mcp-tools/alertmanager/index.ts';
 import { prometheusToolset } from '../../../src/mcp-tools/prometheus/index.ts';
 import { supervisorToolset } from '../../../src/mcp-tools/supervisor/index.ts';
+import { OutcomeUnknown } from '../../../src/mcp-tools/tool.ts';
 import { type Loopback, startLoopback } from '../../real-parts/loopback.ts';
 import { freePort } from '../../real-parts/program.ts';
 import { callTool } from './call-tool.ts';
@@ -101,5 +103,62 @@ describe('a declared endpoint', () => {
     await expect(ask.prometheus(loopback.origin)).rejects.toThrow(
       /could not answer \(503, timeout\): query timed out.*Fix: narrow the query/,
     );
+  });
+
+  describe('a change without an answer', () => {
+    const expire = (url: string) =>
+      callTool(
+        alertmanagerToolset,
+        'alertmanager.expire_silence',
+        { id: '7b1c1f6a-3f6f-4f0e-9f57-0d3c9c1e7a11' },
+        { url },
+        AbortSignal.timeout(1000),
+      );
+    const SILENCE = { id: 'x', createdBy: 'ana', comment: 'c', endsAt: 'z', matchers: [], status: { state: 'active' } };
+    const answering = (change: RequestListener): RequestListener => {
+      return (request, response) => {
+        if (request.method === 'GET') response.end(JSON.stringify(SILENCE));
+        else change(request, response);
+      };
+    };
+
+    it.each<[string, RequestListener]>([
+      ['is not answered', () => {}],
+      ['is broken off', ({ socket }) => socket.destroy()],
+      ['is answered by a gateway that waited in vain', (_, response) => response.writeHead(504).end()],
+      ['is answered by half', (_, response) => response.write('{', () => response.destroy())],
+    ])('is not known, and has not failed, where it %s', async (_, change) => {
+      const { origin } = await start(answering(change));
+      await expect(expire(origin)).rejects.toBeInstanceOf(OutcomeUnknown);
+    });
+
+    it('has failed where the system itself says so, or nothing was sent', async () => {
+      const { origin } = await start(answering((_, response) => response.writeHead(500).end('no')));
+      await expect(expire(origin)).rejects.toThrow(/answered DELETE .* with 500: no/);
+      await expect(expire(`http://127.0.0.1:${await freePort()}`)).rejects.toThrow(/cannot reach .*ECONNREFUSED/);
+    });
+
+    it('is not known either where supervisord took a stop', async () => {
+      const info = '<struct>'.concat(
+        ...['name', 'group', 'statename', 'description', 'spawnerr'].map(
+          (name) => `<member><name>${name}</name><value><string>RUNNING</string></value></member>`,
+        ),
+        ...['pid', 'start', 'stop', 'exitstatus'].map(
+          (name) => `<member><name>${name}</name><value><int>1</int></value></member>`,
+        ),
+        '</struct>',
+      );
+      const { origin } = await start(async (request, response) => {
+        let body = '';
+        for await (const chunk of request) body += chunk;
+        if (body.includes('stopProcess')) request.socket.destroy();
+        else
+          response.end(
+            `<?xml version='1.0'?><methodResponse><params><param><value>${info}</value></param></params></methodResponse>`,
+          );
+      });
+      const stopped = callTool(supervisorToolset, 'supervisor.stop', { process: 'web' }, { url: origin });
+      await expect(stopped).rejects.toBeInstanceOf(OutcomeUnknown);
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { httpToolset } from '../../../src/mcp-tools/http/index.ts';
-import { riskOf } from '../../../src/mcp-tools/tool.ts';
+import { OutcomeUnknown, riskOf } from '../../../src/mcp-tools/tool.ts';
 import { type Loopback, startLoopback } from '../../real-parts/loopback.ts';
 import { freePort } from '../../real-parts/program.ts';
 import { callTool, inspectTool } from './call-tool.ts';
@@ -27,6 +27,7 @@ describe('http.hook', () => {
       failover: { description: 'Fails over.', url: `${service.origin}/failover` },
       refused: { description: 'Is refused.', url: `${service.origin}/refused` },
       moved: { description: 'Leads elsewhere.', url: `${service.origin}/moved` },
+      late: { description: 'Is behind a gateway.', url: `${service.origin}/late` },
       hung: { description: 'Hangs.', url: `${service.origin}/hung` },
       ...more,
     },
@@ -43,7 +44,8 @@ describe('http.hook', () => {
       const { method, url, headers } = request;
       seen.push({ method, url, authorization: headers.authorization, body });
       if (url === '/hung') return;
-      if (url === '/refused') response.writeHead(409).end('a failover is going on');
+      if (url === '/late') response.writeHead(504).end('upstream timed out');
+      else if (url === '/refused') response.writeHead(409).end('a failover is going on');
       else if (url === '/moved') response.writeHead(307, { location: `${service.origin}/failover` }).end();
       else response.end('done');
     });
@@ -97,11 +99,12 @@ describe('http.hook', () => {
   });
 
   it('says that it may have been done where no answer came', async () => {
-    await expect(call('hung', {}, AbortSignal.timeout(300))).rejects.toThrow(
-      /no answer in time\. Fix: look whether it was done all the same/,
-    );
+    const hung = call('hung', {}, AbortSignal.timeout(300));
+    await expect(hung).rejects.toThrow(/no answer in time, so it is not known what it did/);
+    await expect(hung).rejects.toBeInstanceOf(OutcomeUnknown);
+    await expect(call('late')).rejects.toBeInstanceOf(OutcomeUnknown);
     const gone = { gone: { description: 'Nobody.', url: `http://127.0.0.1:${await freePort()}/` } };
-    await expect(call('gone', gone)).rejects.toThrow(/ECONNREFUSED/);
+    await expect(call('gone', gone)).rejects.toThrow(/ECONNREFUSED.*Fix: check that it runs/);
   });
 
   it('takes no URL that is not one, or carries credentials', () => {

@@ -246,7 +246,7 @@ describe.skipIf(requireParts('the host toolset by ssh', 'sshd'))('the host tools
     const machine = machineOf({ settings: parsed, signal: AbortSignal.timeout(30_000) });
     const cut = (isChange: boolean) =>
       machine
-        .run(['sh', '-c', 'kill -KILL "$(ps -o ppid= -p "$PPID" | tr -d " ")"; sleep 5'], isChange)
+        .run(['sh', '-c', 'kill -KILL "$(cut -d" " -f4 "/proc/$PPID/stat")"; sleep 5'], isChange)
         .catch((error: unknown) => error);
     expect(await cut(true)).toBeInstanceOf(OutcomeUnknown);
     expect(await cut(false)).not.toBeInstanceOf(OutcomeUnknown);

@@ -183,7 +183,7 @@ describe.skipIf(requireParts('the postgres toolset', 'postgres'))('the postgres 
     await eventually('the rebuild to wait', waits);
     gone.abort();
     await expect(rebuilt).rejects.toThrow(
-      /not rebuilt: Postgres did not answer in time\. Fix: drop public\.orders_customer_ccnew/,
+      /^Postgres did not answer in time, so it is not known what it did; drop public\.orders_customer_ccnew/,
     );
     await eventually('the server to stop it', async () => ((await waits()) === undefined ? true : undefined), 5);
     await client.query('rollback');

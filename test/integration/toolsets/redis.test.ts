@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { redisToolset } from '../../../src/mcp-tools/redis/index.ts';
-import { riskOf } from '../../../src/mcp-tools/tool.ts';
+import { OutcomeUnknown, riskOf } from '../../../src/mcp-tools/tool.ts';
 import { eventually, freePort } from '../../real-parts/program.ts';
 import { type RedisServer, startRedis } from '../../real-parts/redis.ts';
 import { requireParts } from '../../real-parts/require.ts';
@@ -265,6 +265,21 @@ describe.skipIf(requireParts('the redis toolset', 'redis'))('the redis toolset a
     ).rejects.toThrow('Redis did not answer in time');
     expect(performance.now() - startedAt).toBeLessThan(3000);
     silent.close();
+    const deaf = createServer((socket) => {
+      // A greeting (CLIENT SETNAME, SELECT) is answered; the command itself is taken and never answered.
+      socket.on('data', (data) => String(data).includes('FLUSHDB') || socket.write('+OK\r\n'.repeat(countOf(data))));
+    }).listen(0, '127.0.0.1');
+    await once(deaf, 'listening');
+    const flushed = callTool(
+      redisToolset,
+      'redis.flush',
+      {},
+      { ...settings, port: (deaf.address() as { port: number }).port },
+      AbortSignal.timeout(500),
+    );
+    await expect(flushed).rejects.toThrow(/^Redis did not answer in time, so it is not known what it did/);
+    await expect(flushed).rejects.toBeInstanceOf(OutcomeUnknown);
+    deaf.close();
     const babble = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
     await once(babble, 'listening');
     await expect(call('info', {}, { port: (babble.address() as { port: number }).port })).rejects.toThrow(
@@ -273,3 +288,10 @@ describe.skipIf(requireParts('the redis toolset', 'redis'))('the redis toolset a
     babble.close();
   });
 });
+
+/** How many commands came in one piece: each is an array, and begins with a star. */
+function countOf(data: Buffer): number {
+  return String(data)
+    .split('\r\n')
+    .filter((line) => line.startsWith('*')).length;
+}

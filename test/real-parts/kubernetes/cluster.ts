@@ -337,7 +337,7 @@ async function metricsOf(
   });
   const own = `${group}/namespaces/${namespace}/pods`;
   const isServed = async () => (await api.ask('GET', own)).code === 200 || undefined;
-  await eventually('the stand-in of the metrics API is served', isServed, 30);
+  if (!(await eventually('the stand-in of the metrics API is served', isServed, 30).catch(() => false))) return 'none';
   const usage = { cpu: '3m', memory: '21408Ki' };
   await make(own, {
     apiVersion: 'metrics.k8s.io/v1beta1',

@@ -24,7 +24,8 @@ const REVISION = 'deployment.kubernetes.io/revision';
 const CAUSE = 'kubernetes.io/change-cause';
 const HASH = 'pod-template-hash';
 const SET_HASH = 'controller-revision-hash';
-const ELSEWHERE_SECONDS = 3;
+/** A scheduler that has not come in this time is none. */
+const SCHEDULER_SECONDS = 15;
 
 /** Whose work is done by hand, and where. */
 export interface Place {
@@ -108,8 +109,10 @@ async function runPod(place: Place, pod: Pod): Promise<void> {
   }
   if (!spec?.nodeName) {
     const waits = Date.now() - Date.parse(metadata.creationTimestamp ?? '');
-    const [name] = place.nodes;
-    if (waits < ELSEWHERE_SECONDS * 1000 || status?.nominatedNodeName || !place.hasControllers) return;
+    // The pods of a daemon set say which node they are of.
+    const terms = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+    const name = terms?.[0]?.matchFields?.[0]?.values?.[0] ?? place.nodes.at(-1);
+    if (waits < SCHEDULER_SECONDS * 1000 || status?.nominatedNodeName || !place.hasControllers) return;
     const body = {
       apiVersion: 'v1',
       kind: 'Binding',

@@ -1,6 +1,7 @@
 import type { V1Container, V1DeleteOptions, V1Eviction, V1PodDisruptionBudget } from '@kubernetes/client-node';
 import { isReady, type Pod } from './kubelet.ts';
 import { applyPatch } from './patch.ts';
+import { askPolicies } from './policy.ts';
 import { type KubeObject, qualified, type Resource, resourceOfKind } from './resources.ts';
 import { misfits, type Raw } from './schema.ts';
 import { matchesFieldSelector, matchesLabelSelector, matchesSelector } from './selectors.ts';
@@ -28,6 +29,8 @@ export interface Answer {
 
 /** What only a test knows: what containers wrote, and what an admission webhook has against a change. */
 export interface World {
+  /** Who asks. */
+  readonly user: string;
   readonly store: Store;
   readonly logs: ReadonlyMap<string, readonly string[]>;
   readonly deny: (request: Parsed, object: unknown) => string | null;
@@ -64,6 +67,10 @@ export function respond(request: Parsed, world: World): Answer {
       const next =
         verb === 'update' ? request.body : applyPatch(asSent(resource, current), request.body, request.mediaType);
       admit(request, world, next);
+      if (subresource === undefined) {
+        const object = next as KubeObject;
+        askPolicies(store, { user: world.user, operation: 'UPDATE', resource, object, oldObject: current });
+      }
       return next;
     },
     write,
