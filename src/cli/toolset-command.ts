@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { messageOf, NightshiftError } from '../errors.ts';
 import {
@@ -68,6 +69,8 @@ async function serve(terminal: Terminal, name: string, options: ServeOptions): P
     publicKey: readPublicKey(options.clearanceKey),
     clockSkewSeconds: CLOCK_SKEW_SECONDS,
   });
+  // A clearance that seems younger than this process may have been used before it, by a clock that is ahead; so it is older first.
+  await sleep(Math.max(0, CLOCK_SKEW_SECONDS * 1000 - performance.now()));
   const listener = await listenRemotely(server, {
     host: listen.host.replace(/^\[(.*)\]$/, '$1'),
     port: Number(listen.port),

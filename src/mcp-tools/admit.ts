@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { NightshiftError } from '../errors.ts';
 import { verifyClearance } from './clearance.ts';
+import { declarationSha256 } from './declaration.ts';
 import { riskOf, type Tool } from './tool.ts';
 
 /** Lets a call through or throws; `given` are the arguments as they came, `input` the same after the tool's schema. */
@@ -31,7 +32,7 @@ export function createAdmit({
     const now = new Date();
     const clearance = verifyClearance(
       signed,
-      { instance, tool: tool.name, arguments: given },
+      { instance, tool: tool.name, toolSha256: declarationSha256(tool), arguments: given },
       // By the process's age and not by its start, which a clock that is set meanwhile would put out of place.
       { publicKey, now, since: new Date(now.getTime() - performance.now()), clockSkewSeconds },
     );

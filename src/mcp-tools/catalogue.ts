@@ -3,6 +3,7 @@ import { type Labels, type Matcher, matchesLabels, parseMatcherList } from '../a
 import type { ToolsetInstanceConfig } from '../config/index.ts';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { canonicalSha256 } from './clearance.ts';
+import { declarationSha256 } from './declaration.ts';
 import { readManifests } from './manifest/load.ts';
 import { ownProblems } from './manifest/own.ts';
 import { readPins } from './mcp/pins.ts';
@@ -35,6 +36,8 @@ export interface Call {
   readonly timeoutSeconds: number;
   /** Hash of the tool's declaration and the instance's settings, so that an approval is void when either changes. */
   readonly definitionSha256: string;
+  /** Hash of the tool's declaration alone, which a toolset compares with its own; left out where nothing could be cleared. */
+  readonly toolSha256?: string;
 }
 
 export type Resolution =
@@ -202,26 +205,6 @@ function publicSettings(value: unknown): unknown {
   return Object.fromEntries(shown.map(([name, item]) => [name, publicSettings(item)]));
 }
 
-const definitions = new WeakMap<Tool, string>();
-
-/** Hash of a tool's declaration; computed once, because a schema is costly to write out. */
-function definitionOf(tool: Tool): string {
-  const known = definitions.get(tool);
-  if (known !== undefined) return known;
-  const { name, description, undo, scope } = tool;
-  const sha256 = canonicalSha256('definition', {
-    name,
-    description,
-    undo,
-    ...(scope ? { scope } : {}),
-    input: z.toJSONSchema(tool.input),
-    risk: String(tool.risk),
-    ...(tool.manifest === undefined ? {} : { manifest: tool.manifest }),
-  });
-  definitions.set(tool, sha256);
-  return sha256;
-}
-
 function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>): Call {
   return {
     instance: instance.name,
@@ -231,8 +214,9 @@ function toCall(tool: Tool, instance: Instance, input: Record<string, unknown>):
     risk: riskOf(tool, input, instance.settings),
     undo: tool.undo,
     timeoutSeconds: tool.timeoutSeconds,
+    toolSha256: declarationSha256(tool),
     definitionSha256: canonicalSha256('definition', {
-      tool: definitionOf(tool),
+      tool: declarationSha256(tool),
       settings: publicSettings(instance.settings),
       ...(instance.remote ? { address: instance.remote.address } : {}),
     }),

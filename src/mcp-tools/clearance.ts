@@ -13,6 +13,8 @@ const clearanceSchema = z.strictObject({
   instance: z.string(),
   tool: z.string(),
   argumentsSha256: z.string(),
+  /** What the tool is declared to do: the other side may have been given another manifest, or be of another version. */
+  toolSha256: z.string(),
   /** The policy rule or the people that allowed it. */
   grantor: z.string(),
   issuedAt: z.iso.datetime(),
@@ -43,18 +45,18 @@ interface Verifier {
   readonly now: Date;
   /** When whoever verifies began to remember which clearances were used: what was issued before may have been used before. */
   readonly since: Date;
-  /** How far the clock of whoever signed it may be ahead. */
+  /** How far the clock of whoever signed it may be ahead: by so much it may have been issued, and used, before it says. */
   readonly clockSkewSeconds?: number;
 }
 
 /**
  * Verifies a clearance for exactly this call and gives it back.
- * @throws NightshiftError `tool_refused` when it is missing, forged, issued before `since` or, but for the skew, after `now`, expired, or for any
- *   other instance, tool or arguments.
+ * @throws NightshiftError `tool_refused` when it is missing, forged, issued before `since` and the skew or, but for that, after `now`, expired,
+ *   or for any other instance, tool, declaration of it or arguments.
  */
 export function verifyClearance(
   signed: unknown,
-  call: { instance: string; tool: string; arguments: unknown },
+  call: { instance: string; tool: string; toolSha256: string; arguments: unknown },
   { publicKey, now, since, clockSkewSeconds = 0 }: Verifier,
 ): Clearance {
   const parsed = signedClearanceSchema.safeParse(signed);
@@ -66,11 +68,17 @@ export function verifyClearance(
     throw refused(call.tool, 'its clearance is for another tool');
   if (clearance.argumentsSha256 !== canonicalSha256('arguments', call.arguments))
     throw refused(call.tool, 'its clearance is for other arguments');
+  if (clearance.toolSha256 !== call.toolSha256)
+    throw refused(
+      call.tool,
+      'it is declared otherwise here than where it was cleared; both sides need the same version and the same manifests',
+    );
   const [issuedAt, expiresAt] = [new Date(clearance.issuedAt), new Date(clearance.expiresAt)];
   if (expiresAt <= now) throw refused(call.tool, 'its clearance has expired');
-  if (issuedAt.getTime() > now.getTime() + clockSkewSeconds * 1000)
-    throw refused(call.tool, 'its clearance is from the future');
-  if (issuedAt < since) throw refused(call.tool, 'its clearance is older than its toolset process');
+  const skewMs = clockSkewSeconds * 1000;
+  if (issuedAt.getTime() > now.getTime() + skewMs) throw refused(call.tool, 'its clearance is from the future');
+  if (issuedAt.getTime() < since.getTime() + skewMs)
+    throw refused(call.tool, 'its clearance is older than its toolset process');
   return clearance;
 }
 

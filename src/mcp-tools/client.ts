@@ -89,6 +89,7 @@ export function createToolClient(dependencies: {
     } catch (error) {
       // Nothing was sent yet, so nothing can have happened.
       if (connection === null) return { outcome: 'failed', error: notStarted(call.instance, error) };
+      if (own.signal.aborted || isLate(error)) connection.suspect();
       if (own.signal.aborted)
         return { outcome: 'unknown', error: `${call.tool} did not answer before its caller gave up` };
       return failureOf(call, error, timeoutSeconds, connection);
@@ -166,6 +167,10 @@ function resultOf({ tool }: Call, answer: ToolAnswer): Sent {
     outcome: 'unknown',
     error: `${tool} answered, but its result ${bound.problem}, so it is not known what it did`,
   };
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof McpError && error.code === McpErrorCode.RequestTimeout;
 }
 
 function failureOf(

@@ -15,12 +15,15 @@ const SMALL_PROCESS = ['--max-semi-space-size=1', '--v8-pool-size=1', '--liftoff
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Lines that answer no call of ours, over a process's life. A toolset of ours writes none. */
 const UNASKED_MAX = 1000;
+const STILL_THERE_MS_MAX = 5000;
 
 /** A toolset's process, ready for calls. */
 export interface Connection {
   readonly client: Client;
   /** Why we ended it, or null where we did not. */
   readonly endedBecause: () => string | null;
+  /** To be told when an answer did not come in time: where nothing answers at all any more, the next call gets a new connection. */
+  readonly suspect: () => void;
 }
 
 interface Connecting {
@@ -105,5 +108,16 @@ export async function connectToolset({
   };
   await client.connect(transport, { timeout: START_SECONDS_MAX * 1000 });
   log.info({ toolset: name, uses: toolset.name }, remote ? 'toolset connected' : 'toolset process started');
-  return { client, endedBecause: () => endedBecause };
+  let asking = false;
+  const suspect = () => {
+    if (asking || endedBecause !== null) return;
+    asking = true;
+    client
+      .ping({ timeout: STILL_THERE_MS_MAX })
+      .catch(() => end('it does not answer any more'))
+      .finally(() => {
+        asking = false;
+      });
+  };
+  return { client, endedBecause: () => endedBecause, suspect };
 }

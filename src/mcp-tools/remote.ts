@@ -21,7 +21,13 @@ export interface Remote extends Certificates {
 /** How much later than ours the clock of whoever signs clearances may go. */
 export const CLOCK_SKEW_SECONDS = 2;
 const CLIENTS_MAX = 16;
-const HANDSHAKE_SECONDS_MAX = 10;
+/** Those that have not proved who they are yet do not take the clients' places, or anybody could keep these out. */
+const CONNECTIONS_MAX = 256;
+const HANDSHAKE_SECONDS_MAX = 5;
+/** Of a client that goes away without a word one learns by asking it after so long. */
+const KEEP_ALIVE_MS = 10_000;
+/** A client that asks and does not read what it is answered. */
+const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
 const TLS = 'TLSv1.3';
 
 /**
@@ -43,12 +49,17 @@ export async function listenRemotely(
       handshakeTimeout: HANDSHAKE_SECONDS_MAX * 1000,
     },
     (socket) => {
+      if (sockets.size >= CLIENTS_MAX) return void socket.destroy();
       sockets.add(socket);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       socket.on('close', () => sockets.delete(socket));
+      socket.on('data', () => {
+        if (socket.writableLength > UNREAD_BYTES_MAX) socket.destroy();
+      });
       void server.connect(overSocket(socket));
     },
   );
-  listener.maxConnections = CLIENTS_MAX;
+  listener.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => listener.once('error', reject).listen(port, host, resolve));
   const address = listener.address();
   return {
@@ -73,7 +84,7 @@ export async function connectRemotely(
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const connected = Promise.withResolvers<void>();
   const socket = connectTls({ host, port: Number(port), minVersion: TLS, ...read(certificates) }, connected.resolve);
-  socket.setKeepAlive(true, 10_000);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
   const tooLate = setTimeout(() => socket.destroy(new Error(`${address} did not answer in time`)), seconds * 1000);
   socket.on('error', connected.reject);
   try {

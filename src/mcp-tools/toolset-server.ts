@@ -34,7 +34,7 @@ export interface ServedInstance {
 export interface ToolsetServer {
   /** Serves one more client, until its transport closes. */
   connect(transport: Transport): Promise<void>;
-  /** Settles when every change that has begun has ended. */
+  /** Lets no further change begin, and settles when every one that has begun has ended. */
   settled(): Promise<void>;
 }
 
@@ -49,6 +49,7 @@ export function createToolsetServer(instance: ServedInstance): ToolsetServer {
   const offered = toolsOf(toolset, { name: instanceName, settings, declarations });
   const tools = new Map(offered.map((tool) => [tool.name, tool]));
   const underWay = new Set<Promise<unknown>>();
+  let isEnding = false;
   const admit = createAdmit({
     instance: instanceName,
     settings,
@@ -75,6 +76,9 @@ export function createToolsetServer(instance: ServedInstance): ToolsetServer {
     admit(tool, { given, input, signed: meta?.[CLEARANCE_META] });
     // A change that has begun is finished, also when the caller is gone; a look is not worth that.
     const isRead = riskOf(tool, input, settings) === 'read';
+    // It would be cut off halfway.
+    if (!isRead && isEnding)
+      throw new NightshiftError('tool_refused', `${name} did not run: ${instanceName} is ending`);
     const context = { settings, signal: AbortSignal.timeout(tool.timeoutSeconds * 1000) };
     const running = tool.run(input, isRead ? within(tool.timeoutSeconds) : context);
     if (isRead) return answer(await running);
@@ -98,7 +102,10 @@ export function createToolsetServer(instance: ServedInstance): ToolsetServer {
       });
       await server.connect(transport);
     },
-    settled: async () => void (await Promise.allSettled([...underWay])),
+    settled: async () => {
+      isEnding = true;
+      await Promise.allSettled([...underWay]);
+    },
   };
 }
 

@@ -35,6 +35,7 @@ export function createMint(signingKey?: KeyObject): Mint {
         instance: call.instance,
         tool: call.tool,
         argumentsSha256: canonicalSha256('arguments', call.arguments),
+        toolSha256: call.toolSha256 ?? '',
         grantor,
         issuedAt: now.toISOString(),
         expiresAt: new Date(now.getTime() + CLEARANCE_SECONDS * 1000).toISOString(),

@@ -50,7 +50,7 @@ export interface Measurement {
   readonly blocked: readonly { readonly at: number; readonly ms: number }[];
   /** Everything that it ever connected to, as host:port or path. */
   readonly outbound: readonly string[];
-  /** Every program that it ever started, with its first argument. */
+  /** Every program that it ever started, with its first argument that is no option. */
   readonly processes: readonly string[];
   /** Properties that every object has by now, and should not. */
   readonly polluted: readonly string[];

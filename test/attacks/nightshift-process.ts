@@ -135,7 +135,10 @@ function watchSockets(): void {
 function watchProcesses(): void {
   diagnostics.subscribe('child_process', (message) => {
     const child = (message as { process?: { spawnargs?: readonly string[] } }).process;
-    queueMicrotask(() => started.add((child?.spawnargs ?? []).slice(0, 2).join(' ')));
+    queueMicrotask(() => {
+      const [program = '', ...args] = child?.spawnargs ?? [];
+      started.add([program, ...args.filter((arg) => !arg.startsWith('--')).slice(0, 1)].join(' '));
+    });
   });
 }
 

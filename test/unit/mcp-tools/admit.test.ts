@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createAdmit } from '../../../src/mcp-tools/admit.ts';
+import { declarationSha256 } from '../../../src/mcp-tools/declaration.ts';
 import type { Call, SignedClearance } from '../../../src/mcp-tools/index.ts';
 import { defineTool, type RiskClass } from '../../../src/mcp-tools/tool.ts';
 import { createMint } from '../../../src/policy/mint.ts';
@@ -22,9 +23,14 @@ const tool = (risk: RiskClass | 'by arguments') =>
     timeoutSeconds: 1,
     run: async () => ({}),
   });
-const clear = (env = 'dev', instance = 'east'): SignedClearance =>
+const clear = (env = 'dev', instance = 'east', risk: RiskClass = 'safe'): SignedClearance =>
   mint.clear(
-    { instance, tool: 'gate.open', arguments: { env } } as unknown as Call,
+    {
+      instance,
+      tool: 'gate.open',
+      toolSha256: declarationSha256(tool(risk) as never),
+      arguments: { env },
+    } as unknown as Call,
     { incident: 'INC-1', action: 'a', grantor: 'p' },
     new Date(),
   );
@@ -60,7 +66,8 @@ describe('what a toolset process lets through', () => {
       expect(() => ask(risk)).toThrow('gate.open did not run: it came without a clearance');
       expect(() => ask(risk, clear('test'))).toThrow(/other arguments/);
       expect(() => ask(risk, clear('dev', 'west'))).toThrow(/another tool/);
-      expect(() => ask(risk, clear())).not.toThrow();
+      expect(() => ask(risk, clear('dev', 'east', 'read'))).toThrow(/declared otherwise here/);
+      expect(() => ask(risk, clear('dev', 'east', risk))).not.toThrow();
     },
   );
 

@@ -14,7 +14,7 @@ import { createMint } from '../../../src/policy/mint.ts';
 
 /** The times of this test, in milliseconds from one another. */
 const at = (ms: number) => new Date(Date.parse('2026-11-01T10:00:00Z') + ms);
-const exact = { instance: 'shop', tool: 'supervisor.restart', arguments: { process: 'web', b: 1 } };
+const exact = { instance: 'shop', tool: 'supervisor.restart', toolSha256: 'abc', arguments: { process: 'web', b: 1 } };
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 const whole: Clearance = {
   v: 1,
@@ -23,6 +23,7 @@ const whole: Clearance = {
   instance: 'shop',
   tool: 'supervisor.restart',
   argumentsSha256: canonicalSha256('arguments', exact.arguments),
+  toolSha256: 'abc',
   grantor: 'policy x',
   issuedAt: at(0).toISOString(),
   expiresAt: at(8000).toISOString(),
@@ -34,8 +35,8 @@ const signedWith = (clearance: unknown, key = privateKey): SignedClearance => ({
   signature: sign(null, canonicalBytes('clearance', clearance), key).toString('base64'),
 });
 const signed = signedWith(whole);
-const verify = (given: unknown, call = exact, { now = at(1), since = at(-1000) } = {}) =>
-  verifyClearance(given, call, { publicKey, now, since });
+const verify = (given: unknown, call = exact, { now = at(1), since = at(-1000), clockSkewSeconds = 0 } = {}) =>
+  verifyClearance(given, call, { publicKey, now, since, clockSkewSeconds });
 /** Says why it is refused, in exactly these words: a refusal for another reason would prove nothing. */
 const refusal = (run: () => unknown): string => {
   try {
@@ -87,6 +88,18 @@ describe('a clearance', () => {
     expect(verify(signed, exact, { since: at(0) })).toEqual(whole);
     expect(refusal(() => verify(signed, exact, { since: at(1) }))).toBe(
       'supervisor.restart did not run: its clearance is older than its toolset process',
+    );
+  });
+
+  it('is refused where it may have been used before the process began, going by a clock that is ahead', () => {
+    const ahead = { now: at(-500), clockSkewSeconds: 2 };
+    expect(verify(signed, exact, { ...ahead, since: at(-2000) })).toEqual(whole);
+    expect(refusal(() => verify(signed, exact, { ...ahead, since: at(-1999) }))).toMatch(/is older than its toolset/);
+  });
+
+  it('does not clear a tool that is declared otherwise', () => {
+    expect(refusal(() => verify(signed, { ...exact, toolSha256: 'abd' }))).toMatch(
+      /^supervisor\.restart did not run: it is declared otherwise here/,
     );
   });
 

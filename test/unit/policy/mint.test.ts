@@ -12,6 +12,7 @@ const call: Call = {
   undo: 'nothing brings the files back',
   timeoutSeconds: 120,
   definitionSha256: 'd',
+  toolSha256: 't',
 };
 const of = { incident: 'INC-7', action: 'act-3', grantor: 'ada, grace' };
 const now = new Date('2026-11-01T10:00:00.250Z');
@@ -26,6 +27,7 @@ describe('the mint', () => {
       instance: 'shop',
       tool: 'host.purge',
       argumentsSha256: canonicalSha256('arguments', { directory: 'spool' }),
+      toolSha256: 't',
       grantor: 'ada, grace',
       issuedAt: '2026-11-01T10:00:00.250Z',
       expiresAt: '2026-11-01T10:00:08.250Z',
