@@ -55,6 +55,7 @@ Three next steps
          webhook_configs:
            - url: ${app.url}/webhooks/alertmanager
              send_resolved: true
+             max_alerts: 500
              http_config:
                authorization:
                  type: Bearer

@@ -3,7 +3,14 @@ import { type Labels, parseMatcherList } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
-import type { Call, Catalogue, Inspection, InspectResult, Tool } from '../mcp-tools/index.ts';
+import {
+  type Call,
+  type Catalogue,
+  type Inspection,
+  type InspectResult,
+  type Tool,
+  unpinnedTools,
+} from '../mcp-tools/index.ts';
 import { judge, loadPolicy, modeFor, type Verdict } from '../policy/index.ts';
 
 /** Binds a tool and words of the form `key=value` to the one instance for these labels. @throws NightshiftError where that is not possible. */
@@ -12,7 +19,7 @@ export async function bindCall(
   { name, words, labels }: { name: string; words: readonly string[]; labels: Labels },
 ): Promise<Call> {
   const tool = catalogue.toolNamed(name);
-  if (!tool) throw new NightshiftError('not_found', `there is no tool ${name}. Fix: nightshift tools list names them`);
+  if (!tool) throw new NightshiftError('not_found', whyUnknown(catalogue, name));
   const pairs = words.map((word) => {
     const [, key, value] = /^([A-Za-z_][A-Za-z0-9_-]*)=([\s\S]*)$/.exec(word) ?? [];
     if (key !== undefined && value !== undefined) return [key, value] as const;
@@ -27,6 +34,13 @@ export async function bindCall(
   );
   if (resolution.ok) return resolution.call;
   throw new NightshiftError('invalid_payload', resolution.message);
+}
+
+function whyUnknown({ instances }: Catalogue, name: string): string {
+  const owner = instances.find((instance) => unpinnedTools(instance).includes(name));
+  return owner
+    ? `${name} is not pinned, so it is not offered. Fix: read what its server says of it, with: nightshift tools pin ${owner.name}`
+    : `there is no tool ${name}. Fix: nightshift tools list names them`;
 }
 
 /** Lists and objects are written as JSON. */

@@ -48,7 +48,7 @@ export function locateServer({ env, directory }: Pick<Terminal, 'env' | 'directo
   const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
   for (const path of looked) {
     const found = readContext(path);
-    if (found) return { url: found.url, token: env.NIGHTSHIFT_TOKEN ?? found.token, dataDir: dirname(path) };
+    if (found) return { url: found.url, token: env.NIGHTSHIFT_TOKEN || found.token, dataDir: dirname(path) };
   }
   const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
   throw new NightshiftError(

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { messageOf, NightshiftError } from '../errors.ts';
@@ -86,7 +86,7 @@ function readPublicKey(path: string): string {
     const key = createPublicKey(readFileSync(path));
     if (key.asymmetricKeyType === 'ed25519') return key.export({ type: 'spki', format: 'pem' }).toString();
   } catch (error) {
-    throw wrong('--clearance-key', path, `cannot be read: ${messageOf(error)}`, CLEARANCE_KEY_FIX);
+    throw wrong('--clearance-key', resolve(path), `cannot be read: ${messageOf(error)}`, CLEARANCE_KEY_FIX);
   }
   throw wrong('--clearance-key', path, 'holds no Ed25519 key', CLEARANCE_KEY_FIX);
 }

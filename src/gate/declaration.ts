@@ -63,11 +63,15 @@ export async function declarationOf(
     db,
     firing.map((alert) => alert.labels),
   );
+  // Its conditions were looked at where it was planned from this runbook, and a person has chosen; a model has not asked.
+  const isMeant = ({ path }: { path: string }) =>
+    action.origin === `runbook:${path}` || action.origin.startsWith('person:');
   const declaring = (alerts: readonly Alert[], usable: boolean) =>
     runbooks.filter((runbook) =>
       bindRemedies(runbook, alerts, catalogue).some(
-        ({ steps, problems }) =>
-          (!usable || problems.length === 0) && steps.some(({ fingerprint }) => fingerprint === action.fingerprint),
+        ({ when, steps, problems }) =>
+          (!usable || (problems.length === 0 && (when.length === 0 || isMeant(runbook)))) &&
+          steps.some(({ fingerprint }) => fingerprint === action.fingerprint),
       ),
     );
   const by = firing.filter((alert) => declaring([alert], false).length > 0);

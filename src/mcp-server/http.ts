@@ -9,6 +9,8 @@ import { createMcpServer, type McpExtension } from './server.ts';
 
 const BODY_MAX = 256 * 1024;
 const SESSIONS_MAX = 100;
+/** So that nobody can keep all others out. */
+const SESSIONS_OF_ONE_MAX = 40;
 const IDLE_MS = 30 * 60_000;
 const SWEEP_MS = 60_000;
 
@@ -37,26 +39,32 @@ export interface McpRouter {
 
 /**
  * Makes `/mcp` over Streamable HTTP: a bearer token of a person (ours, or an issuer's), a known Host, no Origin but a known one, and at
- * most 100 sessions, which end after 30 minutes of silence. An id that this process does not know gets 404, so that the client starts
+ * most 100 sessions, 40 of one person, which end after 30 minutes of silence; whoever begins another ends their own longest silent one. An id that this process does not know gets 404, so that the client starts
  * anew.
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
  */
 export function createMcpRouter({ identity, hosts, oauth, extend = () => {}, ...ports }: Http): McpRouter {
   const sessions = new Map<string, Session>();
+  const end = (id: string, { transport }: Session) => {
+    sessions.delete(id);
+    void transport.close();
+  };
+  const endOldestOf = (name: string) => {
+    const own = [...sessions].filter(([, { principal }]) => principal.name === name);
+    if (own.length < SESSIONS_OF_ONE_MAX) return;
+    const [oldest] = own.sort(([, a], [, b]) => a.seenAt - b.seenAt);
+    if (oldest) end(...oldest);
+  };
   const sweep = setInterval(() => {
-    for (const [id, { transport, seenAt }] of sessions)
-      if (Date.now() - seenAt > IDLE_MS) {
-        sessions.delete(id);
-        void transport.close();
-      }
+    for (const [id, session] of sessions) if (Date.now() - session.seenAt > IDLE_MS) end(id, session);
   }, SWEEP_MS).unref();
 
   const router = Router();
   router.use(async (request, response, next) => {
     const { host = '', origin } = request.headers;
-    const known = new Set(hosts());
+    const known = new Set(hosts().map((name) => name.toLowerCase()));
     const isKnownOrigin = origin === undefined || (URL.canParse(origin) && known.has(new URL(origin).host));
-    if (!known.has(host) || !isKnownOrigin)
+    if (!known.has(host.toLowerCase()) || !isKnownOrigin)
       return refuse(response, 403, 'this Host or Origin is not one of this server. Fix: ask it under its own address');
     const secret = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
     forgetToken(request);
@@ -73,6 +81,7 @@ export function createMcpRouter({ identity, hosts, oauth, extend = () => {}, ...
     const principal = response.locals.principal as Principal;
     const id = request.headers['mcp-session-id'];
     if (id === undefined && isInitializeRequest(request.body)) {
+      endOldestOf(principal.name);
       if (sessions.size >= SESSIONS_MAX)
         return refuse(response, 503, 'too many sessions are open. Fix: try again later');
       const transport = new StreamableHTTPServerTransport({

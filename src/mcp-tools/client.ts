@@ -57,9 +57,16 @@ export function createToolClient(dependencies: {
 }): ToolClient {
   const { metrics, log, publicKey, processFile = SERVE } = dependencies;
   const instances = new Map(dependencies.instances.map((instance) => [instance.name, instance]));
+  const named = (name: string) => instances.get(name) ?? { name };
   const running = new Map<string, Promise<Connection>>();
 
-  const connectionOf = (name: string): Promise<Connection> => {
+  /** One that is suspected of being gone is waited for, since a change that is sent to nobody would leave its outcome unknown. */
+  const connectionOf = async (name: string): Promise<Connection> => {
+    const connection = await someConnectionOf(name);
+    await connection.cleared();
+    return connection.endedBecause() === null ? connection : someConnectionOf(name);
+  };
+  const someConnectionOf = (name: string): Promise<Connection> => {
     const existing = running.get(name);
     if (existing) return existing;
     const instance = instances.get(name);
@@ -88,7 +95,7 @@ export function createToolClient(dependencies: {
       return resultOf(call, await connection.client.callTool(request, undefined, options));
     } catch (error) {
       // Nothing was sent yet, so nothing can have happened.
-      if (connection === null) return { outcome: 'failed', error: notStarted(call.instance, error) };
+      if (connection === null) return { outcome: 'failed', error: notStarted(named(call.instance), error) };
       if (own.signal.aborted || isLate(error)) connection.suspect();
       if (own.signal.aborted)
         return { outcome: 'unknown', error: `${call.tool} did not answer before its caller gave up` };
@@ -104,7 +111,7 @@ export function createToolClient(dependencies: {
         await connectionOf(instance);
         return null;
       } catch (error) {
-        return notStarted(instance, error);
+        return notStarted(named(instance), error);
       }
     },
     async call(call, { clearance, signal }) {
@@ -148,8 +155,9 @@ export function createToolClient(dependencies: {
   };
 }
 
-function notStarted(instance: string, error: unknown): string {
-  return `toolset ${instance} does not start: ${bounded(messageOf(error))}`;
+function notStarted({ name, remote }: Pick<Instance, 'name' | 'remote'>, error: unknown): string {
+  const what = remote ? `${name} cannot be reached at ${remote.address}` : `${name} does not start`;
+  return `toolset ${what}: ${bounded(messageOf(error))}`;
 }
 
 /** How a call ended, and whether it was the toolset that refused it. */

@@ -22,8 +22,10 @@ export interface Connection {
   readonly client: Client;
   /** Why we ended it, or null where we did not. */
   readonly endedBecause: () => string | null;
-  /** To be told when an answer did not come in time: where nothing answers at all any more, the next call gets a new connection. */
+  /** To be told when an answer did not come in time: where nothing answers at all any more, this ends. */
   readonly suspect: () => void;
+  /** Settles when it is not under suspicion, or has ended. */
+  readonly cleared: () => Promise<void>;
 }
 
 interface Connecting {
@@ -108,16 +110,21 @@ export async function connectToolset({
   };
   await client.connect(transport, { timeout: START_SECONDS_MAX * 1000 });
   log.info({ toolset: name, uses: toolset.name }, remote ? 'toolset connected' : 'toolset process started');
-  let asking = false;
-  const suspect = () => {
-    if (asking || endedBecause !== null) return;
-    asking = true;
-    client
-      .ping({ timeout: STILL_THERE_MS_MAX })
-      .catch(() => end('it does not answer any more'))
-      .finally(() => {
-        asking = false;
-      });
+  let asking: Promise<void> | null = null;
+  const ask = async () => {
+    try {
+      await client.ping({ timeout: STILL_THERE_MS_MAX });
+    } catch {
+      end('it does not answer any more');
+    }
+    asking = null;
   };
-  return { client, endedBecause: () => endedBecause, suspect };
+  return {
+    client,
+    endedBecause: () => endedBecause,
+    suspect: () => {
+      asking ??= ask();
+    },
+    cleared: async () => void (await asking),
+  };
 }

@@ -18,7 +18,8 @@ export function declarationSha256(tool: Tool): string {
     undo,
     ...(scope ? { scope } : {}),
     input: z.toJSONSchema(tool.input),
-    risk: String(tool.risk),
+    // What a rule gives for the arguments of a call is bound with the call, and a function has no text that two processes would agree about.
+    risk: typeof tool.risk === 'string' ? tool.risk : 'by arguments',
     ...(tool.manifest === undefined ? {} : { manifest: tool.manifest }),
   });
   declarations.set(tool, sha256);

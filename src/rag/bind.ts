@@ -11,19 +11,34 @@ type Filled =
   | { readonly ok: true; readonly values: Record<string, unknown> }
   | { readonly ok: false; readonly message: string };
 
-/** Fills `{{ labels.NAME }}` inside arguments with label values as they are; a missing or empty label fills nothing. Never evaluates anything. */
+/** What ends a quoted text in a query language, or begins an escape in one; in the middle of a query it would rewrite that. */
+const QUOTING = /["'`\\\p{Cc}]/u;
+
+/**
+ * Fills `{{ labels.NAME }}` inside arguments with label values as they are; a missing or empty label fills nothing, and neither does one with
+ * a quote, a backslash or a control character where it would stand inside a longer text. Never evaluates anything.
+ */
 export function fillTemplates(args: Readonly<Record<string, unknown>>, labels: Labels): Filled {
   const missing = new Set<string>();
+  const quoting = new Set<string>();
   const fill = (value: unknown) => {
     if (typeof value !== 'string') return value;
-    return value.replace(TEMPLATE, (_, name: string) => {
+    return value.replace(TEMPLATE, (placeholder, name: string) => {
       const found = Object.hasOwn(labels, name) ? labels[name] : undefined;
       if (!found) missing.add(name);
+      else if (placeholder !== value && QUOTING.test(found)) quoting.add(name);
       return found ?? '';
     });
   };
   const values = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, fill(value)]));
   if (missing.size > 0) return { ok: false, message: `the alert has no label ${[...missing].join(', ')}` };
+  if (quoting.size > 0) {
+    const names = [...quoting].join(', ');
+    return {
+      ok: false,
+      message: `label ${names} holds a quote or a backslash, so it is not filled into a longer text`,
+    };
+  }
   return { ok: true, values };
 }
 

@@ -71,7 +71,9 @@ function draftTool(
     throw cannot(
       resolution.why === 'invalid_arguments' ? 'arguments' : 'tool',
       resolution.message,
-      'correct it, or add the labels that choose the instance',
+      resolution.why === 'unknown_tool'
+        ? 'correct it; a tool that was configured after the server started is there after a restart'
+        : 'correct it, or add the labels that choose the instance',
     );
   const { call } = resolution;
   const draft: DraftAction = {

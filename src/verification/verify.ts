@@ -65,7 +65,10 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         ranByHand && verification.after === 'action' && verification.patient && !verification.outcomeUnknown;
       if (verification.closedBy !== null || isDone || (await isOverByItself(verification)))
         return resolve(verification, []);
-      return handOver('no check is declared for this alert, so only a person can say that it is over');
+      const failed = verification.after === 'action' ? attempt.find(({ status }) => status === 'failed') : undefined;
+      return handOver(
+        `${failed ? `${failed.tool} on ${failed.target} failed, and ` : ''}no check is declared for this alert, so only a person can say that it is over`,
+      );
     }
     const notMade = unbound.map((check) => ({ check, passed: false, saw: 'it cannot be made for this alert' }));
     const results = [...(await runChecks(checks, alerts, { catalogue, look, abort })), ...notMade];
@@ -97,7 +100,13 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       const event: NewEvent = {
         type: 'verification.passed',
         actor: 'nightshift',
-        data: { checks: results, source, waitingFor: isSettled ? 'the alert to resolve' : 'it to settle' },
+        data: {
+          checks: results,
+          source,
+          waitingFor: isSettled
+            ? 'the alert to resolve'
+            : `it to hold for ${config.verification.settleSeconds} s, and the alert to resolve`,
+        },
       };
       return { ...lookAgain(passed), events: first ? [event] : [] };
     }

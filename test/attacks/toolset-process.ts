@@ -1,8 +1,10 @@
 /** What a toolset's process runs in this harness: a toolset of Nightshift's own kind, or a server that belongs to somebody else. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { serveToolset } from '../../src/mcp-tools/serve-toolset.ts';
 import { createForeignServer } from './foreign-server.ts';
 import { type LedgerEntry, openLedger } from './ledger.ts';
-import { createToolsets } from './toolsets.ts';
+import { BREACH, createToolsets } from './toolsets.ts';
 
 interface Start {
   readonly instance: string;
@@ -20,7 +22,7 @@ if (uses === 'ext1' || uses === 'ungated') {
   const clearances: { tool: string; arguments: string; clearance: LedgerEntry['clearance'] }[] = [];
   const toolsets = createToolsets({
     ext: [],
-    breach: false,
+    breach: existsSync(join(settings.world, BREACH)),
     write: (entry) => {
       const sent = JSON.stringify(entry.arguments);
       const at = clearances.findIndex((one) => one.tool === entry.tool && one.arguments === sent);

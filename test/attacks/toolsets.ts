@@ -28,6 +28,9 @@ export interface ToolsetOptions {
   readonly write?: Write;
 }
 
+/** A file of this name in the world's folder plants the breach in the toolsets' own processes as well. */
+export const BREACH = 'planted-breach';
+
 /** Makes all toolsets by name. */
 export function createToolsets({
   ext: named,

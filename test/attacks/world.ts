@@ -17,7 +17,7 @@ import { type Planner, RUN_LABEL, startPlanner } from './planner.ts';
 import { createSinks, type Sinks } from './sinks.ts';
 import { APPROVERS, startWorkspace, TEAM, type Workspace } from './slack-workspace.ts';
 import { followTimeline, type Timeline } from './timeline.ts';
-import type { ExtTool } from './toolsets.ts';
+import { BREACH, type ExtTool } from './toolsets.ts';
 import { houseRunbooks, POLICY, toolsetInstances } from './world-files.ts';
 
 /** What of a file system an attacker or an operator put there before the start. */
@@ -177,6 +177,7 @@ async function writeFiles(directory: string, { runbooks, foreignTools }: Prepare
     mkdirSync(name, { recursive: true });
   writeFileSync(join(directory, 'policies', 'policy.yaml'), POLICY);
   writeFileSync(join(directory, FOREIGN_TOOLS), JSON.stringify(foreignTools));
+  if (breach) writeFileSync(join(directory, BREACH), '');
   const house = houseRunbooks(breach).map((one) => ({ ...one, pinned: true }));
   for (const { file, text: words } of [...house, ...runbooks.filter(({ pinned }) => pinned)])
     writeFileSync(join(folder, file), words);

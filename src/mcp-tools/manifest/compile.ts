@@ -4,7 +4,7 @@ import { PREVIEW_LINES_MAX, previewLine } from '../inspection.ts';
 import { type Inspection, type RiskClass, type Tool, type ToolContext, toolFailed } from '../tool.ts';
 import { argumentsSchema } from './arguments.ts';
 import type { Asked, Drivers } from './drivers.ts';
-import { type Fields, fill, fillPath, fillText, placeholdersIn } from './fill.ts';
+import { type Fields, fill, fillPath, fillText, isFilled, placeholdersIn } from './fill.ts';
 import { type ChangeManifest, type Condition, isChange, type Manifest, type Request } from './manifest.ts';
 import { showArgv } from './show-argv.ts';
 
@@ -128,6 +128,9 @@ async function sendRequest<Settings>(
   input: Fields,
   { drivers, asked }: { drivers: Drivers<Settings>; asked: Asked<Settings> },
 ): Promise<unknown> {
+  // An argument may be left out; a lock, or the state to go back to, would silently be no lock and another state.
+  const lost = placeholdersIn(request).find((name) => name.startsWith('before.') && !isFilled(input, name));
+  if (lost !== undefined) throw toolFailed(`the look before did not find ${lost.slice('before.'.length)}`);
   const filled = <Kind>(kind: Kind) => fill(kind, input) as Kind;
   const { http, run, sql, redis } = request;
   if (http && drivers.http) {

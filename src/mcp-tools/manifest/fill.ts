@@ -15,7 +15,7 @@ export function fill(template: unknown, fields: Fields): unknown {
   if (typeof template === 'string') {
     const name = WHOLE.exec(template)?.[1];
     if (name !== undefined) return fieldOf(fields, name);
-    if (template.includes('{{')) throw toolFailed(`the manifest fills a part of ${JSON.stringify(template)}`);
+    if (isPartlyFilled(template)) throw toolFailed(`the manifest fills a part of ${JSON.stringify(template)}`);
     return template;
   }
   if (Array.isArray(template))
@@ -49,9 +49,20 @@ export function fillText(text: string, fields: Fields): string {
   return text.replace(INSIDE, (_, name: string) => String(fieldOf(fields, name) ?? 'any'));
 }
 
+/** Tells a text that has a placeholder and something beside it. */
+export function isPartlyFilled(text: string): boolean {
+  return text.includes('{{') && !WHOLE.test(text);
+}
+
 /** Names every field that a template fills in. */
 export function placeholdersIn(template: unknown): string[] {
   return [...JSON.stringify(template ?? null).matchAll(INSIDE)].map(([, name = '']) => name);
+}
+
+/** Tells whether there is anything to fill a placeholder of this name with. */
+export function isFilled(fields: Fields, name: string): boolean {
+  const value = fieldOf(fields, name);
+  return value !== undefined && value !== null;
 }
 
 function fieldOf(fields: Fields, name: string): unknown {

@@ -4,7 +4,8 @@ import { LineCounter, parseDocument } from 'yaml';
 // Not the whole room: every toolset's process keeps what this loads in memory.
 import { problemsOf } from '../../config/problems.ts';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../../errors.ts';
-import { placeholdersIn } from './fill.ts';
+import { isPartlyFilled, placeholdersIn } from './fill.ts';
+import { looksThatChange } from './looks.ts';
 import { isChange, type Manifest, safeParseManifest } from './manifest.ts';
 
 /**
@@ -59,7 +60,7 @@ export function parseManifest(file: string, text: string): Manifest {
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   const parsed = safeParseManifest(value);
   if (!parsed.success) throw invalid(file, problemsOf(parsed.error, value));
-  const problems = strayPlaceholders(parsed.data);
+  const problems = [...strayPlaceholders(parsed.data), ...partlyFilled(parsed.data), ...looksThatChange(parsed.data)];
   if (problems.length > 0) throw invalid(file, problems);
   return parsed.data;
 }
@@ -100,6 +101,36 @@ function strayPlaceholders(manifest: Manifest): Problem[] {
         ]
       : []),
   ];
+}
+
+/** A placeholder is a whole value, or a whole segment of a path, so that no argument can be more than one. */
+function partlyFilled(manifest: Manifest): Problem[] {
+  const parts: [string, unknown][] = [
+    ['request', manifest.request],
+    ...(isChange(manifest)
+      ? [
+          ['inspect.request', manifest.inspect?.request] as [string, unknown],
+          ['dryRun', manifest.dryRun] as [string, unknown],
+          ['check.with', manifest.check?.with] as [string, unknown],
+          ['inverse.with', manifest.inverse?.with] as [string, unknown],
+        ]
+      : []),
+  ];
+  return parts.flatMap(([field, template]) =>
+    textsOf(template)
+      .filter((text) => (text.startsWith('/') ? text.split('/') : [text]).some(isPartlyFilled))
+      .map((value) => ({
+        field,
+        value,
+        message: 'has a placeholder with something beside it',
+        fix: 'fill in whole values: let the argument hold all of it',
+      })),
+  );
+}
+
+function textsOf(template: unknown): string[] {
+  if (typeof template === 'string') return [template];
+  return template !== null && typeof template === 'object' ? Object.values(template).flatMap(textsOf) : [];
 }
 
 function invalid(file: string, problems: readonly Problem[]): NightshiftError {

@@ -82,16 +82,19 @@ const condition = z.union(
 export type Condition = z.infer<typeof condition>;
 
 const riskClass = z.enum(RISK_CLASSES);
-const risk = z.union([
-  riskClass,
-  z
-    .array(z.strictObject({ class: riskClass, when: z.record(text, condition).optional() }))
-    .min(2)
-    .refine((rules) => rules.every(({ when }, index) => (when === undefined) === (index === rules.length - 1)), {
-      message: 'the last one, and only that, stands without `when`',
-    })
-    .describe('The first whose conditions hold decides.'),
-]);
+const risk = z.union(
+  [
+    riskClass,
+    z
+      .array(z.strictObject({ class: riskClass, when: z.record(text, condition).optional() }))
+      .min(2)
+      .refine((rules) => rules.every(({ when }, index) => (when === undefined) === (index === rules.length - 1)), {
+        message: 'the last one, and only that, stands without `when`',
+      })
+      .describe('The first whose conditions hold decides.'),
+  ],
+  { error: `must be one of ${RISK_CLASSES.join(', ')}, or a list of { class: …, when: … }` },
+);
 
 /** How a person, a plan or a runbook would know that it worked, in the one form of a check. */
 export const checkSchema = z.strictObject({
@@ -168,7 +171,15 @@ export type Manifest = z.infer<typeof readManifest> | ChangeManifest;
 /** Reads a manifest; what changes something must declare more than what only looks. */
 export function safeParseManifest(value: unknown): z.ZodSafeParseResult<Manifest> {
   const isRead = value !== null && typeof value === 'object' && 'risk' in value && value.risk === 'read';
-  return isRead ? readManifest.safeParse(value) : changeManifest.safeParse(value);
+  const says = { error: sayMissing };
+  return isRead ? readManifest.safeParse(value, says) : changeManifest.safeParse(value, says);
+}
+
+/** Says of a key that is not there that it is missing, and where null is an answer, that too. */
+function sayMissing({ code, input, path = [] }: { code: string; input?: unknown; path?: PropertyKey[] }) {
+  if (code !== 'invalid_type' || input !== undefined) return undefined;
+  const mayBeNull = path.length === 1 && ['dryRun', 'check', 'inverse'].includes(String(path[0]));
+  return mayBeNull ? 'is missing: write null where there is none' : 'is missing';
 }
 
 /** Tells a tool that changes something. */

@@ -108,22 +108,26 @@ export async function runProgram(
     detached: true,
     stdio: 'pipe',
   });
-  const [stdout, stderr] = [keep(child.stdout, bytesMax), keep(child.stderr, bytesMax)];
-  // It need not read what it is given.
-  child.stdin.on('error', () => {}).end(input ?? '');
   const ended = Promise.withResolvers<{ code: number | null; by: NodeJS.Signals | null }>();
   child.once('error', (cause) =>
     ended.reject(
       toolFailed(`${program} cannot be run: ${messageOf(cause)}`, { cause, fix: 'check its path and folder' }),
     ),
   );
+  // It was not started; where no file can be opened any more, it has not even a standard output.
+  const { pid } = child;
+  if (pid === undefined) return ended.promise as Promise<never>;
+  const [stdout, stderr] = [keep(child.stdout, bytesMax), keep(child.stderr, bytesMax)];
+  // It need not read what it is given.
+  child.stdin.on('error', () => {}).end(input ?? '');
   child.once('close', (code, by) => ended.resolve({ code, by }));
   child.once('exit', (code, by) => {
     // What it left running may keep its output open for ever; that it has ended itself is what counts.
     setTimeout(() => ended.resolve({ code, by }), AFTER_END_MS).unref();
   });
-  const kill = () => killGroup(child.pid);
+  const kill = () => killGroup(pid);
   signal.addEventListener('abort', kill, { once: true });
+  if (!isChange) looks.add(pid);
   try {
     const { code, by } = await ended.promise;
     if (signal.aborted)
@@ -132,6 +136,7 @@ export async function runProgram(
     return { status: code, stdout: stdout.text(), stderr: stderr.text(), isCut: stdout.isCut() };
   } finally {
     signal.removeEventListener('abort', kill);
+    looks.delete(pid);
     child.stdout.destroy();
     child.stderr.destroy();
   }
@@ -147,9 +152,15 @@ function keep(stream: NodeJS.ReadableStream, bytesMax: number): { text: () => st
   return { text: () => Buffer.concat(chunks).toString('utf8'), isCut: () => bytes > bytesMax };
 }
 
-function killGroup(pid: number | undefined): void {
+/** Nobody reads any more what these find once this process ends; a change is left to finish. */
+const looks = new Set<number>();
+process.once('exit', () => {
+  for (const pid of looks) killGroup(pid);
+});
+
+function killGroup(pid: number): void {
   try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    process.kill(-pid, 'SIGKILL');
   } catch {
     // It has ended already, or runs as somebody else, whose wrapper keeps to the time.
   }

@@ -92,6 +92,10 @@ function readLock(file: string): Lock {
 }
 
 function invalid(field: string, message: string): NightshiftError {
-  const problem: Problem = { field, message, fix: 'write it anew with: nightshift tools pin' };
+  const problem: Problem = {
+    field,
+    message,
+    fix: 'bring it back as it was committed, or delete it and pin anew with: nightshift tools pin',
+  };
   return new NightshiftError('invalid_config', describeProblems([problem]), { problems: [problem] });
 }

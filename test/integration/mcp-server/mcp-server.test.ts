@@ -252,10 +252,24 @@ describe.each(databases)('the MCP server, on $name', ({ name: database }) => {
     );
   });
 
-  it('keeps a bounded number of sessions', async () => {
-    const authorization = `Bearer ${tokens.eve}`;
-    let status = 200;
-    for (let count = 0; count < 120 && status === 200; count += 1) status = (await post({ authorization })).status;
-    expect(status).toBe(503);
+  it('keeps a bounded number of sessions, of which nobody has all', async () => {
+    const open = async (person: string, count: number) => {
+      const answers: Awaited<ReturnType<typeof post>>[] = [];
+      for (let made = 0; made < count; made += 1)
+        answers.push(await post({ authorization: `Bearer ${tokens[person]}` }));
+      return answers;
+    };
+    const eve = await open('eve', 110);
+    expect(new Set(eve.map(({ status }) => status))).toEqual(new Set([200]));
+    const list = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
+    const ask = async (session: string | null | undefined) => {
+      const headers = { 'mcp-session-id': session ?? '', 'mcp-protocol-version': '2025-11-25' };
+      return (await post({ ...headers, authorization: `Bearer ${tokens.eve}` }, list)).status;
+    };
+    expect(await ask(eve[0]?.session)).toBe(404);
+    expect(await ask(eve.at(-1)?.session)).toBe(200);
+    expect((await open('ana', 1))[0]?.status).toBe(200);
+    await open('ana', 40);
+    expect((await open('ben', 40)).at(-1)?.status).toBe(503);
   });
 });

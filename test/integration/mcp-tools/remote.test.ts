@@ -137,9 +137,54 @@ describe.skipIf(missing !== '')(`a toolset on another host${missing}`, () => {
 
   it('is not believed when another authority signed its certificate', async () => {
     expect(await send(clientOf({ ...nightshift, ca: strangers.ca }), clear())).toMatchObject(
-      failed(/spools does not start: .*(certificate|issuer)/),
+      failed(/spools cannot be reached at 127.*(certificate|issuer)/),
     );
   });
+
+  it('changes nothing by a tool that is declared otherwise there', async () => {
+    const client = clientOf();
+    const other = mint.clear(
+      { ...purge, toolSha256: 'a'.repeat(64) },
+      { incident: 'INC-1', action: 'act-1', grantor: 'test' },
+      new Date(),
+    );
+    expect(await send(client, other)).toMatchObject(failed(/declared otherwise here/));
+    expect(readdirSync(spool)).toContain('a.job');
+  });
+
+  it('is not kept from Nightshift by whoever connects and proves nothing', async () => {
+    const strangers = Array.from({ length: 32 }, () => connect(place()).on('error', () => {}));
+    await Promise.all(strangers.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    expect(await clientOf().start('spools')).toBeNull();
+    for (const socket of strangers) socket.destroy();
+  });
+
+  it('is connected to anew where the connection is silent, as one is whose other end has lost power', async () => {
+    let silent = false;
+    const sockets: Socket[] = [];
+    const between = createServer((socket) => {
+      const far = connect(place());
+      sockets.push(socket, far);
+      const isOld = sockets.length === 2;
+      for (const [from, to] of [
+        [socket, far],
+        [far, socket],
+      ] as const)
+        from.on('error', () => to.destroy()).on('data', (data) => (silent && isOld) || to.write(data));
+    });
+    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+    const real = address;
+    address = `127.0.0.1:${(between.address() as { port: number }).port}`;
+    const client = clientOf();
+    address = real;
+    const load = { ...purge, tool: 'host.load', arguments: {}, timeoutSeconds: 0 };
+    expect(await send(client, undefined, load)).toMatchObject({ outcome: 'succeeded' });
+    silent = true;
+    expect(await send(client, undefined, load)).toMatchObject({ outcome: 'unknown' });
+    expect(await send(client, undefined, load)).toMatchObject({ outcome: 'succeeded' });
+    between.close();
+    for (const socket of sockets) socket.destroy();
+  }, 30_000);
 
   it('leaves what happened unknown when the connection breaks, and is connected to anew', async () => {
     // Between the two, so that it can be cut.
@@ -177,7 +222,7 @@ describe.skipIf(missing !== '')(`a toolset on another host${missing}`, () => {
     const client = clientOf();
     const before = clear();
     await program.stop();
-    expect(await send(client, clear())).toMatchObject(failed(/does not start: .*ECONNREFUSED/));
+    expect(await send(client, clear())).toMatchObject(failed(/cannot be reached at .*ECONNREFUSED/));
     await start(Number(address.split(':')[1]));
     expect(await send(client, before)).toMatchObject(failed(/older than its toolset process|expired/));
     expect(readdirSync(spool)).toContain('a.job');

@@ -5,10 +5,12 @@ import { alert, type Service, startNightshift, startService, type TestNightshift
 
 const RUNBOOK = `---
 match: ['alertname="SpoolStuck"']
-steps:
-  - tool: host.purge
-    with: { directory: "{{ labels.spool }}" }
-    why: The poison job blocks all others.
+remedies:
+  - name: purge
+    steps: [{ tool: host.purge, with: { directory: "{{ labels.spool }}" }, why: The poison job blocks all others. }]
+  - name: restart the ledger when it hangs
+    when: [{ tool: http.probe, with: { url: "http://{{ labels.instance }}/healthz" }, expect: status == 299 }]
+    steps: [{ tool: supervisor.restart, with: { process: ledger }, why: It hangs. }]
 verify:
   - tool: http.probe
     with: { url: "http://{{ labels.instance }}/healthz" }
@@ -122,6 +124,16 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
     mock.on(
       { systemMessage: /You plan the remedy/ },
       { content: 'Restart.', toolCalls: [proposal('supervisor__restart', { process: 'payments' })] },
+    );
+    mock.on({}, { content: diagnosis() });
+    const waiting = await nightshift.until(await open(), 'awaiting_approval');
+    expect(waiting.actions[0]?.decision?.spoke.map(({ rule }) => rule)).toContain('not-in-a-runbook');
+  });
+
+  it('asks about one that a runbook declares under a condition, since the model did not look at that', async () => {
+    mock.on(
+      { systemMessage: /You plan the remedy/ },
+      { content: 'Restart.', toolCalls: [proposal('supervisor__restart', { process: 'ledger' })] },
     );
     mock.on({}, { content: diagnosis() });
     const waiting = await nightshift.until(await open(), 'awaiting_approval');

@@ -81,3 +81,59 @@ describe('a manifest', () => {
     expect(() => parseManifest('some.yaml', text)).toThrow(problem);
   });
 });
+
+describe('what runs unasked', () => {
+  const read = (request: string) => `name: shop.look
+description: Looks.
+risk: read
+arguments: { flag: { type: string, pattern: '^[a-z]+$' } }
+target: shop
+timeoutSeconds: 5
+request: ${request}
+`;
+  const change = (look: string) => `name: shop.set
+description: Sets a flag.
+risk: destructive
+arguments: { flag: { type: string, pattern: '^[a-z]+$' } }
+target: shop
+timeoutSeconds: 5
+undo: Set it back.
+inspect: { request: ${look}, preview: '"sets it"' }
+dryRun: null
+check: null
+inverse: null
+request: { redis: [SET, "{{ flag }}", on] }
+`;
+
+  it.each([
+    ['{ http: { method: DELETE, path: /things } }', /request: is no look: it may change something.*found: "?DELETE/],
+    ['{ http: { method: POST, path: /things } }', /is no look/],
+    ['{ redis: [DEL, "{{ flag }}"] }', /request: is no look: Redis does not say.*DEL/],
+    ['{ redis: [FLUSHALL] }', /is no look/],
+    ['{ redis: [CONFIG, SET, hz, "10"] }', /is no look/],
+    ['{ redis: ["{{ flag }}", key] }', /is no look/],
+    ['{ redis: [CLIENT, "{{ flag }}"] }', /is no look/],
+    ['{ redis: [EVAL, "return 1", "0"] }', /is no look/],
+  ])('is never %s, neither as a tool nor as the look before a change', (request, problem) => {
+    expect(() => parseManifest('look.yaml', read(request))).toThrow(problem);
+    expect(() => parseManifest('set.yaml', change(request))).toThrow(/inspect\.request: is no look/);
+  });
+
+  it.each([
+    '{ http: { method: GET, path: "/things/{{ flag }}" } }',
+    '{ redis: [GET, "{{ flag }}"] }',
+    '{ redis: [hgetall, "{{ flag }}"] }',
+    '{ redis: [CONFIG, GET, "{{ flag }}"] }',
+    '{ redis: [INFO, server] }',
+  ])('may be %s', (request) => {
+    expect(() => parseManifest('look.yaml', read(request))).not.toThrow();
+    expect(() => parseManifest('set.yaml', change(request))).not.toThrow();
+  });
+
+  it.each([
+    ['{ redis: [GET, "flag-{{ flag }}"] }', /request: has a placeholder with something beside it.*flag-/],
+    ['{ http: { method: GET, path: "/things/flag-{{ flag }}" } }', /has a placeholder with something beside it/],
+  ])('is told at once that %s fills a part', (request, problem) => {
+    expect(() => parseManifest('look.yaml', read(request))).toThrow(problem);
+  });
+});
