@@ -91,7 +91,7 @@ describe('limits', () => {
     nightshift = await startNightshift({
       database: last.name,
       runbooks: { 'restart.md': RUNBOOK },
-      config: { limits: { perTargetTenMinutes: 1, perTargetDay: 1 }, toolsets: toolsets() },
+      config: { limits: { perTargetTenMinutes: 1, perTargetDay: 1, ineffectiveSeconds: 0 }, toolsets: toolsets() },
     });
   });
   afterAll(() => nightshift?.stop());
