@@ -112,8 +112,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     approval: { ttlSeconds: options.ttlSeconds ?? 900, cardsPerHour: 6 },
     ...(options.slack === false ? {} : { slack: workspace.config }),
     verification: { intervalSeconds: 0.2, settleSeconds: 0, confirmWithinSeconds: 60 },
-    // Runs of other cases must not use up the budget that a case is about: its own target's.
-    limits: { perNamespaceHour: 1000, concurrency: 16 },
+    // Runs of other cases must not use up the budget that a case is about, its own target's, nor block what did not help them.
+    limits: { perNamespaceHour: 1000, concurrency: 16, ineffectiveSeconds: 0 },
     escalation: { webhook: pager.url },
   };
   const started = (await order({

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../../errors.ts';
 import type { OwnedBy, Tool } from '../tool.ts';
 import { compileManifest } from './compile.ts';
@@ -54,32 +55,51 @@ function requestsOf(manifest: Manifest): Request[] {
 
 /**
  * Finds what is wrong with an instance's own tool beside all others: a name that a toolset's tool has already, which nobody could tell
- * apart, and a check or an inverse that names no tool.
+ * apart, and a check or an inverse that names no tool, or arguments that such a tool does not take or cannot do without.
  */
 export function ownProblems(
   instance: string,
   { name, check, inverse }: Tool,
-  { shared, all }: { readonly shared: ReadonlySet<string>; readonly all: ReadonlyMap<string, Pick<Tool, 'risk'>> },
+  {
+    shared,
+    all,
+  }: { readonly shared: ReadonlySet<string>; readonly all: ReadonlyMap<string, Pick<Tool, 'risk' | 'input'>> },
 ): Problem[] {
   const at = { field: `toolsets.${instance}.manifests`, value: name };
   const problems: Problem[] = [];
   if (shared.has(name))
     problems.push({ ...at, message: 'is the name of a tool that there is already', fix: 'name its verb otherwise' });
-  for (const [part, tool] of [
-    ['check', check?.tool],
-    ['inverse', inverse?.tool],
-  ]) {
-    if (tool === undefined) continue;
-    const known = all.get(tool);
-    if (!known) problems.push({ ...at, message: `its ${part} names ${tool}, and there is no such tool`, fix: NAMES });
-    else if (part === 'check' && known.risk !== 'read')
+  for (const [part, call] of [['check', check] as const, ['inverse', inverse] as const]) {
+    if (!call) continue;
+    const known = all.get(call.tool);
+    if (!known) {
+      problems.push({ ...at, message: `its ${part} names ${call.tool}, and there is no such tool`, fix: NAMES });
+      continue;
+    }
+    if (part === 'check' && known.risk !== 'read')
       problems.push({
         ...at,
-        message: `its check names ${tool}, which changes something`,
+        message: `its check names ${call.tool}, which changes something`,
         fix: 'name one that only looks',
       });
+    const fix = `it takes ${Object.keys(known.input.shape).join(', ') || 'no arguments'}`;
+    for (const message of misgiven(call.with, known.input))
+      problems.push({ ...at, message: `its ${part}, ${call.tool}, ${message}`, fix });
   }
   return problems;
+}
+
+/** Which arguments are too many or too few, whatever will be filled in. */
+function misgiven(given: Readonly<Record<string, unknown>>, { shape }: Tool['input']): string[] {
+  const takes = shape as Readonly<Record<string, z.ZodType>>;
+  return [
+    ...Object.keys(given)
+      .filter((name) => !Object.hasOwn(takes, name))
+      .map((name) => `is given ${name}, which it does not take`),
+    ...Object.entries(takes)
+      .filter(([name, schema]) => !Object.hasOwn(given, name) && !schema.safeParse(undefined).success)
+      .map(([name]) => `is not given ${name}`),
+  ];
 }
 
 const NAMES = 'write its whole name: INSTANCE.VERB for one of your own, or one of docs/tools.md';

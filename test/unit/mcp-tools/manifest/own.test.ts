@@ -144,6 +144,19 @@ describe("a team's own tools", () => {
       /its inverse names hold, and there is no such tool .*Fix: write its whole name/,
     ],
     [
+      'an inverse without what its tool needs',
+      { 'a.yaml': LOOK, 'b.yaml': RELEASE.replace('inverse: null', 'inverse: { tool: shop-db.release, with: {} }') },
+      /its inverse, shop-db\.release, is not given customer .*Fix: it takes customer/,
+    ],
+    [
+      'a check with more than its tool takes',
+      {
+        'a.yaml': LOOK,
+        'b.yaml': RELEASE.replace('tool: shop-db.orders, with: {', 'tool: shop-db.orders, with: { all: true,'),
+      },
+      /its check, shop-db\.orders, is given all, which it does not take/,
+    ],
+    [
       'JSONata that is none',
       { 'a.yaml': LOOK.replace('response.rows[0]', 'response.rows[') },
       /result: is no JSONata: .*at character/,
