@@ -129,16 +129,17 @@ describe.skipIf(requireParts('the postgres toolset', 'postgres'))('the postgres 
     expect(await call('replication')).toMatchObject({ isStandby: false, standbys: [], slots: expect.any(Array) });
   });
 
-  it('says what is missing where pg_stat_statements is not there', async () => {
+  it('shows slow statements, and says what is missing where they are not counted', async () => {
     const { loaded } = await one("select current_setting('shared_preload_libraries') ~ 'pg_stat_statements' as loaded");
-    if (!loaded) {
-      await expect(call('slow_queries')).rejects.toThrow(
-        /^Postgres refused: relation "pg_stat_statements" does not exist\. Fix: .*pg_stat_statements/,
-      );
-      return;
-    }
-    await admin.query('create extension if not exists pg_stat_statements');
-    expect(await call('slow_queries')).toMatchObject({ statements: expect.any(Array) });
+    await expect(call('slow_queries')).rejects.toThrow(
+      /^Postgres refused: relation "pg_stat_statements" does not exist\. Fix: .*pg_stat_statements/,
+    );
+    // A server of somebody's own may not count them; the one that CI installs does.
+    if (!loaded && process.env.NIGHTSHIFT_REQUIRE_REAL_PARTS === undefined) return;
+    await admin.query('create extension pg_stat_statements');
+    await admin.query('select pg_sleep(0.3)');
+    const { statements } = (await call('slow_queries')) as { statements: unknown[] };
+    expect(JSON.stringify(statements)).toContain('pg_sleep');
   });
 
   it('rebuilds an index while the table is written to', async () => {

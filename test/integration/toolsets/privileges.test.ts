@@ -218,6 +218,8 @@ describe.skipIf(requireParts('the privileges of Postgres', 'postgres'))(
         slot: { slot },
         drop_replication_slot: { slot },
       };
+      if (process.env.NIGHTSHIFT_REQUIRE_REAL_PARTS !== undefined)
+        await admin.query('create extension if not exists pg_stat_statements');
       const { rows } = await admin.query<{ installed: boolean }>(
         "select exists (select from pg_extension where extname = 'pg_stat_statements') as installed",
       );
