@@ -30,7 +30,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // An embedded database takes half a gigabyte.
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
@@ -41,8 +41,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each story starts a handful of servers and measures time.
-          fileParallelism: false,
+          // Each story starts a handful of servers and measures time, and waits for most of it.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

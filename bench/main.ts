@@ -1,10 +1,14 @@
 /** Measures one part of Nightshift against what the machine itself can do in the same run: npm run bench -- ingest [--json]. */
 import { parseArgs } from 'node:util';
+import { measureEngine } from './engine/engine.ts';
 import { measureIngest } from './ingest/ingest.ts';
 import { keepRun, lastRun } from './last-run.ts';
+import { measureLlm } from './llm/llm.ts';
 import { measureMcp } from './mcp/mcp.ts';
 import type { Measure } from './measure.ts';
 import { measureRag } from './rag/rag.ts';
+import { measureScale } from './scale/scale.ts';
+import { measureStart } from './start/start.ts';
 import { renderTable } from './table.ts';
 
 const BENCHES: Readonly<
@@ -12,7 +16,15 @@ const BENCHES: Readonly<
     string,
     (options: { quick: boolean; say: (text: string) => void; corpora: string | null }) => Promise<Measure[]>
   >
-> = { ingest: measureIngest, mcp: measureMcp, rag: measureRag };
+> = {
+  engine: measureEngine,
+  ingest: measureIngest,
+  llm: measureLlm,
+  mcp: measureMcp,
+  rag: measureRag,
+  scale: measureScale,
+  start: measureStart,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

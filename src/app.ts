@@ -4,35 +4,72 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import express from 'express';
 import { parseMatcherList } from './alert/index.ts';
-import { createApi, problemHandler } from './api/index.ts';
+import { createApi, createHealthRoutes, problemHandler } from './api/index.ts';
 import { createSealer } from './audit/index.ts';
+import { createDumper, createSnapshots, explainDamage } from './backup/index.ts';
 import { renderEvent } from './cli/index.ts';
 import type { Config } from './config/index.ts';
 import { openEmbedded, openPostgres } from './database/index.ts';
-import { createAnswer } from './diagnosis/index.ts';
-import { messageOf } from './errors.ts';
+import { createAnswer, loadSpecialists } from './diagnosis/index.ts';
+import { endUntil, type Unended } from './ending.ts';
+import { knowSentSecrets } from './execution/index.ts';
+import type { Failpoint } from './failpoints.ts';
 import { createKillSwitch } from './gate/index.ts';
-import { createIdentity, newSecret } from './identity/index.ts';
-import { addEvents, countIncidents, incidentName } from './incident/index.ts';
+import { createIdentity, secretFile, shareWebhookToken } from './identity/index.ts';
+import { addEvents, incidentName } from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
+import { createJudge } from './learning/index.ts';
 import { createModels } from './llm/index.ts';
 import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
-import { createChannels, createDeadMan, createOutbox, createPinWatch, installationOf } from './notify/index.ts';
+import {
+  createChannels,
+  createDeadMan,
+  createOutbox,
+  createPinWatch,
+  installationOf,
+  placeholderKeyOf,
+} from './notify/index.ts';
 import { createWriteBack } from './pagerduty/index.ts';
 import { createMint, loadPolicy, readSigningKey } from './policy/index.ts';
-import { createEmbedder, createPinOf, createRunbookKeeper, failingRunbooks } from './rag/index.ts';
-import { createDriver, createGrouping, createPeople, createStages, startQueue } from './remediation/index.ts';
+import { createEmbedder, createPinOf, createRunbookKeeper } from './rag/index.ts';
+import {
+  createDriver,
+  createGrouping,
+  createPeople,
+  createPressure,
+  createStages,
+  startQueue,
+} from './remediation/index.ts';
+import { createRetention } from './retention/index.ts';
 import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
-import { createMetrics, type Logger, secretsOf, setSecrets } from './telemetry/index.ts';
+import { createMetrics, type Logger, secretsOf, setPlaceholderKey, setSecrets } from './telemetry/index.ts';
+
+/**
+ * By when what is ended has ended, in milliseconds after the word to stop: what takes work, and the work itself; what tells others of it; the tools;
+ * the audit; the database. Each may use what those before it left.
+ */
+const STOP_MS = { work: 14_500, told: 16_500, tools: 17_500, audit: 18_500, database: 19_300 };
+/** A start that failed waits no longer for each part that it had begun. */
+const UNDO_MS = 3000;
 
 /** A running Nightshift. */
 export interface App {
   readonly url: string;
   readonly adminTokenFile: string;
   readonly webhookTokenFile: string;
-  /** Stops taking requests and work, finishes or parks what is under way, and closes the database. */
-  stop(): Promise<void>;
+  /**
+   * Stops taking requests and work, finishes or parks what is under way, and closes the database. Takes less than 20 s, whatever hangs, and
+   * never throws.
+   */
+  stop(): Promise<Stopped>;
+}
+
+/** How a stop went. */
+export interface Stopped {
+  /** Whether every incident that was being worked on has landed or was given back. */
+  readonly parked: boolean;
+  readonly unended: readonly Unended[];
 }
 
 export interface AppDependencies {
@@ -40,7 +77,7 @@ export interface AppDependencies {
   readonly log: Logger;
   /** Told at the start of each step of starting up that may take over a second. */
   readonly onProgress: (step: string) => void;
-  readonly failpoint: (name: string) => void;
+  readonly failpoint: Failpoint;
   /** The toolsets that the configuration may use; those that come with Nightshift where it is left out. */
   readonly toolsets?: Readonly<Record<string, Toolset>>;
   /** Path of the file that a toolset's process runs; it must serve `toolsets`. */
@@ -59,7 +96,8 @@ export async function startApp(dependencies: AppDependencies): Promise<App> {
     return await wire(dependencies, begun);
   } catch (error) {
     for (const end of begun.reverse())
-      await end().catch((cause) => dependencies.log.warn({ error: messageOf(cause) }, 'could not be ended'));
+      for (const { why } of await endUntil(Date.now() + UNDO_MS, [{ name: 'a part', end }]))
+        dependencies.log.warn({ error: why }, 'could not be ended');
     throw error;
   }
 }
@@ -74,7 +112,10 @@ async function wire(
   onProgress(
     config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)',
   );
-  const db = config.databaseUrl ? await openPostgres(config.databaseUrl) : await openEmbedded(config.dataDir);
+  const { dataDir, databaseUrl, backup } = config;
+  const db = await (databaseUrl ? openPostgres(databaseUrl) : openEmbedded(dataDir)).catch(async (error: unknown) => {
+    throw await explainDamage(error, { dataDir, folder: backup.folder });
+  });
   begun.push(() => db.close());
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const files = {
@@ -92,66 +133,38 @@ async function wire(
     await identity.setToken({ ...admin, secret: secretFile(files.admin) });
   }
   const webhookToken = secretFile(files.webhook);
-  setSecrets([...secretsOf(config), webhookToken, readFileSync(files.admin, 'utf8').trim()]);
+  const replica = readFileSync(files.admin, 'utf8').trim();
+  const webhookTokens = await shareWebhookToken(db, { secret: webhookToken, replica, log });
+  setPlaceholderKey(await placeholderKeyOf(db));
+  setSecrets([...secretsOf(config), webhookToken, replica]);
+  await knowSentSecrets(db, null);
 
   onProgress('indexing runbooks');
   const embedder = createEmbedder(config.embeddings, log);
-  const runbooks = createRunbookKeeper({
-    db,
-    folders: config.runbooks,
-    remotes: config.runbookRemotes,
-    embedder,
-    log,
-  });
+  const { runbooks: folders, runbookRemotes: remotes, services } = config;
+  const runbooks = createRunbookKeeper({ db, folders, remotes, embedder, log });
   begun.push(() => runbooks.stop());
   await runbooks.sync();
 
   const catalogue = createCatalogue(toolsets, config.toolsets);
-  const isAnyRemote = catalogue.instances.some(({ remote }) => remote !== undefined);
+  const { instances } = catalogue;
+  const isAnyRemote = instances.some(({ remote }) => remote !== undefined);
   const mint = createMint(isAnyRemote ? readSigningKey(config.clearances.keyFile) : undefined);
-  const client = createToolClient({
-    instances: catalogue.instances,
-    publicKey: mint.publicKey,
-    metrics,
-    log,
-    processFile: toolsetProcess,
-  });
+  const { publicKey } = mint;
+  const client = createToolClient({ instances, publicKey, metrics, log, processFile: toolsetProcess });
   const look = createLook(client);
-  const models = createModels(config.models, metrics);
-  const reranker = createModels(config.rerank ? [config.rerank] : [], metrics);
+  const models = createModels(config, { db, metrics, log });
+  const specialists = loadSpecialists(config.investigation.specialists, catalogue);
   const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
-  const stages = createStages({
-    db,
-    config,
-    autonomy,
-    policy,
-    catalogue,
-    client,
-    pinOf: createPinOf(config.runbooks),
-    killSwitch,
-    identity,
-    look,
-    mint,
-    models,
-    reranker,
-    embedder,
-    metrics,
-    failpoint,
-  });
+  const gate = { db, config, autonomy, policy, catalogue, client, pinOf: createPinOf(folders), killSwitch, identity };
+  const stages = createStages({ ...gate, look, mint, models, specialists, embedder, metrics, failpoint });
 
   const queue = await startQueue(db, log);
   begun.push(() => queue.stop());
-  const driver = createDriver({
-    db,
-    queue,
-    stages,
-    concurrency: config.limits.concurrency,
-    config,
-    metrics,
-    log,
-    failpoint,
-  });
-  const people = createPeople({ db, driver, catalogue, identity });
+  const { concurrency } = config.limits;
+  const driver = createDriver({ db, queue, stages, concurrency, config, metrics, log, failpoint });
+  const pressure = createPressure({ db, queue, limit: config.limits.queue, metrics, log });
+  const people = createPeople({ db, driver, catalogue, identity, failpoint });
   const grouping = createGrouping({ db, driver, identity });
   const urls = new Map(
     Object.entries(config.sources).flatMap(([source, declared]) =>
@@ -168,30 +181,22 @@ async function wire(
   const outbox = createOutbox({ db, channels, metrics, log, failpoint });
   const writeBack = accounts.length > 0 ? createWriteBack({ ...told, accounts, metrics, failpoint }) : null;
   const deadMan = config.deadMan ? createDeadMan({ db, config: config.deadMan, metrics, log }) : null;
-  const pinWatch = createPinWatch({ db, instances: catalogue.instances, client, metrics, log });
+  const pinWatch = createPinWatch({ db, instances, client, metrics, log });
   const { cardsPerHour } = config.approval;
   const slackOutgoing = config.slack
-    ? createSlackOutgoing({
-        db,
-        config: config.slack,
-        services: config.services,
-        cardsPerHour,
-        log,
-        metrics,
-        failpoint,
-      })
+    ? createSlackOutgoing({ db, config: config.slack, services, cardsPerHour, log, metrics, failpoint })
     : null;
   const slackIncoming = config.slack
     ? createSlackIncoming({
         config: config.slack,
-        services: config.services,
+        services,
         ports: {
           people,
           identity,
           killSwitch,
           db,
           answer: createAnswer({ db, models, embedder }),
-          tools: catalogue.instances.flatMap(({ tools }) => tools),
+          tools: instances.flatMap(({ tools }) => tools),
           renderEvent: ({ incidentId, at, ...event }) =>
             renderEvent({
               ...event,
@@ -204,48 +209,55 @@ async function wire(
       })
     : null;
   if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
-  const sealer = createSealer({ db, log, headFile: files.auditHead });
+  const judge = createJudge({ db, models, config: config.judge, metrics, log });
+  const sealer = createSealer({ db, log, headFile: files.auditHead, failpoint });
+  const dumper = createDumper({ db, dataDir, databaseUrl });
+  const snapshots = createSnapshots({ dumper, config: backup, metrics, log, failpoint });
+  const retention = createRetention({ db, config: config.retention, sealNow: sealer.sealNow, log, failpoint });
 
   const watchdog = config.deadMan
     ? { matchers: parseMatcherList(config.deadMan.match), source: config.deadMan.source ?? null }
     : null;
-  const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick });
+  const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick, failpoint });
   let ready = true;
   const app = express().disable('x-powered-by');
   // Before anything reads a body: its signature is over the bytes as they came.
   if (slackIncoming) app.use(slackIncoming.router);
-  app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
-  app.get('/readyz', async (_request, response) => {
-    await db.ping();
-    response
-      .status(ready ? 200 : 503)
-      .json({ status: ready ? 'ready' : 'stopping', mode: config.mode, database: db.kind, models: models.names });
-  });
-  app.get('/metrics', async (_request, response) => {
-    metrics.killSwitch.set((await killSwitch.state()).engaged ? 1 : 0);
-    for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
-    metrics.runbooksFailing.set((await failingRunbooks(db)).length);
-    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
-  });
+  const { mode } = config;
+  app.use(createHealthRoutes({ db, killSwitch, pressure, metrics, mode, models: models.names, isReady: () => ready }));
   // Beside express, which takes more than half of the throughput.
-  const webhooks = createWebhooks({ sources: config.sources, mappings, token: webhookToken, intake, metrics, log });
+  const webhooks = createWebhooks({ sources: config.sources, mappings, token: webhookTokens, intake, metrics, log });
   const about = {
-    mode: config.mode,
+    mode,
     database: db.kind,
     audit: db.guard.by,
     models: models.names,
-    toolsets: catalogue.instances.map(({ name }) => name),
+    toolsets: instances.map(({ name }) => name),
   };
+  const asked = { db, services, people, identity, embedder };
   app.use(
     '/api/v1',
-    createApi({ db, services: config.services, people, grouping, identity, killSwitch, embedder, runbooks, about }),
+    createApi({
+      ...asked,
+      grouping,
+      killSwitch,
+      runbooks,
+      models,
+      about,
+      dumper,
+      backupFolder: backup.folder,
+      killSwitchFile: config.killSwitch.file,
+      pressure,
+    }),
   );
   let port = config.server.port;
   const { host, names } = config.server;
   const oauth = config.server.oauth ? createResourceServer(config.server.oauth, identity) : null;
   if (oauth) app.get(oauth.metadataPath, (_request, response) => void response.json(oauth.metadata));
   const mcp = createMcpRouter({
-    ...{ db, services: config.services, people, catalogue, look: createLook(client), embedder, identity },
+    ...asked,
+    catalogue,
+    look,
     oauth,
     extend: extendMcp,
     hosts: () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names],
@@ -265,6 +277,7 @@ async function wire(
   const server = await listen(createServer(serve), config.server);
   begun.push(async () => void server.close());
   await driver.start();
+  pressure.start();
   outbox.start();
   writeBack?.start();
   deadMan?.start();
@@ -273,7 +286,11 @@ async function wire(
   slackOutgoing?.start();
   slackIncoming?.start();
   sealer.start();
+  retention.start();
+  judge.start();
+  snapshots.start();
   runbooks.start();
+  webhookTokens.start();
   port = (server.address() as AddressInfo).port;
   const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
   writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
@@ -285,24 +302,42 @@ async function wire(
     adminTokenFile: files.admin,
     webhookTokenFile: files.webhook,
     async stop() {
+      const asked = Date.now();
       ready = false;
       server.close();
       server.closeIdleConnections();
-      await mcp.close();
-      await slackIncoming?.stop();
-      await runbooks.stop();
-      await driver.stop();
-      await silences.stop();
-      await deadMan?.stop();
-      await pinWatch.stop();
-      await outbox.stop();
-      await writeBack?.stop();
-      await slackOutgoing?.stop();
-      await client.close();
-      server.closeAllConnections();
-      await sealer.stop();
-      await db.close();
+      const end = (within: keyof typeof STOP_MS, ends: Readonly<Record<string, () => unknown>>) =>
+        endUntil(
+          asked + STOP_MS[within],
+          Object.entries(ends).map(([name, one]) => ({ name, end: one })),
+        );
+      const unended = await end('work', {
+        driver: driver.stop,
+        pressure: pressure.stop,
+        mcp: mcp.close,
+        snapshots: snapshots.stop,
+        slack: () => slackIncoming?.stop(),
+        runbooks: runbooks.stop,
+        judge: judge.stop,
+        silences: silences.stop,
+        'dead man': () => deadMan?.stop(),
+        'pin watch': pinWatch.stop,
+        retention: retention.stop,
+        'webhook tokens': webhookTokens.stop,
+      });
+      const parked = unended.every(({ name }) => name !== 'driver');
+      unended.push(
+        ...(await end('told', {
+          outbox: outbox.stop,
+          'write-back': () => writeBack?.stop(),
+          'slack threads': () => slackOutgoing?.stop(),
+        })),
+        ...(await end('tools', { tools: client.close, connections: () => server.closeAllConnections() })),
+        ...(await end('audit', { sealer: sealer.stop })),
+        ...(await end('database', { database: () => db.close() })),
+      );
       rmSync(files.client, { force: true });
+      return { parked, unended };
     },
   };
 }
@@ -310,16 +345,4 @@ async function wire(
 async function listen(server: Server, { host, port }: Config['server']): Promise<Server> {
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   return server;
-}
-
-/** Reads a secret of ours from its file, or makes one there that only its owner can read. */
-function secretFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const secret = newSecret();
-  writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
-  return secret;
 }

@@ -28,10 +28,13 @@ export const ERROR_KINDS = {
   busy: { status: 503, retryable: true, audience: 'operator' },
   database_unavailable: { status: 503, retryable: true, audience: 'operator' },
   data_dir_locked: { status: 503, retryable: false, audience: 'operator' },
+  data_dir_damaged: { status: 500, retryable: false, audience: 'operator' },
+  invalid_backup: { status: 422, retryable: false, audience: 'operator' },
   audit_broken: { status: 500, retryable: false, audience: 'operator' },
   server_unreachable: { status: 503, retryable: true, audience: 'operator' },
   tool_failed: { status: 502, retryable: false, audience: 'oncall' },
   tool_refused: { status: 403, retryable: false, audience: 'oncall' },
+  spending_ceiling: { status: 503, retryable: false, audience: 'operator' },
   llm_failed: { status: 502, retryable: true, audience: 'oncall' },
   internal: { status: 500, retryable: false, audience: 'developer' },
 } as const satisfies Record<string, ErrorKind>;

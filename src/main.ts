@@ -1,9 +1,23 @@
-import { runCli } from './cli/index.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+
+// Beside the packages, which belong to whoever installed it: what others may write to must never be run. Without it the start is slower.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/nightshift'));
+// Imported here, because what is imported above is loaded before the cache is there.
+const { runCli } = await import('./cli/index.ts');
 
 const untilStopped = () =>
   new Promise<string>((resolve) => {
-    process.once('SIGINT', () => resolve('SIGINT'));
-    process.once('SIGTERM', () => resolve('SIGTERM'));
+    let asked = false;
+    const hear = (signal: string) => {
+      // Whoever says it twice does not want to wait.
+      if (asked) process.exit(1);
+      asked = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', hear);
+    process.on('SIGTERM', hear);
   });
 
 // Whoever reads this may stop in the middle, as `head` does: then there is nobody left to tell.
@@ -11,6 +25,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+
+const ask = async (question: string) => {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${question} [y/N] `);
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
+};
 
 process.exitCode = await runCli({
   argv: process.argv.slice(2),
@@ -21,4 +42,6 @@ process.exitCode = await runCli({
   untilStopped,
   // Loaded for this command only: the others answer sooner without the whole server.
   serve: async (terminal) => (await import('./serve.ts')).serve(terminal),
+  startNightshift: async (dependencies) => (await import('./app.ts')).startApp(dependencies),
+  ...(process.stdin.isTTY ? { ask } : {}),
 });

@@ -1,9 +1,13 @@
 import { startApp } from './app.ts';
 import { loadConfig, type Terminal } from './cli/index.ts';
-import type { Config } from './config/index.ts';
+import { type Config, modelName } from './config/index.ts';
+import { failpointOf } from './failpoints.ts';
 import { createLogger } from './telemetry/index.ts';
 
-const STOP_MS_MAX = 20_000;
+/** `stop` takes less by itself; this is for what nobody has thought of. */
+const STOP_MS_MAX = 19_700;
+/** What is stopped has nothing to wait for any more, also where a call still hangs in the air. */
+const LINGER_MS = 300;
 /** A start that failed has ended what it began by then; what still keeps the process must not hold the data directory. */
 const GIVE_UP_MS = 1000;
 
@@ -15,7 +19,7 @@ export async function serve({ env, directory, err, untilStopped }: Terminal): Pr
     config,
     log,
     onProgress: (step) => err(`nightshift: ${step} …`),
-    failpoint: failpointFrom(env),
+    failpoint: failpointOf(env.NIGHTSHIFT_FAILPOINT),
   }).catch((error: unknown) => {
     setTimeout(() => process.exit(1), GIVE_UP_MS).unref();
     throw error;
@@ -25,20 +29,23 @@ export async function serve({ env, directory, err, untilStopped }: Terminal): Pr
 
   const reason = await untilStopped();
   log.info({ reason }, 'stopping');
-  const limit = setTimeout(() => {
-    log.warn('not all work could be finished in time; it goes on at the next start');
-    process.exit(0);
-  }, STOP_MS_MAX);
-  await app.stop();
-  clearTimeout(limit);
-  log.info('stopped');
+  setTimeout(() => {
+    log.error('the stop itself hangs; what was under way goes on elsewhere or at the next start');
+    process.exit(1);
+  }, STOP_MS_MAX).unref();
+  const { parked, unended } = await app.stop();
+  if (unended.length > 0) log.warn({ unended }, 'these have not ended by themselves; they end with the process');
+  log[parked ? 'info' : 'error'](
+    parked
+      ? 'stopped'
+      : 'stopped, but what was under way could not be given back: it goes on within seconds elsewhere, or at the next start',
+  );
+  setTimeout(() => process.exit(parked ? 0 : 1), LINGER_MS).unref();
+  if (!parked) process.exit(1);
 }
 
 function welcome(config: Config, app: { url: string; adminTokenFile: string; webhookTokenFile: string }): string {
-  const models =
-    config.models.length > 0
-      ? config.models.map(({ provider, model }) => `${provider}/${model}`).join(', then ')
-      : 'none (runbook mode)';
+  const models = config.models.length > 0 ? config.models.map(modelName).join(', ') : 'none (runbook mode)';
   return `
 Nightshift serves at ${app.url}
   mode:      ${config.mode}${config.configured ? '' : ' (there is no nightshift.yaml yet, so it only observes)'}
@@ -67,16 +74,4 @@ Three next steps
      npm run nightshift -- config check    finds mistakes in it.
      Configuration is read at the start, runbooks whenever they change. Follow what happens with: npm run nightshift -- watch
 `;
-}
-
-/** Lets the crash tests kill this process at a named point: NIGHTSHIFT_FAILPOINT=execute.after-send, or NAME:2 for its second time. */
-function failpointFrom(env: Terminal['env']): (name: string) => void {
-  const [wanted, nth = '1'] = (env.NIGHTSHIFT_FAILPOINT ?? '').split(':');
-  if (!wanted) return () => {};
-  let times = 0;
-  return (name) => {
-    if (name !== wanted) return;
-    times += 1;
-    if (times === Number(nth)) process.kill(process.pid, 'SIGKILL');
-  };
 }

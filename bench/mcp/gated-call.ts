@@ -146,7 +146,7 @@ function openLane(
   const identity = createIdentity({ db, people: [], record: (event) => addEvents(db, null, [event]) });
   const killSwitch = createKillSwitch({ db, file: config.killSwitch.file, identity });
   const metrics = createMetrics();
-  const models = createModels([], metrics);
+  const models = createModels(config, { db, metrics });
   const gate = {
     db,
     config,
@@ -161,7 +161,7 @@ function openLane(
   const failpoint = (point: string) => {
     if (point === 'execute.before-intent') onIntent();
   };
-  const plan = createPlan({ db, config, catalogue, look: createLook(client), models });
+  const plan = createPlan({ db, config, catalogue, look: createLook(client), models, autonomy: [], policy });
   const judge = createJudgePlan({ ...gate, metrics });
   const execute = createExecute({ ...gate, mint, failpoint });
 
@@ -177,9 +177,11 @@ function openLane(
     },
   });
   const landed = async (incident: Incident, outcome: Outcome, expected: string) => {
-    const how = await db.transaction(() => land(db, incident, outcome, []));
-    if (how !== 'landed' || outcome.state !== expected)
-      throw new Error(`${how}, ${outcome.state} in place of ${expected}: ${JSON.stringify(outcome.context ?? {})}`);
+    const how = await db.transaction(() => land(db, incident, outcome, { signals: [], leaves: false }));
+    if (typeof how === 'string' || outcome.state !== expected)
+      throw new Error(
+        `${String(how)}, ${outcome.state} in place of ${expected}: ${JSON.stringify(outcome.context ?? {})}`,
+      );
   };
   const step = async (stage: Stage, id: number, name: string, expected: string) => {
     const incident = await loadIncident(db, id);

@@ -17,7 +17,8 @@ export async function enlarge(client: pg.Client, chunks: number): Promise<void> 
   await run(
     `create temp table made as
       select m, a.id as a, b.id as b from generate_series(1, $1::int) as m
-      join source as a on a.n = (m * 7) % $2 join source as b on b.n = (m * 11 + m / $2 + 1) % $2`,
+      join source as a on a.n = (m * 7) % $2 join source as b on b.n = (m * 11 + m / $2 + 1) % $2
+      where a.id <> b.id`,
     [copies, runbooks],
   );
   await run(`alter table made add column id bigint`);

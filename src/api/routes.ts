@@ -2,18 +2,24 @@ import express, { type NextFunction, type Request, type Response, Router } from 
 import { z } from 'zod';
 import type { Labels } from '../alert/index.ts';
 import { listApprovals } from '../approval/index.ts';
+import type { Dumper } from '../backup/index.ts';
 import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import type { KillSwitch } from '../gate/index.ts';
 import type { Identity } from '../identity/index.ts';
 import { countIncidents, eventsAfter, followEvents, listIncidents, STATES } from '../incident/index.ts';
+import type { Gateway } from '../llm/index.ts';
 import { type Embedder, type RunbookKeeper, rankRunbooks } from '../rag/index.ts';
-import { type Grouping, PERSON_DID, type People } from '../remediation/index.ts';
+import { type Grouping, PERSON_DID, type People, type Pressure } from '../remediation/index.ts';
 import { createAuditRoutes } from './audit-routes.ts';
+import { createBackupRoutes } from './backup-routes.ts';
+import { createDoctorRoutes } from './doctor-routes.ts';
 import { createGateRoutes } from './gate-routes.ts';
 import { createGroupingRoutes } from './grouping-routes.ts';
+import { createJudgeRoutes } from './judge-routes.ts';
 import { createKillSwitchRoutes } from './kill-switch.ts';
+import { createModelRoutes } from './model-routes.ts';
 import { allow, clientOf, incidentId, read } from './request.ts';
 import { createRunbookRoutes } from './runbook-routes.ts';
 import { citeAll, showApprovals, showEvent, showIncident, showIncidentWhole } from './show.ts';
@@ -51,6 +57,12 @@ export interface ApiDependencies {
   readonly killSwitch: KillSwitch;
   readonly embedder: Embedder;
   readonly runbooks: RunbookKeeper;
+  readonly models: Pick<Gateway, 'state'>;
+  readonly dumper: Dumper;
+  /** Where a backup is kept while it is handed out. */
+  readonly backupFolder: string;
+  readonly killSwitchFile: string;
+  readonly pressure: Pick<Pressure, 'state'>;
   /** Facts about this server that do not change while it runs. */
   readonly about: Readonly<Record<string, unknown>>;
 }
@@ -65,6 +77,11 @@ export function createApi({
   killSwitch,
   embedder,
   runbooks,
+  models,
+  dumper,
+  backupFolder,
+  killSwitchFile,
+  pressure,
   about,
 }: ApiDependencies): Router {
   const router = Router();
@@ -88,6 +105,7 @@ export function createApi({
     response.json({
       ...about,
       killSwitch: await killSwitch.state(),
+      queue: await pressure.state(),
       incidents: await countIncidents(db),
       approvals: (await listApprovals(db, 'pending')).length,
     });
@@ -145,11 +163,15 @@ export function createApi({
   });
 
   router.use('/runbooks', createRunbookRoutes(db, runbooks));
+  router.use('/models', createModelRoutes(models));
   router.use('/tokens', createTokenRoutes(identity));
   router.use('/audit', createAuditRoutes(db));
+  router.use('/doctor', createDoctorRoutes(db, killSwitchFile));
+  router.use('/backups', createBackupRoutes({ db, dumper, folder: backupFolder }));
   router.use('/kill-switch', createKillSwitchRoutes(killSwitch));
   router.use(createGateRoutes({ db, people }));
   router.use(createGroupingRoutes({ db, grouping }));
+  router.use(createJudgeRoutes({ db, people }));
 
   router.use((request) => {
     throw new NightshiftError('not_found', `there is no ${request.method} ${request.originalUrl}`);

@@ -1,7 +1,7 @@
 import { type Approval, listApprovals, renderCard } from '../approval/index.ts';
 import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { evidenceOf } from '../diagnosis/index.ts';
+import { evidenceOf, withFullTexts } from '../diagnosis/index.ts';
 import {
   alertsOf,
   childrenOf,
@@ -11,14 +11,17 @@ import {
   loadIncident,
   type StoredEvent,
 } from '../incident/index.ts';
-import { actionsOf } from '../planning/index.ts';
+import { spentOnIncident } from '../llm/index.ts';
+import { type Action, actionsOf } from '../planning/index.ts';
 import { citeLines, originsOf } from '../rag/index.ts';
+import { redactValue } from '../telemetry/index.ts';
 
 const EVENTS_MAX = 5000;
+const NEWER = 'a newer version of Nightshift has worked on it, and only that one goes on with it';
 
 /** Shows an incident in one line's worth of fields; its service and team are those of services.yaml, null where none fits. */
 export function showIncident(
-  { id, state, title, severity, labels, cycle, context, parentId, traceId, openedAt, updatedAt, closedAt }: Incident,
+  { id, state, title, severity, labels, cycle, context, isForeign, parentId, traceId, ...moments }: Incident,
   services: Services,
 ) {
   const service = services.serviceOf(labels);
@@ -35,11 +38,11 @@ export function showIncident(
     foldedUnder: parentId === null ? null : incidentName(parentId),
     held: context.held,
     flapping: context.flapping,
-    needs: state === 'escalated' ? (context.escalation?.reason ?? null) : null,
+    needs: isForeign ? NEWER : state === 'escalated' ? (context.escalation?.reason ?? null) : null,
     traceId,
-    openedAt,
-    updatedAt,
-    closedAt,
+    openedAt: moments.openedAt,
+    updatedAt: moments.updatedAt,
+    closedAt: moments.closedAt,
   };
 }
 
@@ -52,11 +55,17 @@ export async function showIncidentWhole(db: Database, id: number, services: Serv
     alerts: await alertsOf(db, incident),
     diagnosis: incident.context.diagnosis,
     checks: incident.context.checks,
-    evidence: await evidenceOf(db, id),
-    actions: await actionsOf(db, id),
+    costUsd: await spentOnIncident(db, id),
+    evidence: await withFullTexts(db, id, await evidenceOf(db, id)),
+    actions: (await actionsOf(db, id)).map(showAction),
     approvals: await showApprovals(db, await listApprovals(db, { incidentId: id })),
     events: (await eventsAfter(db, id, 0, EVENTS_MAX)).map(showEvent),
   };
+}
+
+/** What an inspection saw is kept as it was, since it may have to be put back. */
+function showAction({ inspection, ...action }: Action) {
+  return { ...action, inspection: redactValue(inspection) };
 }
 
 /** Shows a line of the timeline. */
@@ -70,7 +79,7 @@ export async function showApprovals(db: Database, approvals: readonly Approval[]
     approvals.map(async (approval) => {
       const incident = await loadIncident(db, approval.incidentId);
       const action = (await actionsOf(db, approval.incidentId)).find(({ id }) => id === approval.actionId);
-      const { id, actionId, digest, required, status, expiresAt, createdAt, decidedAt, votes } = approval;
+      const { id, actionId, digest, subject, required, status, expiresAt, createdAt, decidedAt, votes } = approval;
       const card = action
         ? renderCard(approval, action, { title: incident.title, spoke: action.decision?.spoke ?? [] })
         : [];
@@ -85,6 +94,8 @@ export async function showApprovals(db: Database, approvals: readonly Approval[]
         createdAt,
         decidedAt,
         votes,
+        /** What is put into its arguments when it is sent, never the value. */
+        secrets: subject.secrets ?? [],
         card,
       };
     }),

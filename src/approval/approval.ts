@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { type Database, json, type Schema } from '../database/index.ts';
 import type { Inspection } from '../mcp-tools/index.ts';
-import { type Action, shortId } from '../planning/index.ts';
+import { type Action, type PutBack, shortId } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import { type Bound, boundFields, digestOf, type Subject, subjectSchema } from './subject.ts';
 
@@ -38,13 +38,15 @@ interface Terms extends Bound {
   readonly inspection: Inspection;
   readonly verdict: Pick<Verdict, 'approvals' | 'approvers' | 'expirySeconds'>;
   readonly barred: readonly string[];
+  /** What is put into its arguments when it is sent; left out means nothing. */
+  readonly secrets?: readonly PutBack[];
   readonly ttlSeconds: number;
   readonly now: Date;
 }
 
 /** Builds the question about an action; store it with `addApproval`. */
 export function draftApproval(action: Action, terms: Terms): Approval {
-  const { verdict, inspection, now } = terms;
+  const { verdict, inspection, secrets = [], now } = terms;
   const expiresAt = new Date(now.getTime() + (verdict.expirySeconds ?? terms.ttlSeconds) * 1000);
   const subject: Subject = {
     ...boundFields(action, terms),
@@ -52,6 +54,7 @@ export function draftApproval(action: Action, terms: Terms): Approval {
     approvers: verdict.approvers === null ? null : [...verdict.approvers],
     barred: [...terms.barred],
     preview: inspection.preview === null ? null : [...inspection.preview],
+    ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
     expiresAt: expiresAt.toISOString(),
     nonce: randomBytes(16).toString('hex'),
   };
@@ -114,7 +117,7 @@ export async function listApprovals(db: Database, of: { incidentId: number } | '
 export async function endApproval(db: Database, id: string, status: 'expired' | 'superseded'): Promise<boolean> {
   const { numUpdatedRows } = await db.q
     .updateTable('approval')
-    .set({ status, decided_at: new Date() })
+    .set({ status, decided_at: sql`clock_timestamp()` })
     .where('id', '=', id)
     .where('status', '=', 'pending')
     .executeTakeFirst();
@@ -125,7 +128,7 @@ export async function endApproval(db: Database, id: string, status: 'expired' | 
 export async function useApproval(db: Database, id: string): Promise<boolean> {
   const { numUpdatedRows } = await db.q
     .updateTable('approval')
-    .set({ used_at: new Date() })
+    .set({ used_at: sql`clock_timestamp()` })
     .where('id', '=', id)
     .where('status', '=', 'approved')
     .where('used_at', 'is', null)

@@ -43,6 +43,13 @@ export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Me
       const handOver = escalate('nobody answered in time');
       return { ...handOver, events: [event], write: cancel('cancelled', 'expired') };
     }
+    // Every question since has its place in the plan; a yes to one without it would not hold.
+    if (approval.subject.step === '') {
+      const because = 'an earlier version asked, and it was not about all that is asked about now';
+      const event = { type: 'approval.superseded', actor: 'nightshift', data: { approval: approval.id, because } };
+      const handOver = escalate(`${because}; it can be asked again`);
+      return { ...handOver, events: [event], write: cancel('cancelled', 'superseded') };
+    }
     return { state: 'awaiting_approval', wait: { until: approval.expiresAt }, heard };
   };
 }

@@ -1,6 +1,7 @@
 import { incidentName, plain } from '../incident/index.ts';
-import type { Action } from '../planning/index.ts';
+import type { Action, PutBack } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
+import { redactValue } from '../telemetry/index.ts';
 import type { Approval } from './approval.ts';
 import type { Subject } from './subject.ts';
 
@@ -21,8 +22,9 @@ export function renderCard(
   return [
     `${incidentName(approval.incidentId)} ${plain(about.title)} asks for ${approval.required === 1 ? 'an approval' : `${approval.required} approvals`}: ${approval.id}`,
     `  runs:     ${exact(subject.tool)} ${exact(JSON.stringify(subject.arguments))}`,
+    ...(subject.secrets ?? []).map((secret) => `  secret:   ${describeSecret(secret)}`),
     `  on:       ${exact(subject.target)} (instance ${exact(subject.instance)})`,
-    `  for:      ${exact(JSON.stringify(subject.labels))}`,
+    `  for:      ${exact(JSON.stringify(redactValue(subject.labels)))}`,
     `  risk:     ${subject.risk}${subject.risk === action.risk ? '' : ` (the tool declares ${action.risk}; a line of the policy says otherwise)`}`,
     ...(subject.preview ?? []).map((line, index) => `  ${index === 0 ? 'would:   ' : '         '} ${plain(line)}`),
     `  asked:    ${why.join('; ')}`,
@@ -33,6 +35,13 @@ export function renderCard(
     `  until:    ${approval.expiresAt.toISOString()}`,
     `  digest:   ${approval.digest}`,
   ];
+}
+
+/** Says in one line, in printable ASCII, which secret goes into which argument when it is sent; never the secret. */
+export function describeSecret({ argument, characters, alert, field, name, places }: PutBack): string {
+  const more = places > 1 ? ` (and in ${places - 1} more labels or annotations)` : '';
+  const [into, where, of] = [argument, name, alert].map((one) => exact(JSON.stringify(plain(one))));
+  return `a secret of ${characters} characters is put into the argument ${into} when it is sent; it stands in the ${field} ${where} of ${of}${more}`;
 }
 
 /** Says in words who may say yes, and who may not. */

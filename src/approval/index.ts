@@ -8,7 +8,7 @@ export {
   type Vote,
 } from './approval.ts';
 export { createAwaitDecision } from './await-decision.ts';
-export { renderCard, whoMayApprove } from './card.ts';
+export { describeSecret, renderCard, whoMayApprove } from './card.ts';
 export { decide } from './decide.ts';
 export { createJudgePlan } from './judge-plan.ts';
 export { boundFields, digestOf, type Subject } from './subject.ts';

@@ -1,6 +1,6 @@
 import { type GateDependencies, type Judged, judgeAction, toStored } from '../gate/index.ts';
 import { beginVerification, escalate, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
-import { type Action, actionsOf, setAction } from '../planning/index.ts';
+import { type Action, actionsOf, restoreSecrets, setAction } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { addApproval, draftApproval } from './approval.ts';
@@ -39,12 +39,20 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
         },
       };
     }
+    const restored = restoreSecrets(next.call, alerts, policy);
+    // Nobody should agree to a secret that they are told nothing about.
+    if (!restored.ok) {
+      const { tool, target } = next.action;
+      const reason = `${tool} on ${target} cannot be asked about: ${restored.message}`;
+      return { ...escalate(reason), events, write: () => cancel(all) };
+    }
     const terms = {
       call: next.call,
       risk: next.verdict.risk,
       verdict: next.verdict,
       inspection: next.inspection,
       barred: next.barred,
+      secrets: restored.putBack,
       policySha256: policy.sha256,
       ttlSeconds: config.approval.ttlSeconds,
       now: await db.now(),
@@ -77,20 +85,22 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
     };
   };
 
+  async function cancel(judged: readonly ({ action: Action } & Judged)[]): Promise<void> {
+    for (const one of judged) {
+      await setAction(db, one.action.id, {
+        // What is obsolete was refused by nobody, and may be planned again when its alert fires again.
+        status: one.verdict.decision === 'deny' && !one.obsolete && !isOutdated(one) ? 'denied' : 'cancelled',
+        ...judgedBy(one),
+      });
+    }
+  }
+
   function refuse(
     refused: { action: Action } & Judged,
     judged: readonly ({ action: Action } & Judged)[],
     events: NewEvent[],
   ): Outcome {
-    const write = async () => {
-      for (const one of judged) {
-        await setAction(db, one.action.id, {
-          // What is obsolete was refused by nobody, and may be planned again when its alert fires again.
-          status: one.verdict.decision === 'deny' && !one.obsolete ? 'denied' : 'cancelled',
-          ...judgedBy(one),
-        });
-      }
-    };
+    const write = () => cancel(judged);
     const because = refused.verdict.spoke.find(({ decision }) => decision === 'deny');
     const { tool, target } = refused.action;
     if (because?.rule === 'kill-switch')
@@ -99,6 +109,11 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
     const reason = `observe mode: ${tool} on ${target} would have been next, and a person can do it`;
     return { ...escalate(reason), events, write };
   }
+}
+
+/** Its tool is declared otherwise since, as after an upgrade; nobody has refused it as it is declared now, so it may be planned anew. */
+function isOutdated({ verdict }: Judged): boolean {
+  return verdict.spoke.some(({ rule }) => rule === 'tool-changed');
 }
 
 /** What an action was judged by, kept with it: `policy explain` and `policy replay` read it back. */

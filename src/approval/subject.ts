@@ -4,7 +4,10 @@ import type { RiskClass } from '../mcp-tools/index.ts';
 import { type Call, canonicalSha256, type Inspection } from '../mcp-tools/index.ts';
 import type { Action } from '../planning/index.ts';
 
-/** What a person says yes or no to: everything that the answer is bound to. Any change of it makes another digest. */
+/**
+ * What a person says yes or no to: everything that the answer is bound to. Any change of it makes another digest. What earlier versions did
+ * not ask about has a default, so that their questions can be read; the digest of such a one is another, so that no yes to it holds.
+ */
 export const subjectSchema = z.object({
   incident: z.string(),
   action: z.string(),
@@ -14,22 +17,35 @@ export const subjectSchema = z.object({
   arguments: z.record(z.string(), z.unknown()),
   target: z.string(),
   /** Of the alert that it is for; they decide which rules speak. */
-  labels: z.record(z.string(), z.string()),
+  labels: z.record(z.string(), z.string()).default({}),
   /** Which one exactly, where targets have an identity beyond their name. */
-  uid: z.string().nullable(),
+  uid: z.string().nullable().default(null),
   risk: z.string(),
   /** Its place in the plan, as cycle.attempt.ordinal. */
-  step: z.string(),
+  step: z.string().default(''),
   policySha256: z.string(),
   required: z.number().int(),
   /** Who may say yes; null means every approver. */
-  approvers: z.array(z.string()).nullable(),
+  approvers: z.array(z.string()).nullable().default(null),
   /** Who may not, because they asked for it or wrote it. */
-  barred: z.array(z.string()),
-  requestedBy: z.string().nullable(),
+  barred: z.array(z.string()).default([]),
+  requestedBy: z.string().nullable().default(null),
   /** What it would do, as a look at the target found when this was asked. */
-  preview: z.array(z.string()).nullable(),
-  undo: z.string(),
+  preview: z.array(z.string()).nullable().default(null),
+  undo: z.string().default(''),
+  /** The secrets that are put into its arguments when it is sent. Left out where there is none, as it was before there were any. */
+  secrets: z
+    .array(
+      z.object({
+        argument: z.string(),
+        characters: z.number().int(),
+        alert: z.string(),
+        field: z.enum(['label', 'annotation']),
+        name: z.string(),
+        places: z.number().int(),
+      }),
+    )
+    .optional(),
   expiresAt: z.iso.datetime(),
   nonce: z.string(),
 });

@@ -37,6 +37,14 @@ export interface Link {
   readonly newest: number;
 }
 
+/** A sealed word that everything up to the seal with this hash was given up. */
+export interface Pruned {
+  /** The seal that covers the word. */
+  readonly seal: string;
+  readonly sha256: string;
+  readonly at: number;
+}
+
 export interface Problem {
   readonly kind: 'row changed' | 'row missing' | 'row added' | 'seal changed' | 'chain broken' | 'head missing';
   readonly seal?: string;
@@ -44,12 +52,18 @@ export interface Problem {
   readonly message: string;
 }
 
+/** One word gives up so many seals at most, so whoever verifies need not remember more. */
+export const PRUNED_SEALS_MAX = 5000;
+/** Nobody gives up what is younger, whatever is configured; the triggers of the tables hold to it as well. */
+export const KEPT_SECONDS = 30 * 86_400;
+
 /** Before the first seal. */
 export const GENESIS: Link = { seal: '0', sha256: '0'.repeat(64), newest: -Infinity };
 
 const HASH_LENGTH = 64;
 /** No transaction of ours is open this long, so an event is never sealed this much later than its neighbours. */
 const LATE_SECONDS = 600;
+const prunedSchema = z.looseObject({ sha256: z.string() });
 
 /** Makes the seal that follows `previous` over these events, which come in the order of their ids; `at` is the database's clock. */
 export function makeSeal(previous: Pick<Link, 'seal' | 'sha256'>, events: readonly EventRow[], at: string): SealRow {
@@ -66,14 +80,16 @@ export function makeSeal(previous: Pick<Link, 'seal' | 'sha256'>, events: readon
 /**
  * Recomputes every hash of a page of seals that should follow `from`, and tells each way in which they do not hold. Pure: it
  * believes nothing but the rows that it is given. `late` are the ids of events whose time lies over ten minutes before what was
- * sealed earlier: written later than they say, or a clock was set.
+ * sealed earlier: written later than they say, or a clock was set. `pruned` are the words that what was before is given up; whether one
+ * holds is for whoever knows the first seals.
  */
 export function verifyPage(
   from: Link,
   { seals, events }: AuditPage,
-): { link: Link; problems: Problem[]; late: string[] } {
+): { link: Link; problems: Problem[]; late: string[]; pruned: Pruned[] } {
   const problems: Problem[] = [];
   const late: string[] = [];
+  const pruned: Pruned[] = [];
   const unclaimed = new Map(events.map((event) => [event.id, event]));
   if (unclaimed.size < events.length) problems.push({ kind: 'row added', message: 'two events bear the same id' });
   let link = from;
@@ -95,14 +111,22 @@ export function verifyPage(
       }
       const sealed = seal.eventSha256.slice(index * HASH_LENGTH, (index + 1) * HASH_LENGTH);
       if (sha256('audit-event', event) !== sealed) told('row changed', 'it is not what was sealed', id);
-      else if (Number(event.at) < link.newest - LATE_SECONDS) late.push(id);
+      else {
+        if (Number(event.at) < link.newest - LATE_SECONDS) late.push(id);
+        if (event.type === 'audit.pruned' && event.incidentId === null) pruned.push(...prunedBy(event, seal.id));
+      }
       newest = Math.max(newest, Math.min(Number(event.at), Number(seal.at)));
     }
     link = { seal: seal.id, sha256: declared, newest };
   }
   for (const id of unclaimed.keys())
     problems.push({ kind: 'row added', event: id, message: 'no seal of this page covers it' });
-  return { link, problems, late };
+  return { link, problems, late, pruned };
+}
+
+function prunedBy(event: EventRow, seal: string): Pruned[] {
+  const data = prunedSchema.safeParse(JSON.parse(event.data));
+  return data.success ? [{ seal, sha256: data.data.sha256, at: Number(event.at) }] : [];
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc8785 for the canonical JSON; the tag keeps one kind of hash from passing for another. */

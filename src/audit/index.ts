@@ -6,6 +6,7 @@ export {
   GENESIS,
   type Link,
   makeSeal,
+  PRUNED_SEALS_MAX,
   type Problem,
   type SealRow,
   verifyPage,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
+import { type Failpoint, noFailpoint } from '../failpoints.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { GENESIS, makeSeal } from './chain.ts';
 import { readHeads, writeHeads } from './head-file.ts';
@@ -23,6 +24,7 @@ export interface SealerDependencies {
   readonly log: Logger;
   /** Where the newest head is kept outside the database, for `audit verify`. */
   readonly headFile: string;
+  readonly failpoint?: Failpoint;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface SealerDependencies {
  * is whatever lies in the gaps of all seals, in the order of the ids. No lock is taken: the number of a seal is its primary
  * key, so of replicas that seal at once one wins, and the others look again a second later.
  */
-export function createSealer({ db, log, headFile }: SealerDependencies): Sealer {
+export function createSealer({ db, log, headFile, failpoint = noFailpoint }: SealerDependencies): Sealer {
   let known = NOTHING_SEALED;
   let heads = readHeads(headFile);
   const missed = new Set<string>();
@@ -42,10 +44,12 @@ export function createSealer({ db, log, headFile }: SealerDependencies): Sealer 
     const events = await readUnsealed(db, chain.gaps);
     if (events.length === 0) return 0;
     const { id, covered, eventSha256, previousSha256, sha256 } = makeSeal(chain, events, chain.at);
+    failpoint('sealer.before-seal');
     const { rows } = await sql`
       insert into seal (id, covered, event_sha256, previous_sha256, at, sha256)
       values (${id}::bigint, ${covered}::int8multirange, decode(${eventSha256}, 'hex'), ${previousSha256}, ${chain.stamp}::timestamptz, ${sha256})
       on conflict do nothing returning id`.execute(db.q);
+    failpoint('sealer.after-seal');
     if (rows.length === 0) return 0;
     log.info({ seal: id, events: events.length, head: sha256 }, 'audit sealed');
     keep(sha256);

@@ -94,7 +94,7 @@ function findIfRunning(terminal: Terminal): NightshiftClient | null {
 }
 
 function render(report: AuditReport, heads: readonly string[], file: string | null): string[] {
-  const { problems, late, events, seals, head, unsealed } = report;
+  const { problems, late, events, seals, head, unsealed, pruned } = report;
   const anchored =
     heads.length === 0
       ? 'no head to compare with: that its newest seals are all there is not proven (give one with --head)'
@@ -102,6 +102,11 @@ function render(report: AuditReport, heads: readonly string[], file: string | nu
   return [
     `${events} event(s) in ${seals} seal(s); head ${head ?? 'none, nothing is sealed yet'}`,
     `  ${anchored}`,
+    ...(pruned === null
+      ? []
+      : [
+          `  begins after seal ${pruned.seal} of ${day(pruned.sealedAt)}: what was sealed up to there was given up on ${day(pruned.at)}, see docs/retention.md`,
+        ]),
     ...(unsealed > 0 ? [`  not sealed yet: ${unsealed} event(s)${unsealed >= 1000 ? ' or more' : ''}`] : []),
     ...(late.length > 0
       ? [
@@ -112,6 +117,10 @@ function render(report: AuditReport, heads: readonly string[], file: string | nu
     ...(problems.length > SHOWN_MAX ? [`  … and ${problems.length - SHOWN_MAX} more`] : []),
     ...(problems.length === 0 ? ['the audit is whole'] : []),
   ];
+}
+
+function day(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
 function describe({ kind, seal, event, message }: Problem): string {

@@ -1,15 +1,19 @@
 import type { Command } from 'commander';
+import { inDollars } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { collectLabel } from './label-option.ts';
-import { renderKillSwitch, type ShownKillSwitch } from './operator-commands.ts';
+import { renderKillSwitch, renderQueue, type ShownKillSwitch, type ShownQueue } from './operator-commands.ts';
 import type { Terminal } from './terminal.ts';
 import { renderEvent, type ShownEvent } from './timeline.ts';
 
 const FOLLOW_MS = 500;
 
-type Status = { incidents: Record<string, number>; killSwitch: ShownKillSwitch } & Record<string, unknown>;
+type Status = { incidents: Record<string, number>; killSwitch: ShownKillSwitch; queue: ShownQueue } & Record<
+  string,
+  unknown
+>;
 
 interface ShownIncident {
   readonly id: string;
@@ -17,6 +21,7 @@ interface ShownIncident {
   readonly title: string;
   readonly severity: string;
   readonly needs: string | null;
+  readonly costUsd: number;
   readonly openedAt: string;
   readonly held: string | null;
   readonly foldedUnder: string | null;
@@ -42,9 +47,10 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .description('what the running Nightshift is doing')
     .action(async () => {
       const client = server();
-      const { incidents, killSwitch, ...rest } = await client.request<Status>('GET', '/status');
+      const { incidents, killSwitch, queue, ...rest } = await client.request<Status>('GET', '/status');
       out(client.url);
       out(`  ${renderKillSwitch(killSwitch)}`);
+      out(`  ${renderQueue(queue)}`);
       for (const [name, value] of Object.entries(rest))
         out(`  ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`);
       for (const [state, count] of Object.entries(incidents)) if (count > 0) out(`  incidents ${state}: ${count}`);
@@ -83,6 +89,7 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       out(
         `${incident.id} ${plain(incident.title)}: ${incident.state}${incident.needs ? ` (${plain(incident.needs)})` : ''}`,
       );
+      if (incident.costUsd > 0) out(`models cost ${inDollars(incident.costUsd)}`);
       if (incident.foldedUnder !== null) out(`folded under ${incident.foldedUnder}`);
       if (incident.service !== null)
         out(`service ${plain(incident.service)}${incident.team === null ? '' : `, team ${plain(incident.team)}`}`);

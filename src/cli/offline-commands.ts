@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { loadSpecialists } from '../diagnosis/index.ts';
 import { createCatalogue, TOOLSETS, unpinnedTools } from '../mcp-tools/index.ts';
 import { loadPolicy } from '../policy/index.ts';
 import { loadConfig } from './load-config.ts';
@@ -15,13 +16,14 @@ export function addOfflineCommands(program: Command, terminal: Terminal): void {
     .description('report every mistake in nightshift.yaml, the environment and the policies')
     .action(async () => {
       const config = loadConfig(terminal);
-      const { instances } = createCatalogue(TOOLSETS, config.toolsets);
+      const catalogue = createCatalogue(TOOLSETS, config.toolsets);
+      loadSpecialists(config.investigation.specialists, catalogue);
       const { rules } = await loadPolicy(config.policies);
       const file = config.configured ? 'nightshift.yaml is in order' : 'there is no nightshift.yaml; without one';
       out(
-        `${file}: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${rules.length} policy rule(s)`,
+        `${file}: mode ${config.mode}, ${Object.keys(config.toolsets).length} toolset instance(s), ${config.models.length} model(s), ${rules.length} policy rule(s)`,
       );
-      const unpinned = instances.flatMap(unpinnedTools);
+      const unpinned = catalogue.instances.flatMap(unpinnedTools);
       if (unpinned.length > 0) out(`not pinned, so not offered: ${unpinned.join(', ')} (nightshift tools pin)`);
     });
 }

@@ -83,6 +83,22 @@ export function addOperatorCommands(program: Command, terminal: Terminal): void 
     });
 }
 
+/** How much waits, as the API shows it. */
+export interface ShownQueue {
+  readonly waiting: readonly { kind: string; waiting: number; oldestSeconds: number }[];
+  readonly limit: number;
+  readonly shedLastHour: number;
+}
+
+/** Says in the status how many incidents wait to be begun, and whether they are too many. */
+export function renderQueue({ waiting, limit, shedLastHour }: ShownQueue): string {
+  const toBegin = waiting.filter(({ kind }) => kind !== 'begun');
+  const count = toBegin.reduce((sum, one) => sum + one.waiting, 0);
+  const oldest = Math.max(0, ...toBegin.map(({ oldestSeconds }) => oldestSeconds));
+  const line = `queue: ${count} of ${limit} wait to be begun${count > 0 ? `, the oldest for ${oldest} s` : ''}`;
+  return shedLastHour > 0 ? `${line}; OVERLOADED: ${shedLastHour} went to people undiagnosed in the last hour` : line;
+}
+
 /** Says in the status whether everything is stopped. */
 export function renderKillSwitch({ engaged, why, releaseVotes }: ShownKillSwitch): string {
   if (!engaged) return 'kill switch: off';

@@ -33,8 +33,10 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
     .action(async () => {
       const config = loadConfig(terminal);
       const loaded = await loadPolicy(config.policies);
+      const { tools } = createCatalogue(TOOLSETS, config.toolsets);
       const problems = lintPolicy(loaded, {
-        toolNames: [...createCatalogue(TOOLSETS, config.toolsets).tools.keys()],
+        toolNames: [...tools.keys()],
+        argumentsOf: (tool) => Object.keys(tools.get(tool)?.input.shape ?? {}),
         people: config.people,
       });
       if (problems.length > 0)
@@ -42,9 +44,9 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
           'invalid_policy',
           `${problems.length} mistake(s) in the policy:\n${describeProblems(problems)}`,
         );
-      const { rules, overrides, limits, windows } = loaded;
+      const { rules, overrides, limits, windows, secrets } = loaded;
       out(
-        `the policy is in order: ${rules.length} rule(s), ${overrides.length} risk override(s), ${limits.length} limit(s), ${windows.length} window(s)`,
+        `the policy is in order: ${rules.length} rule(s), ${overrides.length} risk override(s), ${limits.length} limit(s), ${windows.length} window(s)${secrets.length > 0 ? `, ${secrets.length} argument(s) that may hold secrets` : ''}`,
       );
     });
 
@@ -195,8 +197,13 @@ async function createReader(client: NightshiftClient) {
 function silentLines(question: Question, policy: Policy, alerts: number): string[] {
   const { alertname = '', service = '' } = question.labels;
   const about = alerts > 1 ? ` about ${plain(alertname)} / ${plain(service) || '-'}` : '';
-  const { overrides, silent } = explain(question, policy);
+  const { overrides, silent, secrets } = explain(question, policy);
   return [
+    ...secrets.map(({ argument, line }) =>
+      line === null
+        ? `${argument} holds a redacted secret, and no line of secrets: lets it be put back there`
+        : `${line} lets the secret in ${argument} be put back when it is sent`,
+    ),
     ...overrides.map(({ name, risk, why }) =>
       why === null ? `${name} makes it ${risk}${about}` : `${name} does not make it ${risk}${about}: ${plain(why)}`,
     ),

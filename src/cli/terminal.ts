@@ -1,3 +1,5 @@
+import type { StartNightshift } from '../evaluation/index.ts';
+
 /** What a command may use of the process that it runs in. */
 export interface Terminal {
   readonly argv: readonly string[];
@@ -9,4 +11,8 @@ export interface Terminal {
   readonly serve: (terminal: Terminal) => Promise<void>;
   /** Waits until the process is asked to stop, and gives the signal that asked. */
   readonly untilStopped: () => Promise<string>;
+  /** Starts a whole Nightshift inside this process; only where the command line may. */
+  readonly startNightshift?: StartNightshift;
+  /** Asks the person at the terminal a question that yes or no answers; left out where nobody sits there. */
+  readonly ask?: (question: string) => Promise<boolean>;
 }

@@ -20,9 +20,52 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'alert.firing': ({ labels, annotations }, actor) => [
     `alert firing, from ${actor}: ${plain(annotations?.summary ?? labels?.alertname ?? '')}`,
   ],
+  'backup.taken': ({ rows, bytes }, actor) => [`${actor} took a backup over the API: ${rows} rows, ${bytes} bytes`],
+  'backup.restored': ({ at, by, head }) => [
+    `this database was restored from a backup of ${plain(at)}, made by Nightshift ${plain(by)}`,
+    `  what came after it is not here; the audit goes on after ${plain(head ?? 'nothing')}`,
+  ],
+  'database.moved': ({ at, by }) => [
+    `everything was moved here from an embedded database on ${plain(at)}, by Nightshift ${plain(by)}`,
+  ],
   'alert.resolved': (_data, actor) => [`alert resolved, says ${actor}`],
-  'triage.done': ({ specialist, severity, mode }) => [
-    `triaged: ${specialist}, severity ${plain(severity ?? '')}, mode ${mode}`,
+  'triage.done': ({ specialist, category, severity, mode, because, blast, modelSays }) => [
+    `triaged: ${plain(specialist)}${category ? `, ${plain(category.value)}` : ''}, severity ${plain(severity ?? '')}${modelSays ? ` (a model would say ${plain(modelSays)})` : ''}, mode ${mode}`,
+    ...(because
+      ? [`  by ${plain(because.by)}, confidence ${because.confidence.toFixed(2)}: ${plain(because.why)}`]
+      : []),
+    ...(blast
+      ? [`  concerned: ${blast.alerts} alert(s), ${blast.targets.length} target(s) (${plain(blast.why)})`]
+      : []),
+    ...(blast?.dependents?.length > 0 ? [`  depends on it: ${blast.dependents.map(plain).join(', ')}`] : []),
+  ],
+  'investigation.shared': ({ questions = [] }) => [
+    questions.length > 0 ? 'the lead asks:' : 'the lead has no question left',
+    ...questions.map(({ specialist, question }: Data) => `  ${plain(specialist)}: ${plain(question)}`),
+  ],
+  'investigation.step': ({ step, specialist, model, says, calls = [] }) => [
+    `looked further (${plain(specialist)}, step ${step}, ${model})${says ? `: ${plain(says)}` : ''}`,
+    ...calls.map(
+      ({ tool, arguments: args, why, came }: Data) =>
+        `  ${plain(tool)} ${brief(JSON.stringify(args) ?? '').slice(0, 150)}${why ? ` (${plain(why)})` : ''}: ${plain(came ?? '')}`,
+    ),
+  ],
+  'investigation.ended': ({ specialist, ended, steps, tokens, found = [], said }) => [
+    `looked further (${plain(specialist)}): ${plain(ended)}${steps === undefined ? '' : `; ${steps} step(s), ${tokens} tokens, ${found.length} new item(s)`}`,
+    ...found.map(({ ref, title }: Data) => `  ${ref} tool: ${plain(title)}`),
+    ...(said ? [`  it says: ${brief(said)}`] : []),
+  ],
+  'investigation.merged': ({ findings = [], dropped = [] }) => [
+    `the lead notes ${findings.length} finding(s)`,
+    ...findings.map(
+      ({ text, citations = [] }: Data) =>
+        `  ${plain(text)} (${citations.map(({ evidence }: Data) => evidence).join(', ')})`,
+    ),
+    ...dropped.map((text: string) => `  dropped, since nothing shows it: ${plain(text)}`),
+  ],
+  'diagnosis.reviewed': ({ model, review, objections = [] }) => [
+    `diagnosis reviewed by ${model}: ${review}`,
+    ...objections.map((text: string) => `  ${plain(text)}`),
   ],
   'evidence.gathered': ({ evidence = [], missing = [], alertFlags = [] }) => [
     `evidence: ${evidence.length} item(s)`,
@@ -38,21 +81,24 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ]),
     ...missing.map((what: string) => `  left out: ${plain(what)}`),
   ],
-  'model.answered': ({ role, model, rounds, usage }) => [
-    `model ${model} answered (${role}, round ${rounds}, ${usage?.inputTokens ?? '?'} + ${usage?.outputTokens ?? '?'} tokens)`,
+  'model.answered': ({ role, model, rounds, usage, degraded, failedOver = [] }) => [
+    `model ${model} answered (${role}, round ${rounds}, ${usage?.inputTokens ?? '?'} + ${usage?.outputTokens ?? '?'} tokens)${degraded ? `: ${degraded}` : ''}`,
+    ...failedOver.map((why: string) => `  instead of ${plain(why)}`),
   ],
   'model.failed': ({ role, error, instead }) => [`model failed (${role}): ${plain(error)}; ${instead} instead`],
-  'diagnosis.made': ({ mode, model, rootCause, confidence, inconclusive, citations = [], unknowns = [] }) => [
-    `diagnosis (${mode === 'model' ? `model mode, ${model}` : 'runbook mode'}; confidence ${confidence}${inconclusive ? '; inconclusive' : ''}):`,
+  'diagnosis.made': ({ mode, model, rootCause, confidence, inconclusive, review, citations = [], unknowns = [] }) => [
+    `diagnosis (${mode === 'model' ? `model mode, ${model}` : 'runbook mode'}; confidence ${confidence}${inconclusive ? '; inconclusive' : ''}${review && review !== 'none' ? `; review ${review}` : ''}):`,
     `  ${plain(rootCause)}`,
     ...citations.map(({ evidence, quote }: Data) => `  cites ${evidence}: “${brief(quote).slice(0, 120)}”`),
     ...unknowns.map((what: string) => `  unknown: ${plain(what)}`),
   ],
   'plan.made': ({ attempt, origin, actions = [], checks = [], notes = [] }) => [
     `plan, attempt ${attempt}, from ${plain(origin)}:`,
-    ...actions.map(
-      ({ tool, arguments: args, target, risk }: Data) => `  ${tool} ${JSON.stringify(args)} on ${target} (${risk})`,
-    ),
+    ...actions.flatMap(({ tool, arguments: args, target, risk, reason, expectedEffect, check, undo }: Data) => [
+      `  ${tool} ${JSON.stringify(args)} on ${target} (${risk})`,
+      ...(expectedEffect ? [`    because ${plain(reason)}; expects: ${plain(expectedEffect)}`] : []),
+      ...(check ? [`    checked: ${plain(check)}; undo: ${plain(undo)}`] : []),
+    ]),
     ...checks.map((check: string) => `  check: ${plain(check)}`),
     ...notes.map((note: string) => `  note: ${plain(note)}`),
   ],
@@ -60,6 +106,10 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'plan.unneeded': ({ reason }) => [`nothing to do: ${plain(reason)}`],
   'plan.asked_again': ({ actions = [] }) => [`asks again about ${actions.map(({ tool }: Data) => tool).join(', ')}`],
   'person.close': (_data, actor) => [`${actor} says that it is over`],
+  'incident.shed': ({ waiting, limit }) => [
+    `not begun: Nightshift is overloaded, ${waiting} incidents wait where ${limit} may, and this is among the least severe`,
+  ],
+  'incident.taken_up': (_data, actor) => [`taken up after all: ${actor} asked for it`],
   'person.ask_again': (_data, actor) => [`${actor} wants it asked again`],
   'person.stop': (_data, actor) => [`${actor} stops it`],
   'policy.decided': ({ tool, target, decision, spoke = [] }) => [
@@ -112,6 +162,9 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'stage.failed': ({ state, failures, error }) => [`stage ${state} failed (${failures}): ${plain(error)}`],
   'token.created': ({ name, person, role }, actor) => [`${actor} made the token ${name} for ${person} (${role})`],
   'token.revoked': ({ name, person }, actor) => [`${actor} revoked the token ${name} of ${person}`],
+  'audit.pruned': ({ seal, events, days }) => [
+    `the audit up to seal ${seal} was given up: ${events} event(s) over ${days} days old`,
+  ],
   'kill_switch.engaged': ({ reason, via }, actor) => [
     `EVERYTHING IS STOPPED by ${actor} via ${via}${reason ? `: ${plain(reason)}` : ''}`,
   ],
@@ -148,7 +201,15 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   ],
   'tools.as_pinned': ({ instance }) => [`every tool of ${instance} is as it was pinned again`],
   'plan.by_hand': (_data, actor) => [`${actor} wants it run by hand`],
-  'person.rated': ({ helpful }, actor) => [`${actor} found the handling ${helpful ? 'helpful' : 'not helpful'}`],
+  'person.rated': ({ helpful, why }, actor) => [
+    `${actor} found the handling ${helpful ? 'helpful' : 'not helpful'}${why ? `: ${plain(why)}` : ''}`,
+  ],
+  'judge.scored': ({ model, cause, grounded, outcome, reason }) => [
+    `${model} scored it: cause ${cause}, grounded ${grounded}, outcome ${outcome}`,
+    ...String(reason)
+      .split('\n')
+      .map((line) => `  ${plain(line)}`),
+  ],
   'action.cancelled': ({ tool }) => [`${tool} is not run any more`],
   'delivery.refused': ({ problems = [] }) => [
     'part of a delivery was refused:',

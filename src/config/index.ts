@@ -8,14 +8,33 @@ export {
   type SmtpConfig,
   WATCHDOG,
 } from './escalation.ts';
+export {
+  type InvestigationConfig,
+  inDollars,
+  investigationSchema,
+  type JudgeConfig,
+  MODEL_ROLES,
+  MODEL_TIERS,
+  type ModelConfig,
+  type ModelPrice,
+  type ModelRole,
+  type ModelTier,
+  modelName,
+  modelNameProblems,
+  modelSchema,
+  type RouteConfig,
+  type RoutingConfig,
+  type SpendingConfig,
+  spendingSchema,
+} from './models.ts';
 export type { OAuthConfig } from './oauth.ts';
 export { type Config, type ConfigSource, parseConfig } from './parse.ts';
 export { problemsOf } from './problems.ts';
+export type { RetentionConfig } from './retention.ts';
 export type { RunbookRemote } from './runbooks.ts';
 export {
   type AutonomyMode,
   type FileConfig,
-  type ModelConfig,
   matchSchema,
   modeSchema,
   type PersonConfig,

@@ -2,15 +2,17 @@ import { dirname, join, resolve } from 'node:path';
 import { type Document, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
+import { type ModelConfig, modelNameProblems, modelSchema } from './models.ts';
 import { problemsOf } from './problems.ts';
 import { type RunbookRemote, repeatedFolders, runbookSources } from './runbooks.ts';
-import { type FileConfig, fileSchema, type ModelConfig, type ToolsetInstanceConfig } from './schema.ts';
+import { type FileConfig, fileSchema, type ToolsetInstanceConfig } from './schema.ts';
 import { NO_SERVICES, parseServices, type Services } from './services.ts';
 import { isShippedMapping, type Sources } from './sources.ts';
 
 /** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
 export interface Config
-  extends Readonly<Omit<FileConfig, 'clearances' | 'killSwitch' | 'runbooks' | 'services' | 'sources'>> {
+  extends Readonly<Omit<FileConfig, 'backup' | 'clearances' | 'killSwitch' | 'runbooks' | 'services' | 'sources'>> {
+  readonly backup: Readonly<Required<FileConfig['backup']>>;
   /** Every folder of runbooks; some hold what `runbookRemotes` fetches. */
   readonly runbooks: readonly string[];
   readonly runbookRemotes: readonly RunbookRemote[];
@@ -57,6 +59,8 @@ export function parseConfig(source: ConfigSource): Config {
   const services = readServices(raw, source, problems);
 
   const { env } = source;
+  const models = modelsOf(parsed.data?.models ?? [], env, problems);
+  if (parsed.success) problems.push(...modelNameProblems(models, parsed.data.routing));
   const port = env.NIGHTSHIFT_PORT === undefined ? undefined : Number(env.NIGHTSHIFT_PORT);
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) {
     const message = 'is not a port number from 0 to 65535';
@@ -95,6 +99,11 @@ export function parseConfig(source: ConfigSource): Config {
     configured: source.file !== null,
     server: { ...file.server, host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
     dataDir,
+    backup: {
+      ...file.backup,
+      everyHours: file.backup.everyHours ?? (env.DATABASE_URL ? 0 : 24),
+      folder: file.backup.folder ? inDirectory(file.backup.folder) : join(dataDir, 'snapshots'),
+    },
     clearances: {
       keyFile: file.clearances.keyFile ? inDirectory(file.clearances.keyFile) : join(dataDir, 'clearance.key'),
     },
@@ -102,7 +111,8 @@ export function parseConfig(source: ConfigSource): Config {
     ...runbookSources(file.runbooks, { inDirectory, dataDir }),
     policies: file.policies.map(inDirectory),
     toolsets: toolsetsIn(file.toolsets, inDirectory, besideFile(source, 'nightshift.lock.json')),
-    models: modelsOf(file.models, env),
+    models,
+    investigation: { ...file.investigation, ...specialistsIn(file.investigation, inDirectory) },
     databaseUrl: env.DATABASE_URL || null,
     logLevel,
   });
@@ -252,22 +262,22 @@ function toolsetsIn(
   );
 }
 
-function modelsOf(declared: readonly ModelConfig[], env: ConfigSource['env']): ModelConfig[] {
+/** The models of the file, or those that the usual environment variables of the providers stand for. */
+function modelsOf(declared: readonly ModelConfig[], env: ConfigSource['env'], problems: Problem[]): ModelConfig[] {
   if (declared.length > 0) return [...declared];
-  const models: ModelConfig[] = [];
-  const from = (provider: ModelConfig['provider'], model: string | undefined, apiKey?: string, baseUrl?: string) => {
-    if (!apiKey && !baseUrl) return;
-    models.push({
-      provider,
-      model: model ?? DEFAULT_MODELS[provider],
-      timeoutSeconds: 60,
-      ...(apiKey ? { apiKey } : {}),
-      ...(baseUrl ? { baseUrl } : {}),
-    });
-  };
-  from('anthropic', env.ANTHROPIC_MODEL, env.ANTHROPIC_API_KEY, env.ANTHROPIC_BASE_URL);
-  from('openai', env.OPENAI_MODEL, env.OPENAI_API_KEY, env.OPENAI_BASE_URL);
-  return models;
+  return (['anthropic', 'openai'] as const).flatMap((provider) => {
+    const prefix = provider.toUpperCase();
+    const [apiKey, baseUrl] = [env[`${prefix}_API_KEY`], env[`${prefix}_BASE_URL`]];
+    if (!apiKey && !baseUrl) return [];
+    const model = env[`${prefix}_MODEL`] || DEFAULT_MODELS[provider];
+    const given = { ...(apiKey ? { apiKey } : {}), ...(baseUrl ? { baseUrl } : {}) };
+    const parsed = modelSchema.safeParse({ provider, model, timeoutSeconds: 60, ...given });
+    if (parsed.success) return [parsed.data];
+    // Of the three only an address can be wrong.
+    const fix = 'write an http:// or https:// URL, or unset it';
+    problems.push({ field: `${prefix}_BASE_URL`, value: baseUrl ?? '', message: 'is not a URL', fix });
+    return [];
+  });
 }
 
 function deepFreeze<T>(value: T): T {
@@ -276,4 +286,11 @@ function deepFreeze<T>(value: T): T {
     for (const item of Object.values(value)) deepFreeze(item);
   }
   return value;
+}
+
+function specialistsIn(
+  { specialists }: FileConfig['investigation'],
+  inDirectory: (path: string) => string,
+): { specialists?: string } {
+  return specialists === undefined ? {} : { specialists: inDirectory(specialists) };
 }

@@ -38,9 +38,15 @@ function storable(text: string): string {
 
 const SECRET = /password|token|secret|key|credential|authorization/i;
 
+/** The list `secrets:` of a policy names tools and arguments, and holds no secret. */
+function isNameInPolicy(path: readonly PropertyKey[]): boolean {
+  const [list, index, key] = path.slice(-3);
+  return list === 'secrets' && typeof index === 'number' && ['name', 'tool', 'argument'].includes(String(key));
+}
+
 /** What was found, shortened; never a secret, nor the credentials inside a URL. */
 function shown(path: readonly PropertyKey[], found: unknown): string {
-  if (path.some((key) => SECRET.test(String(key)))) return '(not shown)';
+  if (!isNameInPolicy(path) && path.some((key) => SECRET.test(String(key)))) return '(not shown)';
   try {
     return storable((JSON.stringify(found) ?? '').replace(/(:\/\/)[^/@\s"]*@/g, '$1…@').slice(0, 80));
   } catch {

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { parseMatcherList } from '../alert/index.ts';
 import { messageOf } from '../errors.ts';
+import { backupSchema } from './backup.ts';
 import { correlationSchema } from './correlation.ts';
 import { embeddingsSchema } from './embeddings.ts';
 import { deadManSchema, escalationSchema } from './escalation.ts';
+import { limitsSchema } from './limits.ts';
+import { investigationSchema, judgeSchema, modelSchema, routingSchema, spendingSchema } from './models.ts';
 import { oauthSchema } from './oauth.ts';
+import { retentionSchema } from './retention.ts';
 import { runbooksSchema } from './runbooks.ts';
 import { sourcesSchema } from './sources.ts';
 
@@ -106,30 +110,6 @@ const slackSchema = z.strictObject({
 });
 export type SlackConfig = z.infer<typeof slackSchema>;
 
-const MODEL = 'write the name of a model, as the provider calls it';
-const KEY = 'write the key of the provider, or name an environment variable that holds it';
-const modelSeconds = (max: number) => {
-  const words = `write a whole number of seconds from 1 to ${max}`;
-  return z.int(words).min(1, words).max(max, words);
-};
-
-const modelSchema = z.strictObject(
-  {
-    provider: z.enum(['anthropic', 'openai'], 'write anthropic or openai'),
-    model: z.string(MODEL).min(1, MODEL),
-    apiKey: z.string(KEY).min(1, KEY).optional(),
-    baseUrl: z.url('write an http:// or https:// URL').optional(),
-    timeoutSeconds: modelSeconds(600).default(40),
-  },
-  {
-    error: (issue) =>
-      issue.code === 'invalid_type'
-        ? 'write a provider and a model, for example { provider: openai, model: NAME }'
-        : undefined,
-  },
-);
-export type ModelConfig = z.infer<typeof modelSchema>;
-
 /** What nightshift.yaml may say; unknown keys are mistakes, not extensions. */
 export const fileSchema = z.strictObject({
   mode: modeSchema.default('observe'),
@@ -153,17 +133,18 @@ export const fileSchema = z.strictObject({
     })
     .prefault({}),
   dataDir: z.string().min(1).default('.nightshift'),
+  backup: backupSchema,
   runbooks: runbooksSchema,
   policies: z.array(z.string().min(1)).default(['policies']),
   services: z.string().min(1).optional().describe('The file that describes your services; services.yaml otherwise.'),
   sources: sourcesSchema,
   toolsets: z.record(name, toolsetInstanceSchema).default({}),
   models: z.array(modelSchema).default([]),
+  routing: routingSchema,
+  spending: spendingSchema,
+  investigation: investigationSchema,
+  judge: judgeSchema,
   embeddings: embeddingsSchema,
-  rerank: modelSchema
-    .extend({ timeoutSeconds: modelSeconds(30).default(5) })
-    .optional()
-    .describe('A small, fast model that puts runbooks in order whose scores are close; without it none is asked.'),
   correlation: correlationSchema,
   people: z
     .array(personSchema)
@@ -220,29 +201,10 @@ export const fileSchema = z.strictObject({
       confirmWithinSeconds: seconds(86_400).default(600),
     })
     .prefault({}),
-  limits: z
-    .strictObject({
-      attempts: z.number().int().min(1).max(3).default(3),
-      perTargetTenMinutes: z.number().int().min(1).max(100).default(1),
-      perTargetDay: z.number().int().min(1).max(1000).default(3),
-      perNamespaceHour: z.number().int().min(1).max(1000).default(5),
-      replicaShare: z.number().gt(0).max(1).default(0.25),
-      alertAgeSeconds: seconds(86_400).default(900).describe('What was last reported longer ago never acts unasked.'),
-      ineffectiveSeconds: z
-        .number()
-        .int()
-        .min(0)
-        .max(86_400)
-        .default(1800)
-        .describe(
-          'How long a remedy that did not help is left alone on its target, twice as long each time; 0 for not at all.',
-        ),
-      gatherSeconds: seconds(120).default(10),
-      concurrency: z.number().int().min(1).max(64).default(8),
-    })
-    .prefault({}),
+  limits: limitsSchema,
   escalation: escalationSchema,
   deadMan: deadManSchema,
+  retention: retentionSchema,
 });
 
 export type FileConfig = z.infer<typeof fileSchema>;

@@ -116,6 +116,10 @@ begin
     execute format('grant insert (incident_id, type, actor, data) on event to %I', app);
     execute format('grant insert on seal to %I', app);
   end if;
+  -- It refuses by itself whatever is not the oldest part, and given up by a sealed event.
+  if not has_function_privilege(app, 'prune_audit(integer)', 'EXECUTE') then
+    execute format('grant execute on function prune_audit(integer) to %I', app);
+  end if;
 
   -- pg-boss alters its own tables, which takes their owner.
   if (select nspowner <> role from pg_namespace where oid = queue) then

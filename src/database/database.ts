@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type Kysely, type QueryResult, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Guard } from './app-role.ts';
 import type { Schema } from './schema.ts';
 
@@ -12,6 +12,8 @@ export interface Backend {
   readonly guard: Guard;
   /** Runs statements outside any transaction of ours, several at once where there are no values. */
   execute(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** Told of a statement that will come again and again, before it is run. */
+  readonly prepare: (text: string) => void;
   /** Calls back on every NOTIFY of a channel, and once after each (re)connection, since some may have been missed. */
   listen(channel: string, listener: Listener): Promise<() => Promise<void>>;
   close(): Promise<void>;
@@ -49,8 +51,19 @@ export class Database {
     return this.#root.transaction().execute((trx) => this.#current.run(trx, run));
   }
 
+  /**
+   * Runs a statement that comes again and again, and that need not be parsed and planned each time. It must name its columns: when a
+   * later version gives a table more of them, a session that prepared a `*` fails until it is opened anew.
+   */
+  prepared<T>(statement: RawBuilder<T>): Promise<QueryResult<T>> {
+    const compiled = statement.compile(this.q);
+    this.#backend.prepare(compiled.sql);
+    return this.q.executeQuery(compiled);
+  }
+
   /** Plain SQL for the job queue: inside the current transaction, or else straight to the database. */
   async executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    if (values && values.length > 0) this.#backend.prepare(text);
     const trx = this.#current.getStore();
     if (!trx) return this.#backend.execute(text, values);
     const result = await trx.executeQuery({

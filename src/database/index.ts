@@ -1,7 +1,9 @@
 /** One Postgres, embedded or served, its schema and its transactions. Knows no table's meaning. */
 export type { Guard } from './app-role.ts';
+export { copyEmbedded } from './copy-embedded.ts';
 export { Database, json } from './database.ts';
-export { openEmbedded, readEmbedded } from './embedded.ts';
-export { openPostgres, readPostgres } from './postgres.ts';
+export { fillEmbedded, openEmbedded, readEmbedded } from './embedded.ts';
+export { listMigrations, migrate, migrateUpTo, tablesOfMigrations } from './migrate.ts';
+export { fillPostgres, openPostgres, readPostgres } from './postgres.ts';
 export type { Schema } from './schema.ts';
 export { databaseTrouble } from './trouble.ts';

@@ -5,6 +5,7 @@ import { messageOf, NightshiftError } from '../errors.ts';
 import { type Guard, prepareAppRole, takeOn } from './app-role.ts';
 import { Database, type Listener } from './database.ts';
 import { migrate } from './migrate.ts';
+import { PreparingClient, prepare } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 const INT8 = 20;
@@ -21,6 +22,8 @@ const BEAT_MS = 2000;
 const IDLE_MS_MAX = 5000;
 /** A session whose client has vanished must not go on holding its locks. */
 const LIMITS = `set statement_timeout = ${STATEMENT_MS_MAX}; set idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}`;
+/** Filling a database takes as long as it takes. */
+const NO_LIMITS = 'set statement_timeout = 0; set idle_in_transaction_session_timeout = 0';
 
 // ids and counts stay far below 2^53, where a number is exact.
 const types: pg.CustomTypesConfig = {
@@ -37,12 +40,12 @@ const types: pg.CustomTypesConfig = {
  * @throws NightshiftError `database_unavailable` when it cannot be reached or has no pgvector; never shows the password.
  */
 export function openPostgres(url: string): Promise<Database> {
-  const prepare = async (pool: pg.Pool) => {
+  const bringUp = async (pool: pg.Pool) => {
     const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
     await migrate(kysely);
     return prepareAppRole(kysely);
   };
-  return open(url, prepare, LIMITS, {
+  return open(url, bringUp, LIMITS, {
     connectionTimeoutMillis: TURN_MS_MAX,
     idleTimeoutMillis: IDLE_MS_MAX,
     stream: createSocket,
@@ -57,9 +60,23 @@ export function readPostgres(url: string): Promise<Database> {
   return open(url, async () => ({ by: 'login', role: null }), 'set default_transaction_read_only = on');
 }
 
+/**
+ * Opens a served Postgres as it is, with the login's own rights and without the limits of the application, hands it to `fill` and
+ * closes it.
+ * @throws NightshiftError `database_unavailable` when it cannot be reached; never shows the password.
+ */
+export async function fillPostgres(url: string, fill: (db: Database) => Promise<void>): Promise<void> {
+  const db = await open(url, async () => ({ by: 'login', role: null }), NO_LIMITS);
+  try {
+    await fill(db);
+  } finally {
+    await db.close();
+  }
+}
+
 async function open(
   url: string,
-  prepare: (pool: pg.Pool) => Promise<Guard>,
+  bringUp: (pool: pg.Pool) => Promise<Guard>,
   statement: string,
   options: pg.PoolConfig = {},
 ): Promise<Database> {
@@ -68,7 +85,7 @@ async function open(
   let guard: Guard;
   try {
     await setUp.query('select 1');
-    guard = await prepare(setUp);
+    guard = await bringUp(setUp);
   } catch (cause) {
     throw unavailable(url, cause);
   } finally {
@@ -77,15 +94,18 @@ async function open(
   const first = [statement, takeOn(guard)].filter((one) => one !== null).join('; ');
   // pg-pool hands out a new connection only once this has worked, though its types do not tell that it waits.
   const hook = { onConnect: (client: pg.ClientBase) => client.query(first) };
-  const pool = quiet(new pg.Pool({ ...config, ...options, ...hook, max: POOL_MAX }));
+  const pool = quiet(new pg.Pool({ ...config, ...options, ...hook, max: POOL_MAX, Client: PreparingClient }));
   return new Database(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }), {
     kind: 'postgres',
     guard,
+    prepare,
     execute: async (text, values) => {
       const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, values);
       return { rows: Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows };
     },
-    listen: (channel, listener) => listen({ ...config, stream: createSocket }, channel, listener),
+    // Under a name of its own, by which an administrator of the server knows it.
+    listen: (channel, listener) =>
+      listen({ ...config, application_name: 'nightshift listener', stream: createSocket }, channel, listener),
     // Destroying kysely has ended the pool.
     close: async () => {},
   });

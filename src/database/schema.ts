@@ -30,6 +30,8 @@ export interface Schema {
     reopened_at: Date | null;
     /** When its first alert began, as its sender says. */
     started_at: ColumnType<Date, Date | undefined, never>;
+    /** When it was last handed to people without having been begun, because too many waited. */
+    shed_at: ColumnType<Date | null, never, Date>;
   };
   maintenance: {
     id: string;
@@ -99,6 +101,39 @@ export interface Schema {
     origin: Json;
     at: Timestamp;
   };
+  model_call: {
+    id: Generated<number>;
+    at: Timestamp;
+    incident_id: number | null;
+    role: string;
+    /** As the configuration calls it. */
+    model: string;
+    prompts: Json;
+    prompt_sha256: string;
+    question_sha256: string;
+    outcome: string;
+    error: string | null;
+    degraded: string | null;
+    input_tokens: number | null;
+    cached_tokens: number | null;
+    output_tokens: number | null;
+    /** A decimal number as text. */
+    cost_usd: ColumnType<string | null, number | null, never>;
+    price_date: ColumnType<Date | string | null, string | null, never>;
+    latency_ms: number;
+    request: Json;
+    answer: Json | null;
+  };
+  model_spending: {
+    /** `day`, `role:ROLE` or `incident:ID`. */
+    scope: string;
+    day: ColumnType<Date | string, string, never>;
+    /** A decimal number as text. */
+    usd: ColumnType<string, number, number>;
+    tokens: number;
+    calls: number;
+  };
+  evidence_full: { incident_id: number; ref: string; content: string; at: Timestamp };
   journal: { incident_id: number; key: string; result: Json; duration_ms: number; at: Timestamp };
   action: {
     id: string;
@@ -201,7 +236,31 @@ export interface Schema {
     last_error: string | null;
     ended_at: Date | null;
   };
-  installation: { only_one: Generated<boolean>; id: Generated<string> };
+  installation: {
+    only_one: Generated<boolean>;
+    id: Generated<string>;
+    placeholder_key: Generated<Uint8Array>;
+    webhook_tokens: Generated<unknown>;
+  };
+  model_score: {
+    incident_id: number;
+    cycle: number;
+    status: string;
+    attempts: Generated<number>;
+    due_at: ColumnType<Date, Date, Date>;
+    judged: Json;
+    model: ColumnType<string | null, string | null | undefined, string | null>;
+    cause: ColumnType<number | null, number | null | undefined, number | null>;
+    grounded: ColumnType<number | null, number | null | undefined, number | null>;
+    outcome: ColumnType<number | null, number | null | undefined, number | null>;
+    reason: Generated<string>;
+    cost_usd: ColumnType<number | null, number | null | undefined, number | null>;
+    scored_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    send_due_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    send_attempts: Generated<number>;
+    sent_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+    send_problem: ColumnType<string | null, string | null | undefined, string | null>;
+  };
   heartbeat: { name: string; last_seen_at: Date | null; watched_since: Timestamp; told_at: Date | null };
   pagerduty_source: { source: string; connected_at: Timestamp; next_send_at: Timestamp };
   pagerduty_projection: { incident_id: number; shows: string };

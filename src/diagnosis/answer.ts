@@ -6,9 +6,10 @@ import { alertsOf, type Incident, incidentName, loadIncident, plain } from '../i
 import { loadPrompt, type Models } from '../llm/index.ts';
 import { type Embedder, retrievePastIncidents, retrieveRunbooks } from '../rag/index.ts';
 import { redact } from '../telemetry/index.ts';
+import { fitCase, tokensOf } from './context.ts';
 import { quoteOccurs } from './critique.ts';
-import { describeCase, fence } from './diagnose.ts';
-import { type Evidence, evidenceOf } from './store.ts';
+import { fence } from './describe.ts';
+import { type Evidence, evidenceOf, withFullTexts } from './store.ts';
 
 const QUESTION_MAX = 1_000;
 const ANSWER_MAX = 2_900;
@@ -50,7 +51,7 @@ export function createAnswer({ db, models, embedder }: AnswerDependencies): Answ
     const asked = question.slice(0, QUESTION_MAX).toWellFormed();
     const found = await gather(db, embedder, asked, incidentId);
     // Without anything to cite a model could only guess.
-    const canAsk = models.names.length > 0 && found.evidence.length > 0;
+    const canAsk = models.namesFor('answer').length > 0 && found.evidence.length > 0;
     const byModel = canAsk ? await askModel(models, asked, found) : null;
     return redact(byModel ?? fromRows(found), ANSWER_MAX);
   };
@@ -59,7 +60,7 @@ export function createAnswer({ db, models, embedder }: AnswerDependencies): Answ
 /** The incident's own evidence first, so that its ids mean the same as everywhere; then passages that fit the question. */
 async function gather(db: Database, embedder: Embedder, question: string, incidentId: number | null): Promise<Case> {
   const incident = incidentId === null ? null : await loadIncident(db, incidentId);
-  const own = incident ? await evidenceOf(db, incident.id) : [];
+  const own = incident ? await withFullTexts(db, incident.id, await evidenceOf(db, incident.id)) : [];
   const query = { labels: {}, annotations: { summary: question }, embedder, limit: PASSAGES_MAX };
   const runbooks = await retrieveRunbooks(db, query);
   const past = await retrievePastIncidents(db, { ...query, ...(incident ? { excludeIncidentId: incident.id } : {}) });
@@ -89,21 +90,26 @@ async function askModel(
   { incident, alerts, evidence }: Case,
 ): Promise<string | null> {
   const state = incident ? JSON.stringify(describeIncident(incident)) : 'The question is about no particular incident.';
-  const content = [fence('incident', state), describeCase(alerts, evidence), fence('question', question)].join('\n\n');
+  const prompt = loadPrompt('answer');
+  const contextTokens = models.contextTokensFor('answer');
+  const reservedTokens = tokensOf(prompt.text) + tokensOf(state) + ANSWER_TOKENS_MAX + 500;
+  const { text } = fitCase(alerts, evidence, { contextTokens, reservedTokens }, fence('question', question));
+  const content = [fence('incident', state), text].join('\n\n');
   try {
     const { json } = await models.ask({
       role: 'answer',
-      system: loadPrompt('answer').text,
+      prompts: [prompt],
       messages: [{ role: 'user', content }],
       output: { name: 'answer', schema: z.toJSONSchema(answerSchema) as Record<string, unknown> },
       maxTokens: ANSWER_TOKENS_MAX,
       signal: AbortSignal.timeout(MODEL_MS),
+      incidentId: incident?.id ?? null,
     });
     const parsed = answerSchema.safeParse(json);
     if (!parsed.success) return null;
     const holds = parsed.data.citations.filter(({ evidence: ref, quote }) => {
       const cited = evidence.find((one) => one.ref === ref);
-      return cited !== undefined && quoteOccurs(quote, cited.content);
+      return cited !== undefined && quoteOccurs(quote, cited.full ?? cited.content);
     });
     const said = paragraphs(parsed.data.answer);
     if (holds.length === 0) return `${said}\n\nNothing that was found supports this; take it as a guess.`;

@@ -3,7 +3,7 @@ import type { Alert } from '../alert/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { loadPrompt, type Models } from '../llm/index.ts';
 import type { Found } from '../rag/index.ts';
-import { describeCase } from './diagnose.ts';
+import { fitCase, tokensOf } from './context.ts';
 
 /** How many passages are put in order. */
 export const RERANKED_MAX = 6;
@@ -21,13 +21,18 @@ const answerSchema = z.strictObject({ order: z.array(z.string()).max(RERANKED_MA
  */
 export async function rerank(
   found: readonly Found[],
-  { alerts, models, signal }: { alerts: readonly Alert[]; models: Models; signal: AbortSignal },
+  {
+    incidentId,
+    alerts,
+    models,
+    signal,
+  }: { incidentId: number; alerts: readonly Alert[]; models: Models; signal: AbortSignal },
 ): Promise<{ found: readonly Found[]; model: string | null }> {
   const asFound = { found, model: null };
   const first = found.findIndex(({ why }) => !why.matched && !why.linked && !why.named);
   const open = first === -1 ? [] : found.slice(first, first + RERANKED_MAX);
   const [best, second] = open;
-  if (models.names.length === 0 || !best || !second || best.score - second.score > CLOSE) return asFound;
+  if (models.namesFor('rerank').length === 0 || !best || !second || best.score - second.score > CLOSE) return asFound;
   const passages = open.map(({ path, breadcrumb, content }, index) => ({
     ref: `R${index + 1}`,
     kind: 'runbook' as const,
@@ -35,21 +40,25 @@ export async function rerank(
     content: content.slice(0, PASSAGE_MAX),
     origin: {},
   }));
+  const prompt = loadPrompt('rerank');
+  const reservedTokens = tokensOf(prompt.text) + ANSWER_TOKENS_MAX + 500;
+  const room = { contextTokens: models.contextTokensFor('rerank'), reservedTokens };
   try {
-    const { json, provider, model } = await models.ask({
+    const { json, model } = await models.ask({
       role: 'rerank',
-      system: loadPrompt('rerank').text,
-      messages: [{ role: 'user', content: describeCase(alerts, passages) }],
+      prompts: [prompt],
+      messages: [{ role: 'user', content: fitCase(alerts, passages, room).text }],
       output: { name: 'order', schema: z.toJSONSchema(answerSchema) as Record<string, unknown> },
       maxTokens: ANSWER_TOKENS_MAX,
       signal,
+      incidentId,
     });
     const order = answerSchema.safeParse(json).data?.order ?? [];
     const places = order.map((ref) => passages.findIndex((passage) => passage.ref === ref));
     if (new Set(places).size !== open.length || places.includes(-1)) return asFound;
     const ordered = places.flatMap((place) => open[place] ?? []);
     const after = found.slice(first + open.length);
-    return { found: [...found.slice(0, first), ...ordered, ...after], model: `${provider}/${model}` };
+    return { found: [...found.slice(0, first), ...ordered, ...after], model };
   } catch (error) {
     if (!(error instanceof NightshiftError)) throw error;
     return asFound;

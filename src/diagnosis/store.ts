@@ -11,7 +11,12 @@ export interface Evidence {
   readonly content: string;
   /** Where it is from: a runbook's path and lines, an incident's number, or a tool and its arguments. */
   readonly origin: Readonly<Record<string, unknown>>;
+  /** The whole text where `content` is cut or a summary; only what stands here can be quoted then. */
+  readonly full?: string;
 }
+
+/** In characters; what a look gave beyond it is not kept. */
+export const FULL_MAX = 128 * 1024;
 
 /** Stores evidence of one cycle of an incident, without secrets. */
 export async function addEvidence(
@@ -35,9 +40,13 @@ export async function addEvidence(
       })),
     )
     .execute();
+  const long = evidence.flatMap(({ ref, full }) =>
+    full === undefined ? [] : [{ incident_id: incidentId, ref, content: redact(full, FULL_MAX) }],
+  );
+  if (long.length > 0) await db.q.insertInto('evidence_full').values(long).execute();
 }
 
-/** Reads the evidence of an incident in the order it was found, of one cycle or of all. */
+/** Reads the evidence of an incident in the order it was found, of one cycle or of all; without the whole of long texts. */
 export async function evidenceOf(db: Database, incidentId: number, cycle?: number): Promise<Evidence[]> {
   let query = db.q.selectFrom('evidence').selectAll().where('incident_id', '=', incidentId);
   if (cycle !== undefined) query = query.where('cycle', '=', cycle);
@@ -51,4 +60,32 @@ export async function evidenceOf(db: Database, incidentId: number, cycle?: numbe
       origin: origin as Record<string, unknown>,
     }))
     .sort((a, b) => Number(a.ref.slice(1)) - Number(b.ref.slice(1)));
+}
+
+/** Adds to evidence the whole of what is cut or summarised in it, so that quotes can be looked up. */
+export async function withFullTexts(
+  db: Database,
+  incidentId: number,
+  evidence: readonly Evidence[],
+): Promise<Evidence[]> {
+  const rows = await db.q
+    .selectFrom('evidence_full')
+    .select(['ref', 'content'])
+    .where('incident_id', '=', incidentId)
+    .execute();
+  const full = new Map(rows.map(({ ref, content }) => [ref, content]));
+  return evidence.map((one) => {
+    const text = full.get(one.ref);
+    return text === undefined ? one : { ...one, full: text };
+  });
+}
+
+/** Gives what the timeline shows of an item of evidence. */
+export function showEvidence({ ref, kind, title, content, origin }: Evidence) {
+  return { ref, kind, title, origin, start: content.slice(0, 240) };
+}
+
+/** The number of the last item of evidence, 0 where there is none; a later one must not bear an earlier one's id. */
+export function numberOfLast(evidence: readonly Evidence[]): number {
+  return evidence.reduce((last, { ref }) => Math.max(last, Number(ref.slice(1)) || 0), 0);
 }

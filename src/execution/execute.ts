@@ -1,5 +1,6 @@
 import { type Approval, approvalOf, boundFields, digestOf, useApproval } from '../approval/index.ts';
 import { json } from '../database/index.ts';
+import type { Failpoint } from '../failpoints.ts';
 import { type GateDependencies, judgeAction, judgeAgain } from '../gate/index.ts';
 import {
   addEvents,
@@ -16,15 +17,16 @@ import type { Call, CallResult, Inspection } from '../mcp-tools/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 import type { Mint, Question, Verdict } from '../policy/index.ts';
 import { addIntent, finishIntent, intentOf } from './intent.ts';
+import { putBackSecrets, type ToSend } from './put-back-secrets.ts';
 
 export interface ExecuteDependencies extends GateDependencies {
   readonly mint: Mint;
   /** A named point at which tests stop the process; does nothing otherwise. */
-  readonly failpoint: (name: string) => void;
+  readonly failpoint: Failpoint;
 }
 
 /** `woken`: something was said meanwhile, so look again at once. `busy`: another action on the same target is under way. */
-const AGAIN_MS = { woken: 0, busy: 2000 };
+const AGAIN_SECONDS = { woken: 0, busy: 2 };
 
 /**
  * Makes the stage that runs one cleared action, at most once. Everything is checked again right before the send; the intent is
@@ -45,18 +47,20 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
 
     const cleared = await recheck(action, work);
     if ('refusal' in cleared) return cleared.refusal;
+    const toSend = putBackSecrets(cleared.call, { labels: action.labels, alerts }, dependencies);
+    if (!toSend.ok) return refuse(action, toSend.message);
     // Started before the clearance is minted, which is good for seconds only: a worker that is held up sends nothing much later.
     const notStarted = await client.start(cleared.call.instance);
     if (notStarted !== null) return land(action, plan, { outcome: 'failed', error: notStarted });
     const of = { incident: incidentName(incident.id), action: action.id, grantor: cleared.grantor };
-    const clearance = mint.clear(cleared.call, of, new Date());
+    const clearance = mint.clear(toSend.call, of, new Date());
     failpoint('execute.before-intent');
     const begun = await db.transaction(async () => {
       if (!(await work.assertHeld())) return 'woken';
       const added = await addIntent(
         db,
         { actionId: action.id, target: action.target, timeoutSeconds: cleared.call.timeoutSeconds },
-        () => stillCleared(action, cleared),
+        () => stillCleared(action, cleared, toSend),
       );
       if (added === 'added') {
         await setAction(db, action.id, { status: 'running', inspection: cleared.inspection });
@@ -65,8 +69,11 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       return added;
     });
     if (begun === 'refused')
-      return refuse(action, 'a limit was reached meanwhile, or its approval was used, so it must be asked again');
-    if (begun !== 'added') return { state: 'acting', wait: { until: new Date(Date.now() + AGAIN_MS[begun]) } };
+      return refuse(
+        action,
+        'the policy says no to it as it is sent, a limit was reached meanwhile, or its approval was used, so it must be asked again',
+      );
+    if (begun !== 'added') return { state: 'acting', wait: { seconds: AGAIN_SECONDS[begun] } };
     failpoint('execute.before-send');
     // The last thing before the send: what was sent cannot be called back.
     const stop = await killSwitch.state();
@@ -79,7 +86,7 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       return { ...refusal, write };
     }
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
-    const result = await client.call(cleared.call, { clearance, signal: new AbortController().signal });
+    const result = await client.call(toSend.call, { clearance, signal: new AbortController().signal });
     failpoint('execute.after-send');
     return land(action, plan, result);
   };
@@ -135,8 +142,17 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   }
 
   /** Right before the intent is committed, while nothing else can commit one: the limits hold still, and the yes is used up. */
-  async function stillCleared(action: Action, { questions, approval, barred }: Cleared): Promise<boolean> {
-    const verdict = await judgeAgain(questions, action, dependencies);
+  async function stillCleared(
+    action: Action,
+    { questions, approval, barred }: Cleared,
+    { call, secrets }: ToSend,
+  ): Promise<boolean> {
+    // Also as it is sent: a rule may be about what a secret says.
+    const asSent = (secrets.length === 0 ? [] : questions).map((question) => ({
+      ...question,
+      call: { ...question.call, arguments: call.arguments },
+    }));
+    const verdict = await judgeAgain([...questions, ...asSent], action, dependencies);
     if (approval === null) return verdict.decision === 'allow';
     if (verdict.decision === 'deny') return false;
     const enough = countedYes(approval, verdict, barred).length >= verdict.approvals;
@@ -177,7 +193,7 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     if (more) return { state: 'planned', events: [event], write };
     const verification = {
       after: 'action' as const,
-      startedAt: new Date().toISOString(),
+      startedAt: null,
       outcomeUnknown: result.outcome === 'unknown',
       patient: result.outcome !== 'failed',
       checksPassedAt: null,

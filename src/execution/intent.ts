@@ -52,7 +52,7 @@ export async function finishIntent(
 ): Promise<void> {
   await db.q
     .updateTable('intent')
-    .set({ outcome, result, finished_at: new Date() })
+    .set({ outcome, result, finished_at: sql`clock_timestamp()` })
     .where('action_id', '=', actionId)
     .execute();
 }

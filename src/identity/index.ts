@@ -1,3 +1,5 @@
 /** Who somebody is and what they may do, by their token or their Slack id: one person, however many doors. Never decides what is done with that. */
 export { createIdentity, type Identity, type IdentityDependencies, type Principal, reaches } from './identity.ts';
+export { secretFile } from './secret-file.ts';
 export { type ListedToken, newSecret } from './tokens.ts';
+export { shareWebhookToken, type WebhookTokens } from './webhook-tokens.ts';

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Role } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
@@ -81,6 +82,8 @@ export async function setToken(
 ): Promise<boolean> {
   const sha256 = hash(secret);
   return db.transaction(async () => {
+    // Replicas that start at once all want the same name.
+    await sql`select pg_advisory_xact_lock(hashtextextended('nightshift token files', 0))`.execute(db.q);
     const same = await db.q.selectFrom('token').select('revoked_at').where('sha256', '=', sha256).executeTakeFirst();
     if (same) return same.revoked_at === null;
     const taken = await db.q

@@ -27,7 +27,7 @@ export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
   awaiting_approval: ['acting', 'verifying', 'escalated', 'stopped'],
   acting: ['planned', 'verifying', 'escalated', 'stopped'],
   verifying: ['resolved', 'diagnosed', 'planned', 'escalated', 'stopped'],
-  escalated: ['planned', 'verifying', 'stopped'],
+  escalated: ['planned', 'received', 'verifying', 'stopped'],
   resolved: ['received'],
   stopped: [],
 };
@@ -43,8 +43,16 @@ export function isClosed(state: State): boolean {
   return state === 'resolved' || state === 'stopped';
 }
 
+/**
+ * What a newer version has added beside these is kept as it is, so that whoever writes it back does not lose it; what may not be passed over
+ * makes another `v` of the context.
+ */
+function kept<T extends z.ZodRawShape>(shape: T): z.ZodObject<T> {
+  return z.looseObject(shape) as unknown as z.ZodObject<T>;
+}
+
 /** A look at the world and what it must show: a call of a read tool, and an expectation about its result. */
-export const checkSchema = z.object({
+export const checkSchema = kept({
   instance: z.string(),
   tool: z.string(),
   arguments: z.record(z.string(), z.unknown()),
@@ -54,22 +62,49 @@ export const checkSchema = z.object({
 export type Check = z.infer<typeof checkSchema>;
 
 /** What was the matter, as far as the evidence goes; `inconclusive` is an honest answer. */
-export const diagnosisSchema = z.object({
+export const diagnosisSchema = kept({
   mode: z.enum(['runbook', 'model']),
   model: z.string().nullable(),
   rootCause: z.string(),
   confidence: z.enum(['high', 'medium', 'low']),
   inconclusive: z.boolean(),
-  citations: z.array(z.object({ evidence: z.string(), quote: z.string() })),
-  ruledOut: z.array(z.object({ hypothesis: z.string(), why: z.string() })),
+  citations: z.array(kept({ evidence: z.string(), quote: z.string() })),
+  ruledOut: z.array(kept({ hypothesis: z.string(), why: z.string() })),
   unknowns: z.array(z.string()),
+  /** What is affected, each with the evidence that names it, or null where the alert itself does. */
+  components: z.array(kept({ kind: z.string(), name: z.string(), evidence: z.string().nullable() })).optional(),
+  /**
+   * What another model than the one that answered says of it. `unavailable`: there is one, and it gave no word, which is never taken for
+   * a yes. `none`, or absent: there is no other.
+   */
+  review: z.enum(['passed', 'rejected', 'unavailable', 'none']).optional(),
 });
 export type Diagnosis = z.infer<typeof diagnosisSchema>;
 
-const verificationSchema = z.object({
+const judged = { confidence: z.number().min(0).max(1), why: z.string() };
+
+/** What triage found out, each with how sure it is (0 to 1) and why. Everything that is routed is routed by this record alone. */
+const triageSchema = kept({
+  specialist: kept({ ...judged, value: z.string(), by: z.enum(['labels', 'past incidents', 'model', 'nobody']) }),
+  category: kept({ ...judged, value: z.string() }),
+  /** `value` is what the sender said; what a model thinks of it stands beside it and changes nothing. */
+  severity: kept({ ...judged, value: z.string(), modelSays: z.string().nullable() }),
+  blast: kept({ ...judged, alerts: z.number(), targets: z.array(z.string()), dependents: z.array(z.string()) }),
+});
+export type Triage = z.infer<typeof triageSchema>;
+
+/** What an investigation found out, in a model's words, with quotes that were looked up. */
+const noteSchema = kept({
+  text: z.string(),
+  citations: z.array(kept({ evidence: z.string(), quote: z.string() })),
+});
+export type Note = z.infer<typeof noteSchema>;
+
+const verificationSchema = kept({
   /** Why we look: after an action, because the alert resolved, or because a person said that it is over. */
   after: z.enum(['action', 'alert', 'person']),
-  startedAt: z.iso.datetime(),
+  /** By the database's clock; null before the first look. */
+  startedAt: z.iso.datetime().nullable(),
   /** An action whose outcome is unknown never leads to another attempt, only to a person. */
   outcomeUnknown: z.boolean(),
   /** False when waiting cannot help, because the action is known to have failed. */
@@ -78,12 +113,17 @@ const verificationSchema = z.object({
   closedBy: z.string().nullable(),
 });
 
-/** The durable working state of an incident: plain JSON with a version, so that a later release can still read it. */
-export const contextSchema = z.object({
+/**
+ * The durable working state of an incident: plain JSON with a version, so that a later release can still read it. A change that earlier
+ * versions may not pass over makes another version; they leave such an incident alone.
+ */
+export const contextSchema = kept({
   v: z.literal(1),
   attempt: z.number().int().default(0),
   failures: z.number().int().default(0),
   lateEvidence: z.array(z.string()).default([]),
+  triage: triageSchema.nullable().default(null),
+  notes: z.array(noteSchema).default([]),
   diagnosis: diagnosisSchema.nullable().default(null),
   checks: z.array(checkSchema).default([]),
   /** How many of the checks failed before anything was done; null where they were not made. */
@@ -93,7 +133,8 @@ export const contextSchema = z.object({
   undoing: z.enum(['unchanged', 'worse']).nullable().default(null),
   /** Who is next, as the matching runbook says. */
   escalateTo: z.string().nullable().default(null),
-  escalation: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
+  /** `shed`: it was handed over without having been begun, because too many waited. */
+  escalation: kept({ reason: z.string(), at: z.iso.datetime(), shed: z.boolean().optional() }).nullable().default(null),
   /** Why nothing is done about it for now: it is folded under another, or a maintenance or a silence holds. */
   held: z.string().nullable().default(null),
   /** It fired too often to be remedied again, and must be quiet for a while before it counts as over. */
@@ -123,7 +164,12 @@ export interface Incident {
   /** The incident under which this one is folded: that one is worked on, this one waits. */
   readonly parentId: number | null;
   readonly service: string | null;
+  /** Whether a newer version has left it in a form that this one does not know; its context is then empty, and it must not be moved. */
+  readonly isForeign: boolean;
 }
+
+/** An incident is in a form that only a newer version knows. */
+export class Foreign extends Error {}
 
 /** Writes an incident's number the way people say it, for example `INC-7`. */
 export function incidentName(id: number): string {

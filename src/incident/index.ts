@@ -9,13 +9,16 @@ export {
   type Context,
   contextSchema,
   type Diagnosis,
+  Foreign,
   type Incident,
   incidentName,
   isClosed,
+  type Note,
   parseIncidentName,
   STATES,
   type State,
   TRANSITIONS,
+  type Triage,
 } from './incident.ts';
 export { createJournal } from './journal.ts';
 export {
@@ -27,7 +30,9 @@ export {
   replaceMaintenance,
   writeMatcher,
 } from './maintenance.ts';
+export { type Move, moveIncident } from './move.ts';
 export { plain } from './plain.ts';
+export { handOverUnbegun } from './shed.ts';
 export {
   beginVerification,
   escalate,
@@ -47,11 +52,11 @@ export {
   addSignals,
   alertsOf,
   countIncidents,
-  dropSignals,
+  holdOpenings,
   listIncidents,
+  loadForStage,
   loadIncident,
   lockOpenings,
-  moveIncident,
   type Opening,
   openIncident,
   openIncidents,

@@ -54,9 +54,15 @@ export interface Outcome {
   readonly heard?: readonly Signal[];
   /** Further writes of the stage's own tables, inside the same transaction. */
   readonly write?: () => Promise<void>;
-  /** Set when the incident now waits: until a time, or (null) until something is said to it. */
-  readonly wait?: { readonly until: Date | null };
+  /** Set when the incident now waits; in any case no longer than until something is said to it. */
+  readonly wait?: Wait;
 }
+
+/**
+ * How long an incident waits: until a moment that the database has given, (null) for as long as nothing is said to it, or so many seconds. A moment
+ * by this process's clock is none of them: its clock may be wrong, and each replica's differently.
+ */
+export type Wait = { readonly until: Date | null } | { readonly seconds: number };
 
 export type Stage = (work: Work) => Promise<Outcome>;
 
@@ -67,8 +73,7 @@ export function isFiring(alerts: readonly Alert[]): boolean {
 
 /** Gives the start of a verification, because the alert resolved or a person said that it is over. */
 export function beginVerification(after: 'alert' | 'person', closedBy: string | null = null): Outcome {
-  const startedAt = new Date().toISOString();
-  const verification = { after, startedAt, outcomeUnknown: false, patient: true, checksPassedAt: null, closedBy };
+  const verification = { after, startedAt: null, outcomeUnknown: false, patient: true, checksPassedAt: null, closedBy };
   const event = { type: 'verification.started', actor: closedBy ?? 'nightshift', data: { after } };
   return { state: 'verifying', context: { verification }, events: [event] };
 }

@@ -1,18 +1,9 @@
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { newTraceId, redactValue } from '../telemetry/index.ts';
-import {
-  CLOSED_STATES,
-  type Context,
-  contextSchema,
-  type Incident,
-  incidentName,
-  isClosed,
-  STATES,
-  type State,
-} from './incident.ts';
+import { type Context, contextSchema, Foreign, type Incident, incidentName, STATES, type State } from './incident.ts';
 import { plain } from './plain.ts';
 import type { Message, Signal, StoredAlert } from './stage.ts';
 import { addEventsOf } from './timeline.ts';
@@ -23,12 +14,65 @@ const OPENINGS_LOCK = 4_815_162_342;
 /** Loads an incident. @throws NightshiftError `not_found` naming it. */
 export async function loadIncident(db: Database, id: number): Promise<Incident> {
   const row = await db.q.selectFrom('incident').selectAll().where('id', '=', id).executeTakeFirst();
-  if (!row)
-    throw new NightshiftError(
-      'not_found',
-      `there is no incident ${incidentName(id)}. Fix: list them with: nightshift incidents`,
-    );
+  if (!row) throw notFound(id);
   return toIncident(row);
+}
+
+/** By name, because a statement is prepared with what it gives. */
+const COLUMNS = [
+  'id',
+  'state',
+  'version',
+  'wake_seq',
+  'job_id',
+  'cycle',
+  'correlation_key',
+  'title',
+  'severity',
+  'labels',
+  'trace_id',
+  'context',
+  'opened_at',
+  'updated_at',
+  'closed_at',
+  'parent_id',
+  'service',
+] as const satisfies readonly (keyof Schema['incident'])[];
+export type IncidentRow = Pick<Selectable<Schema['incident']>, (typeof COLUMNS)[number]>;
+
+/** The columns of an incident in a statement where it goes by that name. */
+export function incidentColumns(alias: string): RawBuilder<unknown> {
+  return sql.join(COLUMNS.map((column) => sql.ref(`${alias}.${column}`)));
+}
+
+function notFound(id: number): NightshiftError {
+  return new NightshiftError(
+    'not_found',
+    `there is no incident ${incidentName(id)}. Fix: list them with: nightshift incidents`,
+  );
+}
+
+/**
+ * Loads an incident with its alerts and what was said to it, as they were at one moment and in one round trip: what is said a moment later
+ * has moved `wakeSeq` on. @throws NightshiftError `not_found` naming it; Foreign where only a newer version knows what to do with it.
+ */
+export async function loadForStage(
+  db: Database,
+  id: number,
+): Promise<{ incident: Incident; alerts: StoredAlert[]; signals: Signal[] }> {
+  const { rows } = await db.prepared(sql<IncidentRow & { alerts: AlertRow[]; signals: Signal[] }>`
+    select ${incidentColumns('i')},
+      coalesce((select jsonb_agg(jsonb_build_object('id', s.id, 'kind', s.kind, 'by', s.by) order by s.id)
+        from signal s where s.incident_id = i.id), '[]') as signals,
+      coalesce((select jsonb_agg(to_jsonb(a)) from (
+        select distinct on (source, fingerprint) * from alert
+        where incident_id = i.id and cycle = i.cycle order by source, fingerprint, starts_at desc) a), '[]') as alerts
+    from incident i where i.id = ${id}`);
+  const [row] = rows;
+  if (!row) throw notFound(id);
+  const incident = toIncident(row);
+  if (incident.isForeign) throw new Foreign(`${incidentName(id)} is in a form that only a newer version knows`);
+  return { incident, alerts: toAlerts(row.alerts), signals: row.signals };
 }
 
 /** What is known of an incident when it is opened. */
@@ -97,6 +141,11 @@ export async function lockOpenings(db: Database): Promise<void> {
   await sql`select pg_advisory_xact_lock(${OPENINGS_LOCK})`.execute(db.q);
 }
 
+/** Keeps others from opening and folding until this transaction ends; any number may hold it at once, and none while one has it locked. */
+export async function holdOpenings(db: Database): Promise<void> {
+  await sql`select pg_advisory_xact_lock_shared(${OPENINGS_LOCK})`.execute(db.q);
+}
+
 /** Lists incidents, the newest first, at most `limit`, optionally only those in the given states. */
 export async function listIncidents(
   db: Database,
@@ -119,7 +168,9 @@ export async function countIncidents(db: Database): Promise<Record<State, number
   return counts;
 }
 
-function toIncident(row: Selectable<Schema['incident']>): Incident {
+/** Reads an incident out of its row; one that this version does not know can still be listed. */
+export function toIncident(row: IncidentRow): Incident {
+  const context = contextSchema.safeParse(row.context);
   return {
     id: row.id,
     state: row.state as State,
@@ -132,7 +183,8 @@ function toIncident(row: Selectable<Schema['incident']>): Incident {
     severity: row.severity,
     labels: labelsSchema.parse(row.labels),
     traceId: row.trace_id,
-    context: contextSchema.parse(row.context),
+    context: context.data ?? contextSchema.parse({ v: 1 }),
+    isForeign: !context.success || !STATES.includes(row.state as State),
     openedAt: row.opened_at,
     updatedAt: row.updated_at,
     closedAt: row.closed_at,
@@ -153,18 +205,29 @@ export async function alertsOf(db: Database, { id, cycle }: Pick<Incident, 'id' 
     .orderBy('fingerprint')
     .orderBy('starts_at', 'desc')
     .execute();
+  return toAlerts(rows);
+}
+
+type AlertRow = Omit<Selectable<Schema['alert']>, Moments> &
+  Readonly<Record<'starts_at' | 'last_seen_at', Date | string>> & {
+    readonly ends_at: Date | string | null;
+  };
+type Moments = 'starts_at' | 'last_seen_at' | 'ends_at';
+
+/** Inside JSON, moments are text. */
+function toAlerts(rows: readonly AlertRow[]): StoredAlert[] {
   return rows
-    .sort((a, b) => a.id - b.id)
+    .toSorted((a, b) => a.id - b.id)
     .map((row) => ({
       source: row.source,
       fingerprint: row.fingerprint,
       status: row.status,
       labels: labelsSchema.parse(row.labels),
       annotations: labelsSchema.parse(row.annotations),
-      startsAt: row.starts_at,
-      endsAt: row.ends_at,
+      startsAt: new Date(row.starts_at),
+      endsAt: row.ends_at === null ? null : new Date(row.ends_at),
       generatorUrl: row.generator_url,
-      receivedAt: row.last_seen_at,
+      receivedAt: new Date(row.last_seen_at),
     }));
 }
 
@@ -196,19 +259,6 @@ export async function addSignals(
     .execute();
 }
 
-/** Drops the words that a stage has heard. */
-export async function dropSignals(db: Database, signals: readonly Signal[]): Promise<void> {
-  if (signals.length === 0) return;
-  await db.q
-    .deleteFrom('signal')
-    .where(
-      'id',
-      'in',
-      signals.map(({ id }) => id),
-    )
-    .execute();
-}
-
 /** Puts messages for people into the outbox, without secrets. */
 export async function addMessages(db: Database, incidentId: number, messages: readonly Message[]): Promise<void> {
   if (messages.length === 0) return;
@@ -218,40 +268,4 @@ export async function addMessages(db: Database, incidentId: number, messages: re
       messages.map((message) => ({ incident_id: incidentId, kind: message.kind, message: json(redactValue(message)) })),
     )
     .execute();
-}
-
-/**
- * Moves an incident to its next state if nobody else has moved it since it was loaded; tells whether it did.
- * With `unlessWoken`, also refuses when something was said to it meanwhile, so that no wake-up is slept through.
- */
-export async function moveIncident(
-  db: Database,
-  incident: Incident,
-  change: { state: State; context: Context; unlessWoken: boolean },
-): Promise<boolean> {
-  const closing = isClosed(change.state) && !isClosed(incident.state);
-  const reopening = incident.state === 'resolved' && change.state === 'received';
-  let update = db.q
-    .updateTable('incident')
-    .set({
-      state: change.state,
-      version: incident.version + 1,
-      cycle: reopening ? incident.cycle + 1 : incident.cycle,
-      context: json(change.context),
-      updated_at: sql<Date>`clock_timestamp()`,
-      // What was folded under an incident that is over by now stands by itself.
-      ...(reopening
-        ? {
-            reopened_at: sql<Date>`clock_timestamp()`,
-            parent_id: sql<number | null>`(select p.id from incident p
-              where p.id = incident.parent_id and p.state not in (${sql.join([...CLOSED_STATES])}))`,
-          }
-        : {}),
-      closed_at: closing ? sql<Date>`clock_timestamp()` : reopening ? null : incident.closedAt,
-    })
-    .where('id', '=', incident.id)
-    .where('version', '=', incident.version);
-  if (change.unlessWoken) update = update.where('wake_seq', '=', incident.wakeSeq);
-  const { numUpdatedRows } = await update.executeTakeFirst();
-  return numUpdatedRows === 1n;
 }

@@ -26,16 +26,22 @@ export async function addEventsOf(
   events: readonly (NewEvent & { readonly incidentId: number | null })[],
 ): Promise<void> {
   if (events.length === 0) return;
-  const rows: unknown[] = [];
-  for (const { data, ...event } of events) {
-    rows.push({ ...event, data: redactValue(data) });
-    // Thousands of them at once would hold up every other request.
-    if (rows.length % EVENTS_AT_ONCE === 0) await nextTurn();
-  }
+  const rows = await redactedData(events);
   await sql`
     insert into event (incident_id, type, actor, data)
     select "incidentId", type, actor, data
     from jsonb_to_recordset(${json(rows)}) as e("incidentId" bigint, type text, actor text, data jsonb)`.execute(db.q);
+}
+
+/** Takes the secrets out of what events tell. */
+export async function redactedData<E extends NewEvent>(events: readonly E[]): Promise<E[]> {
+  const redacted: E[] = [];
+  for (const event of events) {
+    redacted.push({ ...event, data: redactValue(event.data) });
+    // Thousands of them at once would hold up every other request.
+    if (redacted.length % EVENTS_AT_ONCE === 0) await nextTurn();
+  }
+  return redacted;
 }
 
 /** Reads an incident's timeline after an event id, oldest first, at most `limit`. */

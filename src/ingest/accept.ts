@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { type Alert, type Matcher, matchesLabels } from '../alert/index.ts';
 import { type Config, WATCHDOG } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
+import { type Failpoint, noFailpoint } from '../failpoints.ts';
 import { foldByCause, lockOpenings } from '../incident/index.ts';
 import type { Accepted, Delivery, Said } from './delivery.ts';
 import { type Settled, settleStarts } from './known-starts.ts';
@@ -23,6 +24,7 @@ export interface AcceptDependencies {
   /** The alert that tells that the monitoring itself is alive: it is heard, and opens nothing. */
   readonly watchdog: { readonly matchers: readonly Matcher[]; readonly source: string | null } | null;
   readonly wake: Wake;
+  readonly failpoint?: Failpoint;
 }
 
 /**
@@ -33,8 +35,8 @@ export async function acceptAll(
   deliveries: readonly Delivery[],
   dependencies: AcceptDependencies,
 ): Promise<Accepted[]> {
-  const { db, config, watchdog, wake } = dependencies;
-  return db.transaction(async () => {
+  const { db, config, watchdog, wake, failpoint = noFailpoint } = dependencies;
+  const accepted = await db.transaction(async () => {
     const isNew = await recordDeliveries(db, deliveries);
     await reportRefusals(db, deliveries);
     const settled = await settleStarts(db, deliveries);
@@ -68,12 +70,15 @@ export async function acceptAll(
     // What was folded at birth waits without a job until something is said to it.
     const touched = new Set(counts.flatMap((count) => [...count.touched]));
     await wake([...touched].filter((id) => !(opened.has(id) && folded.has(id))).sort((a, b) => a - b));
+    failpoint('intake.before-commit');
     return counts.map((count) => ({
       opened: [...count.opened],
       touched: [...count.touched],
       repeated: count.repeated,
     }));
   });
+  failpoint('intake.after-commit');
+  return accepted;
 }
 
 /** Writes down each delivery, and its body where part of it could not be used; false for an event that came before. */
@@ -175,7 +180,11 @@ async function countRepeats(db: Database, round: readonly Said[]): Promise<{ rep
   return { repeated: round.filter((_, n) => known.has(n)), news: round.filter((_, n) => !known.has(n)) };
 }
 
-function isWatchdog({ matchers, source }: NonNullable<AcceptDependencies['watchdog']>, alert: Alert): boolean {
+/** Tells whether an alert is the one that says that the monitoring itself is alive. */
+export function isWatchdog(
+  { matchers, source }: NonNullable<AcceptDependencies['watchdog']>,
+  alert: Pick<Alert, 'source' | 'labels'>,
+): boolean {
   return (source === null || source === alert.source) && matchesLabels(matchers, alert.labels);
 }
 

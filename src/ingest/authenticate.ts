@@ -36,8 +36,11 @@ export interface Authenticator {
   byHeaders(claim: Claim, now: Date): Proof | Refusal | ((body: Buffer) => Proof | Refusal);
 }
 
+/** The one token that is good where a source declares nothing else, or what tells whether a token is. */
+export type WebhookToken = string | { accepts(given: string): boolean };
+
 /** Makes the authenticator of a source; `webhookToken` is good where the source declares nothing else. */
-export function createAuthenticator(source: SourceConfig, webhookToken: string): Authenticator {
+export function createAuthenticator(source: SourceConfig, webhookToken: WebhookToken): Authenticator {
   if (source.type === 'pagerduty') return createPagerDuty(source);
   const ways = waysOf(source, webhookToken);
   const names = ways.map(({ what }) => what).join(', or ');
@@ -65,8 +68,12 @@ export function sameSecret(given: string, expected: string): boolean {
 
 /** Compares a bearer token in constant time, whatever the two lengths; an empty one never matches. */
 export function bearerMatches(header: string | undefined, token: string): boolean {
-  const given = /^Bearer ([^\s]+)$/i.exec(header ?? '')?.[1];
+  const given = bearerOf(header);
   return given !== undefined && token !== '' && sameSecret(given, token);
+}
+
+function bearerOf(header: string | undefined): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(header ?? '')?.[1];
 }
 
 interface Way {
@@ -75,7 +82,7 @@ interface Way {
   check(claim: Claim): string | null;
 }
 
-function waysOf(source: Exclude<SourceConfig, PagerDutySource>, webhookToken: string): Way[] {
+function waysOf(source: Exclude<SourceConfig, PagerDutySource>, webhookToken: WebhookToken): Way[] {
   const { token, previousTokens, basic } = source;
   const certificate = source.type === 'alertmanager' ? source.clientCertificate : undefined;
   const ways: Way[] = [];
@@ -83,19 +90,26 @@ function waysOf(source: Exclude<SourceConfig, PagerDutySource>, webhookToken: st
   const hasSecret = source.type === 'grafana' && source.secret !== undefined;
   if (token !== undefined) ways.push(bearer([token, ...previousTokens], 'token', "the source's token"));
   else if (!declared && !hasSecret)
-    ways.push(bearer([webhookToken], 'webhook.token', "the content of webhook.token in Nightshift's data directory"));
+    ways.push(bearer(webhookToken, 'webhook.token', "the content of webhook.token in Nightshift's data directory"));
   if (basic) ways.push(basicAuth(basic));
   if (certificate) ways.push(clientCertificate(certificate));
   return ways;
 }
 
-function bearer(tokens: readonly string[], sender: string, which: string): Way {
+function bearer(tokens: WebhookToken | readonly string[], sender: string, which: string): Way {
   return {
     what: `${which} as bearer token in the header Authorization`,
     // All are compared, so that the time does not tell which one it was.
-    check: ({ headers }) =>
-      tokens.filter((one) => bearerMatches(headers.authorization, one)).length > 0 ? sender : null,
+    check: ({ headers: { authorization } }) => (isOneOf(authorization, tokens) ? sender : null),
   };
+}
+
+function isOneOf(header: string | undefined, tokens: WebhookToken | readonly string[]): boolean {
+  if (typeof tokens === 'object' && 'accepts' in tokens) {
+    const given = bearerOf(header);
+    return given !== undefined && tokens.accepts(given);
+  }
+  return [tokens].flat().filter((one) => bearerMatches(header, one)).length > 0;
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc7617 */

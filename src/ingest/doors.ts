@@ -1,6 +1,6 @@
 import type { SourceConfig, Sources } from '../config/index.ts';
 import { parseAlertmanager, parseGrafana } from './alertmanager.ts';
-import { type Authenticator, createAuthenticator } from './authenticate.ts';
+import { type Authenticator, createAuthenticator, type WebhookToken } from './authenticate.ts';
 import type { Mappings } from './mapping.ts';
 import { parsePagerDuty } from './pagerduty.ts';
 import type { ParsedDelivery } from './read-alerts.ts';
@@ -23,7 +23,11 @@ export interface Door {
 }
 
 /** Makes the door of every source, by its name; `mappings` are those of `loadMappings`. */
-export function createDoors(sources: Sources, mappings: Mappings, webhookToken: string): ReadonlyMap<string, Door> {
+export function createDoors(
+  sources: Sources,
+  mappings: Mappings,
+  webhookToken: WebhookToken,
+): ReadonlyMap<string, Door> {
   return new Map(
     Object.entries(sources).map(([name, source]): [string, Door] => {
       const isPagerDuty = source.type === 'pagerduty';

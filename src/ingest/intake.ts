@@ -1,6 +1,7 @@
+import { isPageWorthy, severityOf } from '../alert/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { type AcceptDependencies, acceptAll } from './accept.ts';
+import { type AcceptDependencies, acceptAll, isWatchdog } from './accept.ts';
 import type { Accepted, Delivery } from './delivery.ts';
 
 /** Together in one transaction at most; more wait for the next. */
@@ -10,11 +11,14 @@ const ALERTS_MAX = 2000;
 const ALERTS_MAX_EMBEDDED = 200;
 /** More waiting alerts than this are refused with a 503, which every sender tries again. */
 const WAITING_MAX = 20_000;
+/** From here on only deliveries with something in them for which somebody would be woken get in. */
+const WAITING_LESSER_MAX = WAITING_MAX / 2;
 
 export interface Intake {
   /**
    * Commits a delivery, together with others that arrive at the same time; when it resolves, all of it is durable.
-   * @throws NightshiftError `database_unavailable` where it is not, or where too much waits already; nothing is kept then.
+   * @throws NightshiftError `database_unavailable` where it is not, or `busy` where too much waits already, for what is not page-worthy at half of that;
+   * nothing is kept then.
    */
   accept(delivery: Delivery): Promise<Accepted>;
 }
@@ -33,7 +37,7 @@ interface Waiting {
 
 /** Makes the one way by which alerts come in: one transaction at a time, and whatever arrives meanwhile shares the next. */
 export function createIntake(dependencies: IntakeDependencies): Intake {
-  const { db, log, onCommitted } = dependencies;
+  const { db, log, watchdog, onCommitted } = dependencies;
   const alertsMax = db.kind === 'embedded' ? ALERTS_MAX_EMBEDDED : ALERTS_MAX;
   const waiting: Waiting[] = [];
   let waitingAlerts = 0;
@@ -96,15 +100,22 @@ export function createIntake(dependencies: IntakeDependencies): Intake {
     }
   }
 
+  /** Says why a delivery finds no room, at or above half of the bound; null where it does. */
+  function refusal({ alerts }: Delivery, together: number): string | null {
+    if (together > WAITING_MAX)
+      return `too much comes at once: ${waitingAlerts} alerts wait to be committed; send it again later`;
+    const first = alerts.some(
+      (alert) => isPageWorthy(severityOf(alert.labels.severity)) || (watchdog !== null && isWatchdog(watchdog, alert)),
+    );
+    if (first) return null;
+    return `too much comes at once: ${waitingAlerts} alerts wait to be committed, so only what is critical or an error gets in, and nothing in this is; send it again later`;
+  }
+
   return {
     accept(delivery) {
-      if (waitingAlerts + delivery.alerts.length > WAITING_MAX && waiting.length > 0)
-        return Promise.reject(
-          new NightshiftError(
-            'database_unavailable',
-            `${waitingAlerts} alerts wait to be committed; send it again later`,
-          ),
-        );
+      const together = waitingAlerts + delivery.alerts.length;
+      const refused = waiting.length > 0 && together > WAITING_LESSER_MAX && refusal(delivery, together);
+      if (refused) return Promise.reject(new NightshiftError('busy', refused));
       return new Promise((resolve, reject) => {
         waiting.push({ delivery, resolve, reject });
         waitingAlerts += delivery.alerts.length;

@@ -3,7 +3,7 @@ import type { Sources } from '../config/index.ts';
 import { databaseTrouble } from '../database/index.ts';
 import { NightshiftError, problemDocument } from '../errors.ts';
 import { type Logger, type Metrics, redactValue } from '../telemetry/index.ts';
-import type { Proof, Refusal } from './authenticate.ts';
+import type { Proof, Refusal, WebhookToken } from './authenticate.ts';
 import { createDoors, type Door } from './doors.ts';
 import type { Intake } from './intake.ts';
 import type { Mappings } from './mapping.ts';
@@ -20,12 +20,14 @@ const UNPROVEN_BYTES_MAX = 16 * MIB;
 const UNPROVEN_MS_MAX = 4000;
 /** How long the rest of a refused body is read, so that its sender gets the answer and no broken connection. */
 const LINGER_MS = 2000;
+/** Of deliveries that found no room, one line in the log for so long. */
+const SAY_BUSY_MS = 60_000;
 
 export interface WebhookDependencies {
   readonly sources: Sources;
   readonly mappings: Mappings;
-  /** Content of the webhook.token file. */
-  readonly token: string;
+  /** Content of the webhook.token file, or what knows those of all replicas. */
+  readonly token: WebhookToken;
   readonly intake: Intake;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -43,6 +45,16 @@ export function createWebhooks(dependencies: WebhookDependencies): WebhookHandle
   const { sources, mappings, token, metrics, log } = dependencies;
   const doors = createDoors(sources, mappings, token);
   const take = createTake(dependencies);
+  const busy = { saidAt: Number.NEGATIVE_INFINITY, unsaid: 0 };
+
+  /** A log that grows with what is too much would be too much itself. */
+  const sayBusy = ({ code, message }: NightshiftError, path: string) => {
+    busy.unsaid += 1;
+    if (performance.now() - busy.saidAt < SAY_BUSY_MS) return;
+    log.error({ code, path, error: message, deliveries: busy.unsaid }, 'deliveries refused');
+    busy.saidAt = performance.now();
+    busy.unsaid = 0;
+  };
 
   const answer = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     let name = '';
@@ -53,7 +65,8 @@ export function createWebhooks(dependencies: WebhookDependencies): WebhookHandle
       send(response, 202, 'application/json', await inTime(door, take(door, request)));
     } catch (error) {
       const known = knownError(error);
-      if (known.status >= 500) log.error({ error, code: known.code, path }, 'request failed');
+      if (known.code === 'busy') sayBusy(known, path);
+      else if (known.status >= 500) log.error({ error, code: known.code, path }, 'request failed');
       if (name !== '') metrics.webhooks.inc({ source: name, outcome: outcomeOf(known) });
       refuse(request, response, known);
     }

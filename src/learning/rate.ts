@@ -12,13 +12,15 @@ import { ratePastIncident, withdrawCredit } from '../rag/index.ts';
  */
 export async function rate(
   db: Database,
-  { incidentId, helpful, by }: { incidentId: number; helpful: boolean; by: string },
+  { incidentId, helpful, by, why = '' }: { incidentId: number; helpful: boolean; by: string; why?: string },
 ): Promise<void> {
   // Held until the commit, so that two people who rate at once are both counted.
   await db.q.selectFrom('incident').select('id').where('id', '=', incidentId).forUpdate().execute();
   const incident = await loadIncident(db, incidentId);
   const cycle = isClosed(incident.state) ? incident.cycle : Math.max(1, incident.cycle - 1);
-  await addEvents(db, incidentId, [{ type: 'person.rated', actor: by, data: { helpful, cycle } }]);
+  await addEvents(db, incidentId, [
+    { type: 'person.rated', actor: by, data: { helpful, cycle, ...(why === '' ? {} : { why }) } },
+  ]);
   const { rows } = await sql<{ rating: number }>`
     select coalesce(sum(case when helpful then 1 else -1 end), 0)::integer as rating from (
       select distinct on (actor) (data ->> 'helpful')::boolean as helpful from event

@@ -1,13 +1,15 @@
 /** Anthropic's Messages API through its SDK. See https://platform.claude.com/docs/en/api/messages */
 import Anthropic from '@anthropic-ai/sdk';
 import { z } from 'zod';
-import type { ModelConfig } from '../config/index.ts';
+import { type ModelConfig, modelName } from '../config/index.ts';
 import type { ModelMessage, ModelRequest, StopReason, ToolCall } from './model.ts';
-import { NO_KEY, nameOf, type Provider, type Question, type Reply } from './provider.ts';
+import { NO_KEY, type Provider, type Question, type Reply } from './provider.ts';
 import type { ToolNames } from './tool-names.ts';
-import { modelFetch } from './transport.ts';
+import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
 
 const BASE_URL = 'https://api.anthropic.com';
+/** What gateways and other servers of this protocol know, whatever the SDK is at. */
+const OLD_VERSION = '2023-06-01';
 
 const count = z.number().int().min(0).nullish();
 const replySchema = z.looseObject({
@@ -37,24 +39,36 @@ const STOP_REASONS: Record<string, StopReason> = {
 
 /** Makes a provider that speaks Anthropic's Messages API. */
 export function anthropicProvider(config: ModelConfig): Provider {
-  const client = new Anthropic({
-    apiKey: config.apiKey ?? NO_KEY,
-    baseURL: config.baseUrl ?? BASE_URL,
-    timeout: config.timeoutSeconds * 1000,
-    maxRetries: 0,
-    fetch: modelFetch,
-    // Otherwise ANTHROPIC_LOG=debug in the environment would print prompts, and spans would be written twice.
-    logLevel: 'off',
-    openTelemetry: false,
-  });
-  return async (question, signal) => {
-    const message: unknown = await client.messages.create(bodyOf(question, config), { signal });
-    return replyOf(message, question.toolNames);
+  const baseURL = config.baseUrl ?? BASE_URL;
+  const client = withoutHeadersOfEnvironment(
+    () =>
+      new Anthropic({
+        apiKey: config.apiKey ?? NO_KEY,
+        baseURL,
+        timeout: config.timeoutSeconds * 1000,
+        maxRetries: 0,
+        fetch: modelFetch,
+        defaultHeaders: headersFor(baseURL, config.apiKey),
+        // Otherwise ANTHROPIC_LOG=debug in the environment would print prompts, and spans would be written twice.
+        logLevel: 'off',
+        openTelemetry: false,
+      }),
+  );
+  return async (question, { signal, onHeaders }) => {
+    const { data, response } = await client.messages.create(bodyOf(question, config), { signal }).withResponse();
+    onHeaders(response.headers);
+    return replyOf(data, question.toolNames);
   };
 }
 
+/** The SDK names a version of the protocol, and shows the key in a way, that only the provider itself is sure to know. */
+function headersFor(baseURL: string, apiKey: string | undefined): Record<string, string> {
+  if (new URL(baseURL).hostname === new URL(BASE_URL).hostname) return {};
+  return { 'anthropic-version': OLD_VERSION, ...(apiKey ? { 'x-api-key': apiKey } : {}) };
+}
+
 function bodyOf(
-  { request, toolNames, output }: Question,
+  { request, system, toolNames, output }: Question,
   config: ModelConfig,
 ): Anthropic.MessageCreateParamsNonStreaming {
   const { tools = [] } = request;
@@ -62,10 +76,8 @@ function bodyOf(
     model: config.model,
     max_tokens: request.maxTokens,
     // The tools come before the system prompt in the cached prefix, so that one mark covers both.
-    ...(request.system
-      ? { system: [{ type: 'text', text: request.system, cache_control: { type: 'ephemeral' } }] }
-      : {}),
-    messages: request.messages.map((message) => messageOf(message, toolNames, nameOf(config))),
+    ...(system ? { system: [{ type: 'text', text: system, cache_control: { type: 'ephemeral' } }] } : {}),
+    messages: request.messages.map((message) => messageOf(message, toolNames, modelName(config))),
     ...(tools.length > 0
       ? { tools: tools.map((tool) => toolOf(tool, toolNames)), tool_choice: toolChoiceOf(request.toolChoice) }
       : {}),
@@ -80,8 +92,12 @@ function toolOf(
   return { name: names.toWire(name), description, input_schema: { ...inputSchema, type: 'object' } };
 }
 
+/**
+ * The current models answer a forced choice with an error, so none is forced: an answer without a call counts as a failure anyway.
+ * See https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
+ */
 function toolChoiceOf(choice: ModelRequest['toolChoice']): Anthropic.ToolChoice {
-  return { type: choice === 'required' ? 'any' : (choice ?? 'auto') };
+  return { type: choice === 'none' ? 'none' : 'auto' };
 }
 
 function messageOf(message: ModelMessage, names: ToolNames, model: string): Anthropic.MessageParam {
@@ -125,15 +141,17 @@ function replyOf(message: unknown, names: ToolNames): Reply {
     .map((block) => toolUseSchema.parse(block))
     .map(({ id, name, input }): ToolCall => ({ id, name: names.fromWire(name), arguments: input }));
   const cached = usage?.cache_read_input_tokens ?? 0;
+  const written = usage?.cache_creation_input_tokens ?? 0;
   return {
     text: content.flatMap((block) => (block.type === 'text' ? [textSchema.parse(block).text] : [])).join(''),
     toolCalls,
     stopReason: STOP_REASONS[stop ?? ''] ?? 'other',
     usage: {
-      inputTokens: (usage?.input_tokens ?? 0) + (usage?.cache_creation_input_tokens ?? 0) + cached,
+      inputTokens: (usage?.input_tokens ?? 0) + written + cached,
       outputTokens: usage?.output_tokens ?? 0,
       cachedInputTokens: cached,
     },
+    cacheWriteTokens: written,
     ...(stop === 'refusal' && details?.category ? { refusal: details.category } : {}),
     original: content,
   };

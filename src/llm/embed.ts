@@ -6,7 +6,7 @@ import { describeProblems, NightshiftError } from '../errors.ts';
 import { redact } from '../telemetry/index.ts';
 import { failureOf, ModelFailure, type Outcome } from './failure.ts';
 import { NO_KEY } from './provider.ts';
-import { modelFetch } from './transport.ts';
+import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
 
 /** Turns texts into vectors of one length, at least one text, without their secrets; `signal` gives up before the configured time. */
 export type Vectors = (texts: readonly string[], signal?: AbortSignal) => Promise<number[][]>;
@@ -43,19 +43,22 @@ export function createVectors(config: RemoteEmbeddingsConfig): Vectors {
   const { model, dimensions, timeoutSeconds } = config;
   const baseURL = config.baseUrl ?? BASE_URL;
   const { host } = new URL(baseURL);
-  const client = new OpenAI({
-    apiKey: config.apiKey ?? NO_KEY,
-    // Taken from the environment unless they are set here.
-    baseURL,
-    organization: null,
-    project: null,
-    adminAPIKey: null,
-    timeout: timeoutSeconds * 1000,
-    maxRetries: 0,
-    fetch: modelFetch,
-    // Otherwise OPENAI_LOG=debug in the environment would print runbooks.
-    logLevel: 'off',
-  });
+  const client = withoutHeadersOfEnvironment(
+    () =>
+      new OpenAI({
+        apiKey: config.apiKey ?? NO_KEY,
+        // Taken from the environment unless they are set here.
+        baseURL,
+        organization: null,
+        project: null,
+        adminAPIKey: null,
+        timeout: timeoutSeconds * 1000,
+        maxRetries: 0,
+        fetch: modelFetch,
+        // Otherwise OPENAI_LOG=debug in the environment would print runbooks.
+        logLevel: 'off',
+      }),
+  );
   let known = dimensions ?? null;
 
   async function send(texts: readonly string[], signal: AbortSignal): Promise<number[][]> {

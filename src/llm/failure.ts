@@ -17,13 +17,19 @@ export type Outcome =
   | 'failed'
   | 'aborted';
 
+/** Those that say something about the endpoint, and nothing about what it was asked. */
+const ENDPOINTS_FAULT: readonly Outcome[] = ['timeout', 'unreachable', 'limited', 'unavailable'];
+
 /** One model's failure; `message` is the reason and can be shown to people. */
 export class ModelFailure extends Error {
   readonly outcome: Outcome;
+  /** Whether it counts against the endpoint; a time cut short by others does not. */
+  readonly isEndpointsFault: boolean;
 
-  constructor(outcome: Outcome, reason: string) {
+  constructor(outcome: Outcome, reason: string, { isCutShort = false }: { isCutShort?: boolean } = {}) {
     super(reason);
     this.outcome = outcome;
+    this.isEndpointsFault = ENDPOINTS_FAULT.includes(outcome) && !isCutShort;
   }
 }
 
@@ -31,6 +37,8 @@ export interface CallContext {
   readonly callerAborted: boolean;
   readonly deadlinePassed: boolean;
   readonly timeoutSeconds: number;
+  /** Whether it had less time than is configured, because others had used it up. */
+  readonly isCutShort?: boolean;
   readonly host: string;
 }
 
@@ -52,7 +60,9 @@ export function failureOf(error: unknown, context: CallContext): ModelFailure {
   if (error instanceof ModelFailure) return error;
   if (context.callerAborted) return new ModelFailure('aborted', 'the caller gave the question up');
   if (context.deadlinePassed || error instanceof AnthropicTimeout || error instanceof OpenAiTimeout) {
-    return new ModelFailure('timeout', `no complete answer within ${context.timeoutSeconds} s (timeoutSeconds)`);
+    const { timeoutSeconds, isCutShort = false } = context;
+    const why = isCutShort ? 'all that was left for this question' : 'timeoutSeconds';
+    return new ModelFailure('timeout', `no complete answer within ${timeoutSeconds} s (${why})`, { isCutShort });
   }
   if ((error instanceof AnthropicApiError || error instanceof OpenAiApiError) && error.status !== undefined) {
     return statusFailure(error.status, error);

@@ -1,7 +1,7 @@
 /** What a model is asked and what it answers, in words that belong to no provider. */
 
-/** What the question is for; routing, budgets and metrics go by it. */
-export type ModelRole = 'rerank' | 'diagnose' | 'plan' | 'answer';
+import type { ModelRole } from '../config/index.ts';
+import type { Prompt } from './prompts.ts';
 
 /** A function that the model may call; `inputSchema` is a JSON schema of type `object`. */
 export interface ToolSpec {
@@ -54,8 +54,8 @@ export interface OutputSpec {
 
 export interface ModelRequest {
   readonly role: ModelRole;
-  /** The part that stays the same from call to call, so that providers can cache it. */
-  readonly system: string;
+  /** The versioned texts that stay the same from call to call, so that providers can cache them; joined they are the system prompt. */
+  readonly prompts: readonly Prompt[];
   readonly messages: readonly ModelMessage[];
   readonly tools?: readonly ToolSpec[];
   /** `auto` when absent. With `required`, an answer without a call counts as that model's failure. */
@@ -64,6 +64,10 @@ export interface ModelRequest {
   /** Tokens the answer may take at most, the model's own thinking included. */
   readonly maxTokens: number;
   readonly signal: AbortSignal;
+  /** Whose costs these are; null for what belongs to no incident. */
+  readonly incidentId: number | null;
+  /** Names of models that must not answer this, such as the one whose answer is to be judged. */
+  readonly notModels?: readonly string[];
 }
 
 export type StopReason = 'end' | 'tool_calls' | 'length' | 'refusal' | 'other';
@@ -76,8 +80,11 @@ export interface TokenUsage {
   readonly cachedInputTokens: number;
 }
 
+/** Why an answer is not the first choice's own: a ceiling is near, or nobody answered and a stored answer to the same question did. */
+export type Degraded = 'cheaper_model' | 'stored_answer';
+
 export interface ModelAnswer {
-  readonly provider: string;
+  /** As the configuration calls it. */
   readonly model: string;
   readonly text: string;
   /** The answer parsed, when `output` was asked for and the model made no tool call; otherwise null. */
@@ -86,20 +93,34 @@ export interface ModelAnswer {
   readonly stopReason: StopReason;
   readonly usage: TokenUsage;
   readonly durationMs: number;
-  /** The models that were tried before and why each failed, as `provider/model: reason`. */
+  /** In US dollars; null where no price is known. */
+  readonly costUsd: number | null;
+  /** The models that were tried or passed over before, and why, as `NAME: reason`. */
   readonly failedOver: readonly string[];
+  readonly degraded: Degraded | null;
+  /** SHA-256 of the system prompt, in hexadecimal. */
+  readonly promptSha256: string;
   /** This answer as a message, to append before the tool results when the conversation goes on. Plain JSON. */
   readonly turn: AssistantMessage;
 }
 
-/** The configured models, in the order in which they are tried. */
+/** The way to whichever model answers. */
 export interface Models {
-  /** `provider/model` of each; empty when none is configured. */
+  /** The name of each, in the order of the configuration; empty when none is configured. */
   readonly names: readonly string[];
   /**
-   * Asks the first model, and the next one whenever a model fails.
-   * @throws NightshiftError `llm_failed` naming every model tried, or when the caller's signal aborted; `invalid_config` or
-   *   `internal` when no provider could be sent these tools or this schema.
+   * The names of those that may answer a role, in their order; empty where nobody is to be asked. Left out with those of `notModels` are
+   * the same models under other names or at other addresses: those that their providers call the same.
+   */
+  namesFor(role: ModelRole, notModels?: readonly string[]): readonly string[];
+  /** How many tokens the smallest of those can read at once, in tokens; 0 where nobody is to be asked. */
+  contextTokensFor(role: ModelRole): number;
+  /**
+   * Asks the models of the role by its strategy, the next one whenever a model fails, rests or has no room; then gives a stored
+   * answer to the identical question, where there is one.
+   * @throws NightshiftError `llm_failed` naming every model and why it did not answer, or when the caller's signal aborted;
+   *   `spending_ceiling` when a ceiling of costs is reached; `invalid_config` or `internal` when no provider could be sent these
+   *   tools or this schema.
    */
   ask(request: ModelRequest): Promise<ModelAnswer>;
 }

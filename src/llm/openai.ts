@@ -1,15 +1,13 @@
 /** OpenAI's Chat Completions API through its SDK, which many other servers speak too. See https://platform.openai.com/docs/api-reference/chat */
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { z } from 'zod';
 import type { ModelConfig } from '../config/index.ts';
 import type { ModelMessage, ModelRequest, StopReason, ToolCall } from './model.ts';
-import { NO_KEY, type Provider, type Question, type Reply } from './provider.ts';
+import { argumentsOf, argumentsText, openaiClient } from './openai-client.ts';
+import type { Provider, Question, Reply } from './provider.ts';
 import type { ToolNames } from './tool-names.ts';
-import { modelFetch } from './transport.ts';
 
 type Message = OpenAI.Chat.ChatCompletionMessageParam;
-
-const BASE_URL = 'https://api.openai.com/v1';
 
 const count = z.number().int().min(0).nullish();
 const replySchema = z.looseObject({
@@ -36,7 +34,7 @@ const replySchema = z.looseObject({
     .looseObject({
       prompt_tokens: count,
       completion_tokens: count,
-      prompt_tokens_details: z.looseObject({ cached_tokens: count }).nullish(),
+      prompt_tokens_details: z.looseObject({ cached_tokens: count, cache_write_tokens: count }).nullish(),
     })
     .nullish(),
 });
@@ -50,27 +48,13 @@ const STOP_REASONS: Record<string, StopReason> = {
 
 /** Makes a provider that speaks Chat Completions with OpenAI, or with the compatible server at `baseUrl`. */
 export function openaiProvider(config: ModelConfig): Provider {
-  const baseURL = config.baseUrl ?? BASE_URL;
-  const client = new OpenAI({
-    apiKey: config.apiKey ?? NO_KEY,
-    // Taken from the environment unless they are set here.
-    baseURL,
-    organization: null,
-    project: null,
-    adminAPIKey: null,
-    timeout: config.timeoutSeconds * 1000,
-    maxRetries: 0,
-    fetch: modelFetch,
-    // Otherwise OPENAI_LOG=debug in the environment would print prompts.
-    logLevel: 'off',
-  });
+  const { client, baseURL, cacheKeyOf } = openaiClient(config);
   const limit = limitNameOf(baseURL);
-  return async (question, signal) => {
-    const completion: unknown = await client.chat.completions.create(
-      { ...bodyOf(question, config), [limit]: question.request.maxTokens },
-      { signal },
-    );
-    return replyOf(completion, question.toolNames);
+  return async (question, { signal, onHeaders }) => {
+    const body = { ...bodyOf(question, config), [limit]: question.request.maxTokens, ...cacheKeyOf(question) };
+    const { data, response } = await client.chat.completions.create(body, { signal }).withResponse();
+    onHeaders(response.headers);
+    return replyOf(data, question.toolNames);
   };
 }
 
@@ -80,14 +64,14 @@ function limitNameOf(baseURL: string): 'max_completion_tokens' | 'max_tokens' {
 }
 
 function bodyOf(
-  { request, toolNames, output }: Question,
+  { request, system, toolNames, output }: Question,
   config: ModelConfig,
 ): OpenAI.Chat.ChatCompletionCreateParamsNonStreaming {
   const { tools = [] } = request;
   return {
     model: config.model,
     messages: [
-      ...(request.system ? [{ role: 'system' as const, content: request.system }] : []),
+      ...(system ? [{ role: 'system' as const, content: system }] : []),
       ...request.messages.flatMap((message) => messagesOf(message, toolNames)),
     ],
     ...(tools.length > 0
@@ -123,8 +107,7 @@ function callOf(
   { id, name, arguments: value }: ToolCall,
   names: ToolNames,
 ): OpenAI.Chat.ChatCompletionMessageFunctionToolCall {
-  const text = typeof value === 'string' ? value : JSON.stringify(value ?? {});
-  return { id, type: 'function', function: { name: names.toWire(name), arguments: text } };
+  return { id, type: 'function', function: { name: names.toWire(name), arguments: argumentsText(value) } };
 }
 
 function replyOf(completion: unknown, names: ToolNames): Reply {
@@ -146,15 +129,7 @@ function replyOf(completion: unknown, names: ToolNames): Reply {
       outputTokens: usage?.completion_tokens ?? 0,
       cachedInputTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
     },
+    cacheWriteTokens: usage?.prompt_tokens_details?.cache_write_tokens ?? 0,
     ...(choice.finish_reason === 'content_filter' ? { refusal: 'content_filter' } : {}),
   };
-}
-
-function argumentsOf(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
+import type { ModelRole } from '../config/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
-import type { ModelRole } from './model.ts';
+import { splitFrontMatter, type WordsFile } from './front-matter.ts';
 
 /** A prompt's text with what identifies it in an incident's record: `version` by intent, `sha256` (hexadecimal) by content. */
 export interface Prompt {
@@ -16,16 +16,18 @@ export interface Prompt {
 }
 
 const DIRECTORY = join(import.meta.dirname, '../../prompts');
-const FRONT_MATTER = /^---\r?\n([\s\S]*?)\r?\n---\r?\n([\s\S]*)$/;
 const headSchema = z.strictObject({ version: z.number().int().min(1) });
 
-const cache = new Map<ModelRole, Prompt>();
+/** A role, or the part of one that has words of its own: the lead of an investigation. */
+export type PromptName = ModelRole | 'lead';
+
+const cache = new Map<PromptName, Prompt>();
 
 /**
  * Reads the prompt of a role from the prompts directory, once in the life of the process.
  * @throws NightshiftError `internal` when the installation lacks the file or the file is malformed.
  */
-export function loadPrompt(name: ModelRole): Prompt {
+export function loadPrompt(name: PromptName): Prompt {
   const known = cache.get(name);
   if (known) return known;
   const prompt = parsePrompt(name, read(name));
@@ -33,7 +35,7 @@ export function loadPrompt(name: ModelRole): Prompt {
   return prompt;
 }
 
-function read(name: ModelRole): string {
+function read(name: PromptName): string {
   try {
     return readFileSync(join(DIRECTORY, `${name}.md`), 'utf8');
   } catch (cause) {
@@ -46,16 +48,16 @@ function read(name: ModelRole): string {
  * @throws NightshiftError `internal` naming the file and what is wrong with it.
  */
 export function parsePrompt(name: string, file: string): Prompt {
-  const [, head = '', body = ''] = FRONT_MATTER.exec(file) ?? [];
-  const text = body.replaceAll('\r\n', '\n').trim();
-  if (text === '') throw malformed(name, 'it needs front matter between two lines of --- and then a text');
-  const { version } = readHead(name, head);
+  const words = splitFrontMatter(file);
+  if (!words?.text) throw malformed(name, 'it needs front matter between two lines of --- and then a text');
+  const { text } = words;
+  const { version } = readHead(name, words);
   return Object.freeze({ name, version, text, sha256: createHash('sha256').update(text).digest('hex') });
 }
 
-function readHead(name: string, head: string): z.infer<typeof headSchema> {
+function readHead(name: string, words: WordsFile): z.infer<typeof headSchema> {
   try {
-    return headSchema.parse(parse(head, { maxAliasCount: 0 }));
+    return headSchema.parse(words.readHead());
   } catch (error) {
     throw malformed(
       name,

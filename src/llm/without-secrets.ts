@@ -1,20 +1,19 @@
-import { redact, redactValue } from '../telemetry/index.ts';
+import { redactForModel, redactValueForModel } from '../telemetry/index.ts';
 import type { AssistantMessage, ModelMessage, ModelRequest, UserMessage } from './model.ts';
 
 /** Of one tool's result, in characters; whoever wants more of it asks again, more narrowly. */
 const RESULT_MAX = 64 * 1024;
 
 /**
- * Gives the request as it may leave the process: without secrets in prompts, messages, tool results and descriptions, each tool
- * result cut to 65,536 characters. Schemas of tools are ours and stay as they are.
+ * Gives the request as it may leave the process: with `[redacted:TYPE#ID]` for each secret in messages, tool results and descriptions,
+ * each tool result cut to 65,536 characters. Schemas of tools are ours and stay as they are.
  */
 export function withoutSecrets(request: ModelRequest): ModelRequest {
   return {
     ...request,
-    system: redact(request.system),
     messages: request.messages.map(messageWithoutSecrets),
     ...(request.tools
-      ? { tools: request.tools.map((tool) => ({ ...tool, description: redact(tool.description) })) }
+      ? { tools: request.tools.map((tool) => ({ ...tool, description: redactForModel(tool.description) })) }
       : {}),
   };
 }
@@ -26,9 +25,14 @@ function messageWithoutSecrets(message: ModelMessage): ModelMessage {
 function userMessage({ content, toolResults, ...rest }: UserMessage): UserMessage {
   return {
     ...rest,
-    content: redact(content),
+    content: redactForModel(content),
     ...(toolResults
-      ? { toolResults: toolResults.map((result) => ({ ...result, content: redact(result.content, RESULT_MAX) })) }
+      ? {
+          toolResults: toolResults.map((result) => ({
+            ...result,
+            content: redactForModel(result.content, RESULT_MAX),
+          })),
+        }
       : {}),
   };
 }
@@ -36,13 +40,15 @@ function userMessage({ content, toolResults, ...rest }: UserMessage): UserMessag
 function assistantMessage({ content, toolCalls, original, ...rest }: AssistantMessage): AssistantMessage {
   return {
     ...rest,
-    content: redact(content),
-    ...(toolCalls ? { toolCalls: toolCalls.map((call) => ({ ...call, arguments: redactValue(call.arguments) })) } : {}),
+    content: redactForModel(content),
+    ...(toolCalls
+      ? { toolCalls: toolCalls.map((call) => ({ ...call, arguments: redactValueForModel(call.arguments) })) }
+      : {}),
     // It is signed, so it goes back unchanged or not at all.
     ...(original && isClean(original.content) ? { original } : {}),
   };
 }
 
 function isClean(value: unknown): boolean {
-  return JSON.stringify(redactValue(value)) === JSON.stringify(value);
+  return JSON.stringify(redactValueForModel(value)) === JSON.stringify(value);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { McpError, ErrorCode as McpErrorCode } from '../mcp-sdk/index.ts';
-import { type Logger, type Metrics, redactValue } from '../telemetry/index.ts';
+import { type Logger, type Metrics, redact, redactValue } from '../telemetry/index.ts';
 import { boundResult } from './bound-result.ts';
 import type { Call, Instance } from './catalogue.ts';
 import { CLEARANCE_META, type SignedClearance } from './clearance.ts';
@@ -208,7 +208,8 @@ function failureOf(
 }
 
 function bounded(text: string): string {
-  return text.slice(0, ERROR_CHARACTERS_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
+  // Half a secret, cut off, would not be known as one.
+  return redact(text).slice(0, ERROR_CHARACTERS_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 /** Waits no longer than the signal lets it; the work itself goes on for others who wait for it. */

@@ -11,6 +11,15 @@ export async function installationOf(db: Database): Promise<string> {
   return (await db.q.selectFrom('installation').select('id').executeTakeFirstOrThrow()).id;
 }
 
+/** Gives the key (32 bytes) with which this installation writes what stands for secrets in texts for models. */
+export async function placeholderKeyOf(db: Database): Promise<Buffer> {
+  const { placeholder_key: key } = await db.q
+    .selectFrom('installation')
+    .select('placeholder_key')
+    .executeTakeFirstOrThrow();
+  return Buffer.from(key);
+}
+
 /** Makes the channels that the configuration sets, the one that wakes people first. */
 export function createChannels(
   { pagerduty, webhook, smtp }: EscalationConfig,

@@ -1,5 +1,6 @@
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
+import { type Failpoint, noFailpoint } from '../failpoints.ts';
 import { incidentName } from '../incident/index.ts';
 import { type Logger, type Metrics, redact } from '../telemetry/index.ts';
 import type { Channel } from './channel.ts';
@@ -34,7 +35,7 @@ export function createOutbox({
   channels,
   metrics,
   log,
-  failpoint = () => {},
+  failpoint = noFailpoint,
 }: {
   db: Database;
   /** In the order in which they are named where all have failed. */
@@ -42,7 +43,7 @@ export function createOutbox({
   metrics: Metrics;
   log: Logger;
   /** A named point at which tests stop the process; does nothing otherwise. */
-  failpoint?: (name: string) => void;
+  failpoint?: Failpoint;
 }): Outbox {
   const loops: { stop(): Promise<void> }[] = [];
   let settled = false;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { severityOf } from '../alert/index.ts';
 import type { PagerDutyEventsConfig } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { loadIncident } from '../incident/index.ts';
@@ -7,34 +8,16 @@ import type { Channel, Outgoing } from './channel.ts';
 import { SendFailed, sendRequest } from './request.ts';
 
 /** Kinds of messages for which somebody is paged, and those that end it. */
-const PAGING = new Set(['escalated', 'worse', 'unpaged', 'watchdog_gone']);
-const ENDING = new Set(['resolved', 'watchdog_back']);
+const PAGING = new Set(['escalated', 'worse', 'unpaged', 'watchdog_gone', 'overloaded']);
+const ENDING = new Set(['resolved', 'watchdog_back', 'overload_over']);
+/** What is about no incident, and is one alert there all the same, with what ends it. */
+const MATTERS = [
+  { name: 'watchdog', begins: 'watchdog_gone', ends: 'watchdog_back' },
+  { name: 'overload', begins: 'overloaded', ends: 'overload_over' },
+] as const;
 /** What PagerDuty is told of another way already, where the alert came from it. */
 const WRITTEN_BACK = new Set(['escalated', 'worse']);
 const SUMMARY_MAX = 1024;
-
-const SEVERITIES: Readonly<Record<string, 'critical' | 'error' | 'warning' | 'info'>> = {
-  critical: 'critical',
-  page: 'critical',
-  emergency: 'critical',
-  fatal: 'critical',
-  error: 'error',
-  high: 'error',
-  major: 'error',
-  warning: 'warning',
-  warn: 'warning',
-  minor: 'warning',
-  low: 'warning',
-  info: 'info',
-  informational: 'info',
-  none: 'info',
-};
-
-/** Gives PagerDuty's severity for an alert's; one that is not known pages as `error`, because a person is needed. */
-export function severityOf(severity: string): 'critical' | 'error' | 'warning' | 'info' {
-  const name = severity.toLowerCase();
-  return Object.hasOwn(SEVERITIES, name) ? (SEVERITIES[name] ?? 'error') : 'error';
-}
 
 const answerSchema = z.looseObject({ status: z.literal('success') });
 
@@ -60,24 +43,26 @@ export function createPagerDutyChannel(
 
   /** A page for what is over already would wake somebody for nothing. */
   async function isOver({ id, incidentId, kind }: Outgoing): Promise<boolean> {
+    const ends = matterOf(incidentId, kind)?.ends ?? 'resolved';
     const row = await db.q
       .selectFrom('outbox')
       .select('id')
       .where('id', '>', id)
       .where('incident_id', 'is not distinct from', incidentId)
-      .where('kind', '=', kind === 'watchdog_gone' ? 'watchdog_back' : 'resolved')
+      .where('kind', '=', ends)
       .executeTakeFirst();
     return row !== undefined;
   }
 
-  async function hasPaged({ id, incidentId }: Outgoing): Promise<boolean> {
+  async function hasPaged({ id, incidentId, kind }: Outgoing): Promise<boolean> {
+    const begins = matterOf(incidentId, kind)?.begins;
     const row = await db.q
       .selectFrom('outbox_delivery as d')
       .innerJoin('outbox as o', 'o.id', 'd.outbox_id')
       .select('o.id')
       .where('o.id', '<', id)
       .where('o.incident_id', 'is not distinct from', incidentId)
-      .where('o.kind', 'in', [...PAGING])
+      .where('o.kind', 'in', begins === undefined ? [...PAGING] : [begins])
       .where('d.channel', '=', 'pagerduty')
       .where('d.outcome', '=', 'sent')
       .executeTakeFirst();
@@ -127,7 +112,7 @@ export function createPagerDutyChannel(
     inOrder: true,
     async deliver(message) {
       const { incidentId, incident, kind, perhapsSent } = message;
-      const dedupKey = `nightshift/${installation}/${incidentId === null ? 'watchdog' : incident}`;
+      const dedupKey = `nightshift/${installation}/${matterOf(incidentId, kind)?.name ?? incident}`;
       if (ENDING.has(kind)) {
         if (!(await hasPaged(message))) return 'unneeded';
         await send({ event_action: 'resolve', dedup_key: dedupKey });
@@ -147,6 +132,10 @@ export function createPagerDutyChannel(
       return 'sent';
     },
   };
+}
+
+function matterOf(incidentId: number | null, kind: string): (typeof MATTERS)[number] | undefined {
+  return incidentId === null ? MATTERS.find(({ begins, ends }) => kind === begins || kind === ends) : undefined;
 }
 
 function parsed(text: string): unknown {

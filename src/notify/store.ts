@@ -15,7 +15,14 @@ export interface Due extends Outgoing {
   readonly attempts: number;
 }
 
-type ToldKind = 'unpaged' | 'watchdog_gone' | 'watchdog_back' | 'tools_quarantined' | 'tools_as_pinned';
+type ToldKind =
+  | 'unpaged'
+  | 'watchdog_gone'
+  | 'watchdog_back'
+  | 'tools_quarantined'
+  | 'tools_as_pinned'
+  | 'overloaded'
+  | 'overload_over';
 
 /** Puts a message that no stage gave rise to into the outbox, in the current transaction, without secrets. */
 export async function tellPeople(

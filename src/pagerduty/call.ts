@@ -1,4 +1,5 @@
 import type { Database } from '../database/index.ts';
+import type { Failpoint } from '../failpoints.ts';
 import { levelOf, nextLevel } from './escalate.ts';
 import type { RestApi } from './rest.ts';
 import { type Claimed, setLevels } from './store.ts';
@@ -13,7 +14,7 @@ export interface CallDependencies {
   readonly db: Database;
   readonly api: RestApi;
   readonly installation: string;
-  readonly failpoint: (name: string) => void;
+  readonly failpoint: Failpoint;
 }
 
 /**
@@ -28,10 +29,10 @@ export async function makeCall(claimed: Claimed, dependencies: CallDependencies)
   if (seen.status === 'resolved') return { outcome: kind === 'resolve' ? 'found' : 'unneeded' };
   if (kind === 'escalate') return escalate(claimed, dependencies);
   if (kind === 'acknowledge' && seen.status === 'acknowledged') return { outcome: 'found' };
-  failpoint('pagerduty.before-send');
+  failpoint('write-back.before-send');
   if (kind === 'resolve') await api.update(subject, { status: 'resolved', resolution: words });
   else await api.update(subject, { status: 'acknowledged' });
-  failpoint('pagerduty.after-send');
+  failpoint('write-back.after-send');
   return { outcome: 'done' };
 }
 
@@ -41,9 +42,9 @@ async function addNote(claimed: Claimed, { api, installation, failpoint }: CallD
   const key = `nightshift note ${installation.slice(0, 8)}-${id}`;
   if (perhapsSent && (await api.notes(subject)).some((text) => text.split('\n').includes(key)))
     return { outcome: 'found' };
-  failpoint('pagerduty.before-send');
+  failpoint('write-back.before-send');
   await api.addNote(subject, `${words}\n${key}`);
-  failpoint('pagerduty.after-send');
+  failpoint('write-back.after-send');
   return { outcome: 'done' };
 }
 
@@ -62,8 +63,8 @@ async function escalate(claimed: Claimed, { db, api, failpoint }: CallDependenci
   }
   const to = toLevel ?? nextLevel(seen, onCalls);
   if (toLevel === null) await setLevels(db, id, { from: present, to });
-  failpoint('pagerduty.before-send');
+  failpoint('write-back.before-send');
   await api.update(subject, { escalation_level: to });
-  failpoint('pagerduty.after-send');
+  failpoint('write-back.after-send');
   return { outcome: 'done', about: { level: to } };
 }

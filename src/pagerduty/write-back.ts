@@ -1,5 +1,6 @@
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
+import { type Failpoint, noFailpoint } from '../failpoints.ts';
 import { alertsOf, eventsAfter, incidentName, loadIncident } from '../incident/index.ts';
 import { SendFailed, startLoop, tellPeople } from '../notify/index.ts';
 import { type Logger, type Metrics, redact } from '../telemetry/index.ts';
@@ -56,7 +57,7 @@ export interface WriteBackDependencies {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** A named point at which tests stop the process; does nothing otherwise. */
-  readonly failpoint?: (name: string) => void;
+  readonly failpoint?: Failpoint;
 }
 
 /**
@@ -65,7 +66,7 @@ export interface WriteBackDependencies {
  * and not asked again.
  */
 export function createWriteBack(dependencies: WriteBackDependencies): WriteBack {
-  const { db, accounts, installation, publicUrl, log, metrics, failpoint = () => {} } = dependencies;
+  const { db, accounts, installation, publicUrl, log, metrics, failpoint = noFailpoint } = dependencies;
   const sources = accounts.map(({ source }) => source);
   const failedAt = new Map<number, number>();
   const loops: { stop(): Promise<void> }[] = [];

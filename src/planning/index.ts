@@ -11,4 +11,6 @@ export {
 } from './action.ts';
 export { currentChecks } from './checks.ts';
 export { createPlan } from './plan.ts';
+export { type PutBack, restoreSecrets } from './secrets.ts';
+export { isSameCall } from './sort-calls.ts';
 export { doneOf, toolChecksOf, undoOf } from './undo.ts';

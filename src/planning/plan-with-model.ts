@@ -1,30 +1,23 @@
-import { z } from 'zod';
-import type { Labels } from '../alert/index.ts';
-import { describeCase, type Evidence } from '../diagnosis/index.ts';
+import { type Alert, commonLabels } from '../alert/index.ts';
+import { type Evidence, fence, fitCase, tokensOf } from '../diagnosis/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import type { NewEvent, Work } from '../incident/index.ts';
-import { loadPrompt, type ModelAnswer, type ModelMessage, type Models, type ToolSpec } from '../llm/index.ts';
+import { loadPrompt, type ModelAnswer, type ModelMessage, type Models } from '../llm/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
-import { callFingerprint } from '../rag/index.ts';
 import type { Action, DraftAction } from './action.ts';
+import { type Bounds, offeredTools } from './offer.ts';
+import { sortCalls } from './sort-calls.ts';
 
-const ACTIONS_MAX = 8;
 const ROUNDS_MAX = 2;
 const ANSWER_TOKENS_MAX = 2000;
 
-/** What the model says beside a tool's own arguments. */
-const proposalSchema = z.strictObject({
-  arguments: z.record(z.string(), z.unknown()),
-  reason: z.string().min(1).max(1000),
-  expected_effect: z.string().min(1).max(1000),
-});
-
 interface Case {
-  readonly labels: Labels;
+  readonly firing: readonly Alert[];
   readonly evidence: readonly Evidence[];
   readonly tried: readonly Action[];
   readonly catalogue: Catalogue;
   readonly models: Models;
+  readonly bounds: Bounds;
 }
 
 interface Planned {
@@ -34,56 +27,56 @@ interface Planned {
 }
 
 /**
- * Lets the model choose among the changing tools of the instances that are for this alert, by function calling.
- * A call that does not fit goes back once with the exact reason, and is then dropped and recorded.
+ * Lets the model choose among the tools that the policy could ever allow for these alerts, by function calling. Calls that do not fit go
+ * back once, each with its exact error, and are then dropped and recorded. How sure the model is, is never read.
  */
 export async function planWithModel(
   work: Work,
-  { labels, evidence, tried, catalogue, models }: Case,
+  { firing, evidence, tried, catalogue, models, bounds }: Case,
 ): Promise<Planned> {
-  const tools = offeredTools(catalogue, labels);
-  const messages: ModelMessage[] = [{ role: 'user', content: describe(work, evidence, tried) }];
-  let model = '';
-  let sorted: ReturnType<typeof sort> = { actions: [], problems: [] };
+  const offered = offeredTools(catalogue, firing, bounds);
+  // Nothing that a model could say would come to anything.
+  if (offered.specs.length === 0) return { draft: null, events: [] };
+  const labels = commonLabels(firing.map((alert) => alert.labels));
+  const bar = { labels, alerts: work.alerts, catalogue, offered, policy: bounds.policy, tried };
+  const sentBack: string[] = [];
   try {
     const prompt = loadPrompt('plan');
-    for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    const asked = tokensOf(prompt.text) + tokensOf(JSON.stringify(offered.specs));
+    const room = {
+      contextTokens: models.contextTokensFor('plan'),
+      // The calls of the first round come again in the second, each with what is wrong with it.
+      reservedTokens: asked + ROUNDS_MAX * ANSWER_TOKENS_MAX,
+    };
+    const { text } = fitCase(work.alerts, evidence, room, describe(work, tried));
+    const messages: ModelMessage[] = [{ role: 'user', content: text }];
+    for (let round = 1; ; round += 1) {
       const answer = await work.journal(`model ${round}`, () =>
         models.ask({
           role: 'plan',
-          system: prompt.text,
+          prompts: [prompt],
           messages,
-          tools,
+          tools: offered.specs,
           toolChoice: 'auto',
           maxTokens: ANSWER_TOKENS_MAX,
           signal: work.abort,
+          incidentId: work.incident.id,
         }),
       );
-      model = `${answer.provider}/${answer.model}`;
-      sorted = sort(answer, { labels, catalogue, origin: `model:${model}` });
-      if (sorted.problems.length === 0 || round === ROUNDS_MAX) {
-        const data = {
-          role: 'plan',
-          model,
-          prompt: prompt.sha256,
-          rounds: round,
-          dropped: sorted.problems,
-          usage: answer.usage,
-          failedOver: answer.failedOver,
-        };
-        const notes = sorted.problems.map((problem) => `dropped: ${problem}`);
+      const { actions, problems, results } = sortCalls(answer, bar);
+      if (problems.length === 0 || round === ROUNDS_MAX || isTooLong(answer)) {
+        const { model, usage, failedOver, degraded } = answer;
+        const record = { role: 'plan', model, prompt: prompt.sha256, rounds: round, sentBack, dropped: problems };
+        const data = { ...record, usage, failedOver, degraded };
+        const notes = problems.map((problem) => `dropped: ${problem}`);
         return {
-          draft: { origin: `model:${model}`, actions: sorted.actions, notes },
+          draft: { origin: `model:${model}`, actions, notes },
           events: [{ type: 'model.answered', actor: 'nightshift', data }],
         };
       }
-      messages.push({ role: 'assistant', content: answer.text || 'I proposed tool calls.' });
-      messages.push({
-        role: 'user',
-        content: `Some of those calls cannot be used:\n${sorted.problems.join('\n')}\nPropose the whole plan again, corrected.`,
-      });
+      sentBack.push(...problems);
+      messages.push(answer.turn, { role: 'user', content: AGAIN, toolResults: results });
     }
-    return { draft: null, events: [] };
   } catch (error) {
     // A database that does not answer is no fault of the model: the stage fails, and its answer is not paid for again.
     if (work.abort.aborted || !(error instanceof NightshiftError)) throw error;
@@ -92,51 +85,19 @@ export async function planWithModel(
   }
 }
 
-function offeredTools(catalogue: Catalogue, labels: Labels): ToolSpec[] {
-  return catalogue.toolsFor(labels).flatMap(({ tool, instance }): ToolSpec[] => {
-    if (tool.risk === 'read' || tool.risk === 'forbidden') return [];
-    const wrapped = z.strictObject({
-      arguments: tool.input,
-      reason: proposalSchema.shape.reason,
-      expected_effect: proposalSchema.shape.expected_effect,
-    });
-    const description = `${tool.description} Works on ${instance.name}. Undo: ${tool.undo}`;
-    return [{ name: tool.name, description, inputSchema: z.toJSONSchema(wrapped) as Record<string, unknown> }];
-  });
+/** What is far beyond what was asked for does not fit into the question once more. */
+function isTooLong({ turn }: ModelAnswer): boolean {
+  return tokensOf(JSON.stringify([turn.content, turn.toolCalls ?? []])) > 4 * ANSWER_TOKENS_MAX;
 }
 
-function sort(
-  answer: ModelAnswer,
-  { labels, catalogue, origin }: { labels: Labels; catalogue: Catalogue; origin: string },
-): { actions: DraftAction[]; problems: string[] } {
-  const actions = new Map<string, DraftAction>();
-  const problems: string[] = [];
-  for (const { name, arguments: args } of answer.toolCalls) {
-    const proposal = proposalSchema.safeParse(args);
-    if (!proposal.success) {
-      problems.push(`${name}: ${z.prettifyError(proposal.error).replaceAll('\n', ' ')}`);
-      continue;
-    }
-    const resolution = catalogue.resolve(name, proposal.data.arguments, labels);
-    if (!resolution.ok) problems.push(`${name}: ${resolution.message}`);
-    else if (resolution.call.risk === 'read') problems.push(`${name}: it only reads, so it is no remedy`);
-    else if (actions.size >= ACTIONS_MAX) problems.push(`${name}: more than ${ACTIONS_MAX} actions`);
-    else {
-      const { call } = resolution;
-      const fingerprint = callFingerprint(call);
-      const { reason, expected_effect: expectedEffect } = proposal.data;
-      actions.set(fingerprint, { call, labels, fingerprint, origin, reason, expectedEffect, undo: call.undo });
-    }
-  }
-  return { actions: [...actions.values()], problems };
-}
+const AGAIN = 'Some of those calls cannot be used. Propose the whole plan again, corrected, with the calls that fit.';
 
-function describe(work: Work, evidence: readonly Evidence[], tried: readonly Action[]): string {
+function describe(work: Work, tried: readonly Action[]): string {
   const diagnosis = JSON.stringify(work.incident.context.diagnosis);
   const failed = tried.map(({ tool, arguments: args, status }) => `${tool} ${JSON.stringify(args)} (${status})`);
   const history =
     failed.length > 0
-      ? `Already tried on this incident without success, not to be proposed again:\n${failed.join('\n')}`
+      ? `Already tried on this incident without success, not to be proposed again:\n${fence('tried', failed.join('\n'))}`
       : 'Nothing was tried yet.';
-  return `${describeCase(work.alerts, evidence)}\n\nDiagnosis:\n${diagnosis}\n\n${history}`;
+  return `Diagnosis:\n${fence('diagnosis', diagnosis)}\n\n${history}`;
 }

@@ -1,4 +1,3 @@
-import { commonLabels } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { evidenceOf } from '../diagnosis/index.ts';
@@ -17,6 +16,7 @@ import {
 } from '../incident/index.ts';
 import type { Models } from '../llm/index.ts';
 import { type Catalogue, type Look, runChecks } from '../mcp-tools/index.ts';
+import type { Policy } from '../policy/index.ts';
 import {
   bySpecificity,
   contradictionsOf,
@@ -30,12 +30,15 @@ import {
 } from '../rag/index.ts';
 import { type Action, actionsOf, addActions } from './action.ts';
 import { decidingChecks, showCheck } from './checks.ts';
+import { type Bounds, showToolCheck } from './offer.ts';
 import { type Draft, planFromRunbooks } from './plan-from-runbooks.ts';
 import { planWithModel } from './plan-with-model.ts';
 
 export interface PlanDependencies {
   readonly db: Database;
-  readonly config: Pick<Config, 'limits' | 'services'>;
+  readonly config: Pick<Config, 'limits' | 'services' | 'mode'>;
+  readonly autonomy: Bounds['autonomy'];
+  readonly policy: Policy;
   readonly catalogue: Catalogue;
   readonly look: Look;
   readonly models: Models;
@@ -106,8 +109,10 @@ export function createPlan(dependencies: PlanDependencies): Stage {
     const contradictions = describeContradictions(contradictionsOf(runbooks, alerts));
     const allNotes = [...unbound, ...contradictions, ...warnings(runbooks, records, names), ...draft.notes];
     if (draft.actions.length === 0) return handOver(whyNothing(draft, runbooks, tried), events, allNotes);
-    const shown = draft.actions.map(({ call: { tool, instance, arguments: args, target, risk }, reason, undo }) => {
-      return { tool, instance, arguments: args, target, risk, reason, undo };
+    const shown = draft.actions.map(({ call: { tool, instance, arguments: args, target, risk }, ...why }) => {
+      const { reason, expectedEffect, undo } = why;
+      const check = showToolCheck(catalogue.toolNamed(tool));
+      return { tool, instance, arguments: args, target, risk, reason, expectedEffect, check, undo };
     });
     const { origin } = draft;
     const data = { attempt: attempt + 1, origin, actions: shown, checks: checks.map(showCheck), notes: allNotes };
@@ -160,24 +165,31 @@ interface Known {
 async function nextRemedy(
   work: Work,
   { runbooks, tried }: Known,
-  { db, catalogue, look, models }: PlanDependencies,
+  { db, catalogue, look, models, config: { mode }, autonomy, policy }: PlanDependencies,
 ): Promise<{ draft: Draft; events: NewEvent[] }> {
   const firing = work.alerts.filter((alert) => alert.status === 'firing');
   const spent = new Map(tried.map(({ fingerprint, status }) => [fingerprint, status]));
   const events: NewEvent[] = [];
-  if (models.names.length > 0) {
+  const unfounded = models.namesFor('plan').length > 0 ? whyNoModelPlans(work.incident.context.diagnosis) : null;
+  if (models.namesFor('plan').length > 0 && unfounded === null) {
     const evidence = await evidenceOf(db, work.incident.id, work.incident.cycle);
-    const labels = commonLabels(firing.map((alert) => alert.labels));
-    const planned = await planWithModel(work, { labels, evidence, tried, catalogue, models });
+    const bounds = { policy, mode, autonomy };
+    const planned = await planWithModel(work, { firing, evidence, tried, catalogue, models, bounds });
     events.push(...planned.events);
-    if (planned.draft) {
-      const fresh = planned.draft.actions.filter(({ fingerprint }) => !spent.has(fingerprint));
-      return { events, draft: { ...planned.draft, actions: fresh } };
-    }
+    if (planned.draft) return { events, draft: planned.draft };
   }
   const makeChecks = (checks: readonly Check[]) =>
     runChecks(checks, work.alerts, { catalogue, look, abort: work.abort });
-  return { events, draft: await planFromRunbooks(runbooks, firing, { catalogue, spent, makeChecks }) };
+  const draft = await planFromRunbooks(runbooks, firing, { catalogue, spent, makeChecks });
+  return { events, draft: { ...draft, notes: [...(unfounded === null ? [] : [unfounded]), ...draft.notes] } };
+}
+
+/** A plan can be no better than what it rests on: without that, only what runbooks declare is done. */
+function whyNoModelPlans(diagnosis: Context['diagnosis']): string | null {
+  const { inconclusive = true, review } = diagnosis ?? {};
+  if (review === 'rejected') return 'no model was asked for a plan: another one rejected the diagnosis';
+  if (review === 'unavailable') return 'no model was asked for a plan: nobody could review the diagnosis';
+  return inconclusive ? 'no model was asked for a plan: the diagnosis is inconclusive' : null;
 }
 
 const REASONS_SHOWN = 2;
@@ -186,7 +198,7 @@ const REASON_LENGTH_MAX = 200;
 function whyNothing({ origin, notes }: Draft, runbooks: readonly Runbook[], tried: readonly Action[]): string {
   if (tried.length > 0) return 'no remedy is left that was not tried or refused';
   if (origin.startsWith('model:')) return 'the model proposes no remedy that can be used';
-  if (runbooks.length === 0) return 'no runbook declares itself for this alert';
+  if (runbooks.length === 0) return 'no runbook with steps declares itself for this alert';
   const empty = runbooks.flatMap(({ path, remedies }) =>
     remedies.length === 0 ? [`${path}: it declares no steps`] : [],
   );

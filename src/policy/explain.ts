@@ -4,12 +4,15 @@ import { whyNotLimited } from './limits.ts';
 import type { Policy, Question, Verdict } from './question.ts';
 import { isAbout, whyNotApplied } from './risk-overrides.ts';
 import { toolFits } from './scope.ts';
+import { argumentsWithSecrets, mayHoldSecret } from './secrets.ts';
 import { openWindows } from './windows.ts';
 
 export interface Explanation {
   readonly verdict: Verdict;
   /** The lines of `risks:` for this tool and target; `why` is null where the line applies. */
   readonly overrides: readonly { readonly name: string; readonly risk: string; readonly why: string | null }[];
+  /** The arguments that hold a place holder of a secret, each with the line of `secrets:` that lets it be put back, or null. */
+  readonly secrets: readonly { readonly argument: string; readonly line: string | null }[];
   /** The rules and limits of the files that did not speak although they are about this tool, with every reason. */
   readonly silent: readonly { readonly rule: string; readonly why: readonly string[] }[];
 }
@@ -28,6 +31,10 @@ export function explain(question: Question, policy: Policy): Explanation {
     overrides: policy.overrides
       .filter((line) => isAbout(line, question))
       .map((line) => ({ name: line.name, risk: line.risk, why: whyNotApplied(line, question) })),
+    secrets: argumentsWithSecrets(question.call.arguments).map((argument) => ({
+      argument,
+      line: mayHoldSecret(policy, { tool: question.call.tool, argument })?.name ?? null,
+    })),
     silent: reasons
       .filter(({ rule, why }) => toolFits(rule.tools, question.call.tool) && why.length > 0)
       .map(({ rule, why }) => ({ rule: rule.name, why })),

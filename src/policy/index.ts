@@ -1,5 +1,6 @@
 /** Judges one call by operator-declared facts, explains the verdict, and mints the clearance without which no change runs. Never sends anything. */
 export { serviceApprovers } from './built-in-rules.ts';
+export { deniedWhatever, type Offer } from './could-allow.ts';
 export { type Explanation, explain } from './explain.ts';
 export { judge, strictest } from './judge.ts';
 export { lintPolicy } from './lint.ts';
@@ -13,9 +14,11 @@ export {
   type Question,
   type Run,
   type RunEffect,
+  type SecretArgument,
   type Verdict,
 } from './question.ts';
 export { wilsonLowerBound } from './record.ts';
 export { combinePolicy, loadPolicy, parsePolicy } from './rules.ts';
 export { type PolicyTestResult, type ResolveCall, runPolicyTests } from './run-policy-tests.ts';
 export { modeFor } from './scope.ts';
+export { argumentsWithSecrets, mayHoldSecret } from './secrets.ts';

@@ -6,15 +6,17 @@ import { includesTool, toolFits } from './scope.ts';
 interface Surroundings {
   /** The names of all tools of all toolsets. */
   readonly toolNames: readonly string[];
+  /** The names of the arguments that a tool takes. */
+  readonly argumentsOf?: (tool: string) => readonly string[];
   /** The people of nightshift.yaml; a viewer approves nothing. */
   readonly people: readonly Pick<PersonConfig, 'name' | 'role'>[];
 }
 
 /**
- * Gives the mistakes of a policy that only show beside the tools and the people: tools that no toolset has, rules that can
- * therefore never speak, approvers that are not configured, and quorums that nobody could fill.
+ * Gives the mistakes of a policy that only show beside the tools and the people: tools that no toolset has, arguments that a tool does
+ * not take, rules that can therefore never speak, approvers that are not configured, and quorums that nobody could fill.
  */
-export function lintPolicy(policy: Policy, { toolNames, people }: Surroundings): Problem[] {
+export function lintPolicy(policy: Policy, { toolNames, argumentsOf, people }: Surroundings): Problem[] {
   const approvers = people.filter(({ role }) => role !== 'viewer').map(({ name }) => name);
   return [
     ...policy.rules.flatMap((rule) => unknownTools(`rules.${rule.name}`, rule.tools, toolNames)),
@@ -22,6 +24,14 @@ export function lintPolicy(policy: Policy, { toolNames, people }: Surroundings):
     ...policy.overrides
       .filter(({ tool }) => !toolNames.includes(tool))
       .map(({ name, tool }) => noSuchTool(`risks.${name}.tool`, tool, toolNames)),
+    ...policy.secrets.flatMap(({ name, tool, argument }) => {
+      if (!toolNames.includes(tool)) return [noSuchTool(`secrets.${name}.tool`, tool, toolNames)];
+      const known = argumentsOf?.(tool);
+      if (known === undefined || known.includes(argument)) return [];
+      const fix = known.length > 0 ? `use one of ${known.join(', ')}` : 'remove it: this tool takes no arguments';
+      const message = `${tool} takes no such argument`;
+      return [{ field: `secrets.${name}.argument`, value: JSON.stringify(argument), message, fix }];
+    }),
     ...policy.rules.flatMap(({ name, approvers: named }) =>
       (named ?? [])
         .filter((person) => !approvers.includes(person))
@@ -52,10 +62,12 @@ function unknownTools(field: string, tools: readonly string[], toolNames: readon
 }
 
 function noSuchTool(field: string, tool: string, toolNames: readonly string[]): Problem {
+  const near = toolNames.filter((name) => name.split('.')[0] === tool.split('.')[0]);
   return {
     field,
     value: JSON.stringify(tool),
     message: 'no toolset has such a tool',
-    fix: `use one of ${toolNames.join(', ')}`,
+    fix:
+      near.length > 0 ? `use one of ${near.join(', ')}` : 'use one that docs/tools.md or nightshift tools list names',
   };
 }

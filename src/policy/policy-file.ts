@@ -151,12 +151,20 @@ const limitSchema = z
     demand('per', 'belongs to runs', 'remove it: a share is always of the group that the call works on'),
   );
 
+const secretSchema = z.strictObject({
+  name,
+  tool: z.string().regex(/^[a-z0-9_-]+\.[a-z0-9_-]+$/i, 'is no tool'),
+  argument: z.string().min(1).max(128),
+  reason,
+});
+
 /** What one policy file may say; unknown keys are mistakes. */
 export const policyFileSchema = z.strictObject({
   windows: z.array(windowSchema).default([]),
   rules: z.array(ruleSchema).default([]),
   risks: z.array(overrideSchema).default([]),
   limits: z.array(limitSchema).default([]),
+  secrets: z.array(secretSchema).default([]),
 });
 export type PolicyFile = z.infer<typeof policyFileSchema>;
 
@@ -171,8 +179,8 @@ const listSchema = z.array(namedSchema).catch([]);
 
 /** The names in a file and what refers to them, also of one with mistakes elsewhere; it never fails. */
 export const outlineSchema = z
-  .object({ windows: listSchema, rules: listSchema, risks: listSchema, limits: listSchema })
-  .catch({ windows: [], rules: [], risks: [], limits: [] });
+  .object({ windows: listSchema, rules: listSchema, risks: listSchema, limits: listSchema, secrets: listSchema })
+  .catch({ windows: [], rules: [], risks: [], limits: [], secrets: [] });
 export type Outline = z.infer<typeof outlineSchema>;
 
 const MATCHERS = `write matchers as Alertmanager does, for example 'env="prod"'`;
@@ -185,6 +193,7 @@ export const POLICY_FIXES: ReadonlyMap<string, string> = new Map(
     tools: 'write toolset.verb or toolset.*',
     match: MATCHERS,
     call: MATCHERS,
+    argument: 'name one argument of the tool, for example token',
     reason: 'say why, for whoever reads the card',
     during: 'list names of windows:',
     outside: 'list names of windows:',

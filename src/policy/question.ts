@@ -119,11 +119,20 @@ export interface PolicyLimit extends Scope {
   readonly reason: string;
 }
 
+/** An argument of a tool into which a secret of the incident's own alerts may be put back. */
+export interface SecretArgument {
+  readonly name: string;
+  readonly tool: string;
+  readonly argument: string;
+  readonly reason: string;
+}
+
 export interface Policy {
   readonly rules: readonly PolicyRule[];
   readonly windows: readonly TimeWindow[];
   readonly overrides: readonly RiskOverride[];
   readonly limits: readonly PolicyLimit[];
+  readonly secrets: readonly SecretArgument[];
   /** Changes whenever anything in it changes; approvals are bound to it. */
   readonly sha256: string;
 }

@@ -17,7 +17,7 @@ export interface ParsedPolicy {
 /** Reads one policy file, and finds every mistake that shows in it alone. */
 export function parsePolicy(path: string, text: string): ParsedPolicy {
   const { data, raw, problems } = readYaml(path, text, policyFileSchema, POLICY_FIXES);
-  const file = data ?? { windows: [], rules: [], risks: [], limits: [] };
+  const file = data ?? { windows: [], rules: [], risks: [], limits: [], secrets: [] };
   return { path, file, outline: outlineSchema.parse(raw), problems };
 }
 
@@ -28,12 +28,18 @@ export function combinePolicy(files: readonly ParsedPolicy[]): { policy: Policy;
   const rules = files.flatMap(({ file }) => file.rules);
   const risks = files.flatMap(({ file }) => file.risks);
   const limits = files.flatMap(({ file }) => file.limits);
+  const secrets = files.flatMap(({ file }) => file.secrets);
   const policy = {
     windows: windows.map(toWindow),
     rules: rules.map(toRule),
     overrides: risks.map(toOverride),
     limits: limits.map(toLimit),
-    sha256: canonicalSha256('policy', { windows, rules, risks, limits }),
+    secrets,
+    // Without any, the hash is what it was before there could be: approvals given then stay good.
+    sha256: canonicalSha256('policy', {
+      ...{ windows, rules, risks, limits },
+      ...(secrets.length > 0 ? { secrets } : {}),
+    }),
   };
   return { policy, problems };
 }

@@ -3,6 +3,8 @@ import { plain } from '../incident/index.ts';
 import type { PolicyRule, Question } from './question.ts';
 
 type Scope = Pick<PolicyRule, 'tools' | 'matchers' | 'callMatchers'>;
+/** What matchers look at; the risk class is none of it. */
+type Unjudged = Pick<Question, 'labels'> & { readonly call: Omit<Question['call'], 'risk'> };
 
 /** Gives a label's value, or the empty string where there is none; what objects inherit (`constructor`) is no label. */
 export function labelOf(labels: Labels, name: string): string {
@@ -13,7 +15,7 @@ export function labelOf(labels: Labels, name: string): string {
  * Gives what a `call` matcher of this name is compared with: the call's tool, instance or target, or one of its arguments as it
  * stands in JSON (text without quotes), or the empty string where there is no such argument.
  */
-export function callField(call: Question['call'], name: string): string {
+export function callField(call: Unjudged['call'], name: string): string {
   if (name === 'tool' || name === 'instance' || name === 'target') return call[name];
   const value = Object.hasOwn(call.arguments, name) ? call.arguments[name] : undefined;
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
@@ -35,7 +37,7 @@ export function speaks({ tools }: Scope, { call }: Question, reasons: Iterator<s
 }
 
 /** Gives each matcher that keeps a rule or limit silent about this question, in words; none where all of them hold. */
-export function* whyNotMatched({ matchers, callMatchers }: Scope, { labels, call }: Question): Generator<string> {
+export function* whyNotMatched({ matchers, callMatchers }: Scope, { labels, call }: Unjudged): Generator<string> {
   yield* failing(matchers, 'label', (name) => labelOf(labels, name));
   yield* failing(callMatchers, 'call', (name) => callField(call, name));
 }

@@ -15,13 +15,16 @@ type Filled =
 const QUOTING = /["'`\\\p{Cc}]/u;
 
 /**
- * Fills `{{ labels.NAME }}` inside arguments with label values as they are; a missing or empty label fills nothing, and neither does one with
- * a quote, a backslash or a control character where it would stand inside a longer text. Never evaluates anything.
+ * Fills `{{ labels.NAME }}` inside arguments, at any depth, with label values as they are; a missing or empty label fills nothing, and
+ * neither does one with a quote, a backslash or a control character where it would stand inside a longer text. Never evaluates anything.
  */
 export function fillTemplates(args: Readonly<Record<string, unknown>>, labels: Labels): Filled {
   const missing = new Set<string>();
   const quoting = new Set<string>();
-  const fill = (value: unknown) => {
+  const fill = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(fill);
+    if (value !== null && typeof value === 'object')
+      return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, fill(item)]));
     if (typeof value !== 'string') return value;
     return value.replace(TEMPLATE, (placeholder, name: string) => {
       const found = Object.hasOwn(labels, name) ? labels[name] : undefined;

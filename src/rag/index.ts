@@ -1,5 +1,13 @@
 /** Runbooks and past incidents, read, indexed and found again by what an alert says. Never acts, and never asks a model. */
-export { alertsFor, type BoundRemedy, type BoundStep, bindChecks, bindRemedies, callFingerprint } from './bind.ts';
+export {
+  alertsFor,
+  type BoundRemedy,
+  type BoundStep,
+  bindChecks,
+  bindRemedies,
+  callFingerprint,
+  fillTemplates,
+} from './bind.ts';
 export { type Chunk, chunkMarkdown } from './chunk.ts';
 export { contradictionsOf, describeContradictions } from './contradictions.ts';
 export { type Embedder, hashEmbedder } from './embed.ts';
@@ -46,6 +54,6 @@ export {
 export { type Found, rankRunbooks, retrieveRunbooks, type Why } from './retrieve.ts';
 export { type Check, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
 export { isFileOfUrl, pathsOfUrl } from './runbook-url.ts';
-export { stateOf } from './sources.ts';
+export { reachRemote, stateOf } from './sources.ts';
 export { bySpecificity, matchingRunbooks, runbookByPath } from './store.ts';
 export { createRunbookKeeper, type RunbookKeeper } from './watch.ts';

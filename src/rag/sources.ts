@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { RunbookRemote } from '../config/index.ts';
 import type { Problem } from '../errors.ts';
@@ -37,6 +38,16 @@ export async function fetchRemote(remote: RunbookRemote, signal?: AbortSignal): 
     await gitRemote(clone, ['checkout', '--quiet', '--force', '--detach', commit], signal);
   await linkFolder(remote);
   return commit;
+}
+
+/** Asks a repository for its `ref`, and fetches nothing. @throws Error in git's words, without credentials. */
+export async function reachRemote(
+  { url, ref }: Pick<RunbookRemote, 'url' | 'ref'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await gitRemote(tmpdir(), ['ls-remote', url, ref], signal);
+  // A commit is named nowhere.
+  if (found === '' && !/^[0-9a-f]{7,64}$/.test(ref)) throw new Error(`${withoutCredentials(url)} has no ${ref}`);
 }
 
 async function removeLocks(clone: string): Promise<void> {

@@ -1,44 +1,60 @@
-import { sql } from 'kysely';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Selectable, sql } from 'kysely';
+import { type Labels, severityOf } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
-import { type Database, json } from '../database/index.ts';
+import { type Database, json, type Schema } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
+import type { Failpoint } from '../failpoints.ts';
 import {
-  alertsOf,
   CLOSED_STATES,
   childrenOf,
   createJournal,
+  Foreign,
   foldByCause,
+  holdOpenings,
   type Incident,
   incidentName,
   isClosed,
-  loadIncident,
+  loadForStage,
   lockOpenings,
   type Outcome,
   type Signal,
-  signalsOf,
   tellWhoHasIt,
   unfoldAll,
   type Work,
 } from '../incident/index.ts';
 import { type Logger, type Metrics, withCorrelation } from '../telemetry/index.ts';
 import { afterFailure, Fenced, land } from './land.ts';
-import type { Lease, Queue } from './queue.ts';
+import { type Enqueued, teamOf } from './priority.ts';
+import type { Due, Lease, Queue } from './queue.ts';
 import type { Stages } from './stages.ts';
 
 const CHANNEL = 'nightshift';
 const POLL_MS = 1000;
 const TOUCH_MS = 4000;
 const RECONCILE_MS = 30_000;
+/** How soon what only a newer version knows is offered again: that replica takes it then, or this one leaves it once more. */
+const LEAVE_SECONDS = 3;
+/** How long a stop waits for what is under way to land. */
+const GRACE_MS = 12_000;
 /** Without a deadline an incident is looked at again after this, in case a wake-up went missing. */
-const IDLE_MS = 24 * 3600 * 1000;
+const IDLE_SECONDS = 24 * 3600;
+
+type Loaded = Awaited<ReturnType<typeof loadForStage>>;
 
 export interface Driver {
-  /** Wakes incidents inside the current transaction; call `kick` once it has committed. */
-  wake(incidentIds: readonly number[]): Promise<void>;
+  /**
+   * Wakes incidents inside the current transaction; call `kick` once it has committed. What a person speaks to is next, and what alerts speak
+   * to keeps its place among those that wait to be begun.
+   */
+  wake(incidentIds: readonly number[], by?: 'alerts' | 'person'): Promise<void>;
   /** Looks for work now. */
   kick(): void;
   start(): Promise<void>;
-  /** Takes no more work, and waits until what is under way has landed or parked. */
+  /**
+   * Takes no more work, waits 12 s at most until what is under way has landed, and gives back what has not, so that whoever is next goes on
+   * with it at once. @throws whatever the database throws where that could not be written; then it goes on once its heartbeat has lapsed.
+   */
   stop(): Promise<void>;
 }
 
@@ -47,55 +63,73 @@ export interface DriverDependencies {
   readonly queue: Queue;
   readonly stages: Stages;
   readonly concurrency: number;
-  readonly config: Pick<Config, 'correlation' | 'services'>;
+  readonly config: Pick<Config, 'correlation' | 'services' | 'limits'>;
   readonly metrics: Metrics;
   readonly log: Logger;
-  readonly failpoint: (name: string) => void;
+  readonly failpoint: Failpoint;
 }
 
 /** Makes the driver of all incidents: each is advanced by one worker at a time, stage after stage, until it waits or ends. */
 export function createDriver(dependencies: DriverDependencies): Driver {
   const { db, queue, stages, concurrency, metrics, log, failpoint } = dependencies;
-  const { correlation, services } = dependencies.config;
+  const { correlation, services, limits } = dependencies.config;
   const active = new Map<Lease, AbortController>();
   const timers: NodeJS.Timeout[] = [];
+  /** Already said in the log. */
+  const left = new Set<number>();
   let looking = false;
   let lookAgain = false;
   let stopping = false;
   let unlisten: (() => Promise<void>) | undefined;
 
-  async function wake(incidentIds: readonly number[]): Promise<void> {
+  async function wake(incidentIds: readonly number[], by: 'alerts' | 'person' = 'alerts'): Promise<void> {
     if (incidentIds.length === 0) return;
     const rows = await db.q
       .updateTable('incident')
       .set({ wake_seq: sql<number>`wake_seq + 1` })
       .where('id', 'in', incidentIds)
       // With this statement, because each is a round trip; it is sent at the commit all the same.
-      .returning(['id', 'job_id', sql`pg_notify(${CHANNEL}, '')`.as('notified')])
+      .returning([...KNOWN, 'version', 'job_id', sql`pg_notify(${CHANNEL}, '')`.as('notified')])
       .execute();
     await enqueue(
-      rows.filter((row) => row.job_id === null).map((row) => row.id),
-      null,
+      rows.filter((row) => row.job_id === null).map((row) => (by === 'person' ? asBegun(row) : asItStands(row))),
+      0,
     );
-    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId);
+    for (const { job_id: jobId, version, severity } of rows) {
+      if (jobId === null) continue;
+      if (by === 'person') await queue.pullForward(jobId, { begun: severityOf(severity) });
+      // The job of what no stage has seen is due already, and each is a statement.
+      else if (version > 0) await queue.pullForward(jobId);
+    }
   }
 
-  async function enqueue(incidentIds: readonly number[], due: Date | null): Promise<void> {
-    const jobs = [...(await queue.enqueue(incidentIds, due))].map(([incident, job]) => ({ incident, job }));
+  async function enqueue(incidents: readonly Enqueued[], due: Due): Promise<void> {
+    const jobs = [...(await queue.enqueue(incidents, due))].map(([incident, job]) => ({ incident, job }));
     if (jobs.length === 0) return;
     await sql`
       update incident i set job_id = j.job from jsonb_to_recordset(${json(jobs)}) as j(incident bigint, job uuid)
       where i.id = j.incident`.execute(db.q);
   }
 
+  /** What is still to be begun waits for its turn, fair between teams; what is resolved and fires again is begun anew. */
+  function asItStands(row: Known): Enqueued {
+    if (row.state !== 'received' && row.state !== 'resolved') return asBegun(row);
+    const team = teamOf({ labels: row.labels as Labels, service: row.service }, { fairBy: limits.fairBy, services });
+    return { ...asBegun(row), team };
+  }
+
   /** What was folded under an incident that is over is looked at again, once its own alerts have had time to resolve. */
   async function unfold({ id }: Incident, state: Outcome['state']): Promise<void> {
     const children = await unfoldAll(db, id, state, correlation.storm);
     if (children.length === 0) return;
-    const due = new Date(Date.now() + correlation.unfoldAfterSeconds * 1000);
-    const rows = await db.q.selectFrom('incident').select('job_id').where('id', 'in', children).execute();
-    await enqueue(children, due);
-    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId, due);
+    const due = correlation.unfoldAfterSeconds;
+    const rows = await db.q
+      .selectFrom('incident')
+      .select([...KNOWN, 'job_id'])
+      .where('id', 'in', children)
+      .execute();
+    await enqueue(rows.map(asBegun), due);
+    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId, { due });
   }
 
   function kick(): void {
@@ -111,6 +145,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         const free = concurrency - active.size;
         const leases = await queue.take(free);
         if (leases.length === free) lookAgain = true;
+        if (stopping) await queue.release(leases);
+        if (stopping) break;
         for (const lease of leases) void run(lease);
       }
     } catch (error) {
@@ -123,11 +159,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   async function run(lease: Lease): Promise<void> {
     const controller = new AbortController();
     active.set(lease, controller);
+    failpoint('driver.taken');
     try {
       await advance(lease, controller.signal);
     } catch (error) {
+      // Whoever stops gives it back.
+      if (stopping && controller.signal.aborted) return;
       if (error instanceof Fenced)
         log.warn({ incident: incidentName(lease.incidentId) }, 'another worker has this incident now');
+      else if (error instanceof Foreign) await leave(lease, error).catch(() => {});
       else {
         log.error(
           { incident: incidentName(lease.incidentId), error: messageOf(error) },
@@ -141,13 +181,26 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
   }
 
+  /** During a rolling deploy another replica knows what to do with it; nothing of it is touched here. */
+  async function leave(lease: Lease, error: Foreign): Promise<void> {
+    const { incidentId: id } = lease;
+    if (!left.has(id)) log.warn({ incident: incidentName(id) }, `${messageOf(error)}: left to a replica that is newer`);
+    left.add(id);
+    await db.transaction(async () => {
+      await sql`select id from incident where id = ${id} for update`.execute(db.q);
+      if (await queue.complete(lease)) await enqueue([asBegun({ id, severity: '' })], LEAVE_SECONDS);
+    });
+  }
+
   /** Runs stage after stage; each lands in one transaction, or not at all. */
   async function advance(lease: Lease, abort: AbortSignal): Promise<void> {
+    let known: Loaded | null = null;
     for (;;) {
-      const incident = await loadIncident(db, lease.incidentId);
-      const signals = await signalsOf(db, incident.id);
+      const loaded: Loaded = known ?? (await loadForStage(db, lease.incidentId));
+      known = null;
+      const { incident, signals } = loaded;
       const outcome = await withCorrelation({ incident: incidentName(incident.id), trace: incident.traceId }, () =>
-        runStage(incident, signals, lease, abort),
+        runStage(loaded, lease, abort),
       );
       failpoint(`land.before.${outcome.state}`);
       const landed = await landWith(lease, incident, outcome, signals).catch((error: unknown) => {
@@ -170,6 +223,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         );
       }
       if (landed === 'left') return;
+      // Nothing was said to it meanwhile, so there is nothing to load that is not known.
+      const heard = new Set(outcome.heard);
+      if (landed.wakeSeq === incident.wakeSeq && landed.cycle === incident.cycle)
+        known = { ...loaded, incident: landed, signals: signals.filter((signal) => !heard.has(signal)) };
     }
   }
 
@@ -179,37 +236,32 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     incident: Incident,
     outcome: Outcome,
     signals: readonly Signal[],
-  ): Promise<'moved' | 'woken' | 'go on' | 'left'> {
+  ): Promise<'moved' | 'woken' | 'left' | Incident> {
+    const leaves = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
+    if (isWholeInOneStatement(incident, outcome) && !leaves) return land(db, incident, outcome, { signals, leaves });
     return db.transaction(async () => {
       // Nothing may be folded under an incident at the moment that it is over, nor stay under one that is over when it opens again.
-      if (isClosed(outcome.state) !== isClosed(incident.state)) await lockOpenings(db);
-      const done = await land(db, incident, outcome, signals);
-      if (done !== 'landed') return done;
+      if (isClosed(outcome.state) && !isClosed(incident.state)) await holdOpenings(db);
+      if (isClosed(incident.state) && !isClosed(outcome.state)) await lockOpenings(db);
+      const landed = await land(db, incident, outcome, { signals, leaves });
+      if (landed === 'moved' || landed === 'woken') return landed;
       if (isClosed(incident.state) && !isClosed(outcome.state)) await foldByCause(db, services, correlation);
       if (outcome.state === 'escalated' && incident.state !== 'escalated')
         await tellWhoHasIt(db, incident.id, await childrenOf(db, incident.id));
-      const leaving = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
-      if (!leaving) return 'go on';
+      if (!leaves) return landed;
       if (!(await queue.complete(lease))) throw new Fenced();
-      await db.q.updateTable('incident').set({ job_id: null }).where('id', '=', incident.id).execute();
       if (isClosed(outcome.state)) await unfold(incident, outcome.state);
-      else await enqueue([incident.id], dueAt(outcome));
+      else await enqueue([asBegun(incident)], dueAt(outcome));
       if (!outcome.wait && stopping) await db.notify(CHANNEL);
       return 'left';
     });
   }
 
-  async function runStage(
-    incident: Incident,
-    signals: readonly Signal[],
-    lease: Lease,
-    abort: AbortSignal,
-  ): Promise<Outcome> {
+  async function runStage(loaded: Loaded, lease: Lease, abort: AbortSignal): Promise<Outcome> {
+    const { incident } = loaded;
     const work: Work = {
-      incident,
-      signals,
+      ...loaded,
       abort,
-      alerts: await alertsOf(db, incident),
       journal: createJournal(db, incident),
       assertHeld: async () => {
         // Incident before job, as everywhere.
@@ -240,16 +292,16 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   /** Enqueues what is open or has something to hear and yet has no job: the safety net under every other path. */
   async function reconcile(): Promise<void> {
-    const { rows } = await sql<{ id: number }>`
-      select i.id from incident i
+    const { rows } = await sql<Known>`
+      select ${sql.join(KNOWN.map((name) => sql.ref(`i.${name}`)))} from incident i
       where ((i.state not in (${sql.join([...CLOSED_STATES])}) and i.parent_id is null) or exists (select 1 from signal s where s.incident_id = i.id))
         and not exists (select 1 from pgboss.job j where j.id = i.job_id and j.state in ('created', 'retry', 'active'))
       limit 1000`.execute(db.q);
-    for (const { id } of rows) {
-      log.warn({ incident: incidentName(id) }, 'incident had no job; enqueued');
+    for (const row of rows) {
+      log.warn({ incident: incidentName(row.id) }, 'incident had no job; enqueued');
       await db.transaction(async () => {
-        await sql`select id from incident where id = ${id} for update`.execute(db.q);
-        await enqueue([id], null);
+        await sql`select id from incident where id = ${row.id} for update`.execute(db.q);
+        await enqueue([asItStands(row)], 0);
       });
     }
     if (rows.length > 0) kick();
@@ -281,15 +333,45 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       stopping = true;
       for (const timer of timers) clearInterval(timer);
       const keeping = setInterval(() => void keepLeases().catch(() => {}), TOUCH_MS);
-      while (active.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      const givenUpAt = Date.now() + GRACE_MS;
+      while ((active.size > 0 || looking) && Date.now() < givenUpAt) await sleep(20);
       clearInterval(keeping);
-      await unlisten?.();
-      await queue.stop();
+      try {
+        await park();
+      } finally {
+        await unlisten?.();
+        await queue.stop();
+      }
     },
   };
+
+  /** What has not landed by now lands nothing any more: it ends here, and whoever takes it next finds what it left. */
+  async function park(): Promise<void> {
+    if (active.size === 0) return;
+    const leases = [...active.keys()];
+    for (const controller of active.values()) controller.abort();
+    const incidents = leases.map(({ incidentId }) => incidentName(incidentId));
+    log.warn({ incidents }, 'not finished in time; given back, to go on elsewhere or at the next start');
+    await queue.release(leases);
+    await db.notify(CHANNEL);
+  }
 }
 
-function dueAt({ wait }: Outcome): Date | null {
-  if (!wait) return null;
-  return wait.until ?? new Date(Date.now() + IDLE_MS);
+/** What tells how an incident is enqueued. */
+const KNOWN = ['id', 'state', 'severity', 'labels', 'service'] as const;
+type Known = Pick<Selectable<Schema['incident']>, (typeof KNOWN)[number]>;
+
+/** Goes before all that is to be begun. */
+function asBegun({ id, severity }: { readonly id: number; readonly severity: string }): Enqueued {
+  return { incidentId: id, severity: severityOf(severity), team: null };
+}
+
+/** Nothing is written beside the move, and the job stays where it is. */
+function isWholeInOneStatement(incident: Incident, { state, write }: Outcome): boolean {
+  return !write && !isClosed(state) && !isClosed(incident.state) && state !== 'escalated';
+}
+
+function dueAt({ wait }: Outcome): Due {
+  if (!wait) return 0;
+  return 'seconds' in wait ? wait.seconds : (wait.until ?? IDLE_SECONDS);
 }

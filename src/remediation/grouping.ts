@@ -83,7 +83,7 @@ export function createGrouping({
       commit(async () => {
         byOneWhoMay(by);
         await split(db, id, by);
-        await driver.wake([id]);
+        await driver.wake([id], 'person');
       }),
     async beginMaintenance({ matchers, reason, from, until, by }) {
       byOneWhoMay(by);

@@ -1,10 +1,7 @@
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import {
-  addEvents,
-  addMessages,
   type Context,
-  dropSignals,
   type Incident,
   incidentName,
   isClosed,
@@ -22,7 +19,8 @@ const FAILURES_MAX = 5;
 export class Fenced extends Error {}
 
 /**
- * Commits what a stage returned, in the current transaction: the move, the timeline, the messages and the stage's own writes.
+ * Writes what a stage returned: the move, the timeline and the messages in one statement, and the stage's own writes, for which there must be a
+ * transaction. Gives the incident as it is then, or why nothing was written.
  * `moved`: another worker was there first. `woken`: something was said meanwhile that the stage has not heard, so it must run again.
  * @throws Error on a transition that the table does not allow.
  */
@@ -30,8 +28,8 @@ export async function land(
   db: Database,
   incident: Incident,
   outcome: Outcome,
-  signals: readonly Signal[],
-): Promise<'landed' | 'moved' | 'woken'> {
+  { signals, leaves }: { readonly signals: readonly Signal[]; readonly leaves: boolean },
+): Promise<Incident | 'moved' | 'woken'> {
   const stays = outcome.state === incident.state;
   if (
     !(stays && (outcome.wait !== undefined || isClosed(outcome.state))) &&
@@ -42,16 +40,16 @@ export async function land(
   const context: Context = nextContext(incident, outcome);
   // Nor does anything act on what it has not heard: that it was folded under another meanwhile, or that its alert resolved.
   const unlessWoken = outcome.wait !== undefined || isClosed(outcome.state) || entersActing(incident, outcome);
-  if (!(await moveIncident(db, incident, { state: outcome.state, context, unlessWoken }))) {
+  const heard = isClosed(outcome.state) ? signals : (outcome.heard ?? []);
+  const told = withEnding(incident, outcome, context);
+  const { state } = outcome;
+  const landed = await moveIncident(db, incident, { state, context, unlessWoken, ...told, heard, leaves });
+  if (landed === null) {
     const now = await db.q.selectFrom('incident').select('version').where('id', '=', incident.id).executeTakeFirst();
     return now?.version === incident.version ? 'woken' : 'moved';
   }
-  const { events, messages } = withEnding(incident, outcome, context);
-  await addEvents(db, incident.id, events);
-  await addMessages(db, incident.id, messages);
   await outcome.write?.();
-  await dropSignals(db, isClosed(outcome.state) ? signals : (outcome.heard ?? []));
-  return 'landed';
+  return landed;
 }
 
 function entersActing(incident: Incident, { state }: Outcome): boolean {
@@ -65,6 +63,8 @@ function nextContext(incident: Incident, outcome: Outcome): Context {
       attempt: 0,
       failures: 0,
       lateEvidence: [],
+      triage: null,
+      notes: [],
       diagnosis: null,
       checks: [],
       failingBefore: null,
@@ -108,7 +108,7 @@ function withEnding(
     });
     messages.push({ kind: 'resolved', text: `${name} is resolved` });
   }
-  if (outcome.state === 'received')
+  if (outcome.state === 'received' && isClosed(incident.state))
     events.push({ type: 'incident.reopened', actor: 'nightshift', data: { cycle: incident.cycle + 1 } });
   if (outcome.state === 'stopped') events.push({ type: 'incident.stopped', actor: 'nightshift', data: {} });
   return { events, messages };
@@ -130,6 +130,6 @@ export function afterFailure(incident: Incident, error: unknown): Outcome {
     };
     return { state: 'escalated', context: { escalation, failures: 0 }, events: [event] };
   }
-  const until = new Date(Date.now() + Math.min(60_000, 500 * 2 ** failures));
-  return { state: incident.state, context: { failures }, events: [event], wait: { until } };
+  const seconds = Math.min(60, 0.5 * 2 ** failures);
+  return { state: incident.state, context: { failures }, events: [event], wait: { seconds } };
 }

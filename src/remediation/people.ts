@@ -1,6 +1,7 @@
 import { type Decision, decide } from '../approval/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
+import { type Failpoint, noFailpoint } from '../failpoints.ts';
 import type { Identity } from '../identity/index.ts';
 import {
   addEvents,
@@ -36,7 +37,7 @@ export interface People {
   /** Opens an incident for what a person wants looked into; gives its number. */
   investigate(investigation: Investigation): Promise<{ incidentId: number }>;
   /** Keeps whether a person found the handling of an incident helpful. */
-  rate(incidentId: number, helpful: boolean, by: string): Promise<void>;
+  rate(incidentId: number, helpful: boolean, by: string, why?: string): Promise<void>;
 }
 
 /** What a person did about an incident that Nightshift only observed: what it proposed, something else, or nothing. */
@@ -55,17 +56,19 @@ export function createPeople({
   driver,
   catalogue,
   identity,
+  failpoint = noFailpoint,
 }: {
   db: Database;
   driver: Driver;
   catalogue: Catalogue;
   identity: Pick<Identity, 'mayDecide'>;
+  failpoint?: Failpoint;
 }): People {
   const open = async (by: string, opening: () => Promise<number>) => {
     refuseUnlessListed(identity, by);
     const incidentId = await db.transaction(async () => {
       const opened = await opening();
-      await driver.wake([opened]);
+      await driver.wake([opened], 'person');
       return opened;
     });
     driver.kick();
@@ -81,9 +84,12 @@ export function createPeople({
           .select('incident_id')
           .where('id', '=', decision.approvalId)
           .executeTakeFirst();
-        if (about) await driver.wake([about.incident_id]);
-        return decide(db, decision, await db.now());
+        if (about) await driver.wake([about.incident_id], 'person');
+        const decided = await decide(db, decision, await db.now());
+        failpoint('decision.before-commit');
+        return decided;
       });
+      failpoint('decision.after-commit');
       driver.kick();
       return { incidentId: approval.incidentId, status: approval.status };
     },
@@ -96,7 +102,8 @@ export function createPeople({
             `${incidentName(incidentId)} is ${incident.state}, so it cannot hear ${kind}. Fix: look at it with: nightshift incident ${incidentName(incidentId)}`,
           );
         }
-        if (kind === 'ask_again' && (await unrunActions(db, incident)).length === 0) {
+        const { escalation } = incident.context;
+        if (kind === 'ask_again' && !escalation?.shed && (await unrunActions(db, incident)).length === 0) {
           throw new NightshiftError(
             'conflict',
             `${incidentName(incidentId)} has no action that was refused or left out, so there is nothing to ask again. Fix: mend it by hand and say: nightshift close ${incidentName(incidentId)}`,
@@ -106,13 +113,13 @@ export function createPeople({
         await addEvents(db, incidentId, [
           { type: `person.${kind}`, actor: by, data: did === undefined ? {} : { did } },
         ]);
-        await driver.wake([incidentId]);
+        await driver.wake([incidentId], 'person');
       });
       driver.kick();
     },
     run: (byHand) => open(byHand.by, () => openByHand(db, byHand, catalogue)),
     investigate: (investigation) => open(investigation.by, () => openInvestigation(db, investigation)),
-    rate: (incidentId, helpful, by) => db.transaction(() => rate(db, { incidentId, helpful, by })),
+    rate: (incidentId, helpful, by, why = '') => db.transaction(() => rate(db, { incidentId, helpful, by, why })),
   };
 }
 

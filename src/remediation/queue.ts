@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { PgBoss } from 'pg-boss';
-import type { Database } from '../database/index.ts';
+import { SEVERITIES, type Severity } from '../alert/index.ts';
+import { type Database, json } from '../database/index.ts';
 import type { Logger } from '../telemetry/index.ts';
+import { bandOf, begunPriority, type Enqueued, prioritiesOf, type TeamWaiting } from './priority.ts';
 
 const QUEUE = 'advance-incident';
 const SCHEMA = 'pgboss';
@@ -15,22 +18,42 @@ export interface Lease {
   readonly attempt: { readonly id: string; readonly retryCount: number };
 }
 
+/** When a job is due: at a moment that the database has given, or in so many seconds by its clock. */
+export type Due = Date | number;
+
 /** One job per incident, ever: queued, or in the hands of one worker. Called inside a transaction, all of it joins. */
 export interface Queue {
   /** Enqueues the jobs of incidents, due now or later; gives the id of each, but none for one that has a job already. */
-  enqueue(incidentIds: readonly number[], due: Date | null): Promise<ReadonlyMap<number, string>>;
-  /** Makes a queued job due now, or at a time; does nothing to one that a worker holds. */
-  pullForward(jobId: string, due?: Date): Promise<void>;
-  /** Takes up to `max` jobs that are due. */
+  enqueue(jobs: readonly Enqueued[], due: Due): Promise<ReadonlyMap<number, string>>;
+  /** Makes a queued job due now, or at a time, and puts it among what has begun where that is asked for; does nothing to one that a worker holds. */
+  pullForward(jobId: string, change?: { readonly due?: Due; readonly begun?: Severity }): Promise<void>;
+  /** Takes up to `max` jobs that are due, the one with the highest priority first. */
   take(max: number): Promise<Lease[]>;
   /** Gives a job back as done; tells whether this lease still held it. */
   complete(lease: Lease): Promise<boolean>;
   /** Gives a job back to be tried again with a growing delay. */
   giveBack(lease: Lease): Promise<void>;
+  /** Gives jobs back so that whoever is free goes on with them at once. */
+  release(leases: readonly Lease[]): Promise<void>;
+  /** Puts queued jobs off by so many seconds, as jobs of what has begun; gives those that no worker holds. */
+  putOff(jobIds: readonly string[], seconds: number): Promise<string[]>;
+  /** Counts what is due now and in nobody's hands. */
+  depth(): Promise<Depth[]>;
   /** Keeps leases alive; gives those that are lost. */
   touch(leases: readonly Lease[]): Promise<Lease[]>;
   stop(): Promise<void>;
 }
+
+/** How much of one kind waits for a worker. */
+export interface Depth {
+  /** What is to be begun by its severity, and all that has begun as one. */
+  readonly kind: Severity | 'begun';
+  readonly waiting: number;
+  readonly oldestSeconds: number;
+}
+
+/** The jobs of incidents that wait to be begun, in the words of SQL. */
+export const TO_BEGIN = sql`j.name = ${QUEUE} and j.state < 'active' and not j.blocked and j.priority < 0`;
 
 /** Starts the job queue on the same database: pg-boss in its own schema. */
 export async function startQueue(db: Database, log: Logger): Promise<Queue> {
@@ -61,18 +84,23 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
   if (db.kind === 'embedded') await releaseAll(db, boss);
 
   return {
-    async enqueue(incidentIds, due) {
-      const jobs = incidentIds.map((incident) => ({
+    async enqueue(enqueued, due) {
+      const severities = new Set(enqueued.flatMap(({ severity, team }) => (team === null ? [] : [severity])));
+      const priorities = prioritiesOf(enqueued, severities.size > 0 ? await teamsWaiting(db, [...severities]) : []);
+      const jobs = enqueued.map(({ incidentId, team }, index) => ({
         id: randomUUID(),
-        data: { incident },
-        singletonKey: String(incident),
-        ...(due ? { startAfter: due } : {}),
+        data: { incident: incidentId },
+        singletonKey: String(incidentId),
+        priority: priorities[index] as number,
+        ...(team === null ? {} : { group: { id: team } }),
+        startAfter: due,
       }));
       const made = new Set(jobs.length === 0 ? [] : await boss.insert(QUEUE, jobs, { returnId: true }));
       return new Map(jobs.filter(({ id }) => made.has(id)).map(({ id, data }) => [data.incident, id]));
     },
-    async pullForward(jobId, due) {
-      await boss.update(QUEUE, undefined, { id: jobId, startAfter: due ?? 0 });
+    async pullForward(jobId, { due, begun } = {}) {
+      const priority = begun === undefined ? {} : { priority: begunPriority(begun) };
+      await boss.update(QUEUE, undefined, { id: jobId, startAfter: due ?? 0, ...priority });
     },
     async take(max) {
       const jobs = await boss.fetch<{ incident: number }>(QUEUE, { batchSize: max });
@@ -83,6 +111,34 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     },
     async giveBack({ attempt }) {
       await boss.fail(QUEUE, attempt);
+    },
+    async release(leases) {
+      await db.transaction(async () => {
+        for (const { attempt } of leases) {
+          if (affected(await boss.fail(QUEUE, attempt)).length > 0)
+            await boss.update(QUEUE, undefined, { id: attempt.id, startAfter: 0 });
+        }
+      });
+    },
+    async putOff(jobIds, seconds) {
+      // One statement for many, as `update` of pg-boss does it for one.
+      const { rows } = await sql<{ id: string }>`
+        update pgboss.job j set priority = 0, start_after = clock_timestamp() + ${seconds} * interval '1 second',
+          keep_until = j.keep_until + ${seconds} * interval '1 second'
+        where j.id = any(${jobIds}::uuid[]) and ${TO_BEGIN} returning j.id`.execute(db.q);
+      return rows.map(({ id }) => id);
+    },
+    async depth() {
+      const { rows } = await sql<{ band: number; waiting: number; oldest: number }>`
+        select ${BAND_NUMBER} as band, count(*)::int as waiting,
+          coalesce(extract(epoch from clock_timestamp() - min(j.start_after)), 0)::int as oldest
+        from pgboss.job j
+        where j.name = ${QUEUE} and j.state < 'active' and not j.blocked and j.start_after <= clock_timestamp()
+        group by 1`.execute(db.q);
+      return [...SEVERITIES, 'begun' as const].map((kind, band) => {
+        const row = rows.find((one) => one.band === band);
+        return { kind, waiting: row?.waiting ?? 0, oldestSeconds: row?.oldest ?? 0 };
+      });
     },
     async touch(leases) {
       if (leases.length === 0) return [];
@@ -100,6 +156,26 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
       await boss.stop({ graceful: false, close: false });
     },
   };
+}
+
+/** 0 to 3 for what is to be begun by severity, 4 for what has begun. */
+const BAND_NUMBER = sql`case when j.priority >= 0 then ${sql.lit(SEVERITIES.length)}
+  else (j.priority - (${sql.lit(bandOf(SEVERITIES[0]).from)})) / ${sql.lit(bandOf(SEVERITIES[1]).from - bandOf(SEVERITIES[0]).from)} end`;
+
+/** What each team has waiting in these bands; in one statement, and without an index of its own because no more than `limits.queue` wait. */
+async function teamsWaiting(db: Database, severities: readonly Severity[]): Promise<TeamWaiting[]> {
+  const bands = severities.map((severity) => ({ severity, ...bandOf(severity) }));
+  const { rows } = await sql<{ severity: Severity; to: number; team: string | null; lowest: number; highest: number }>`
+    select b.severity, j.group_id as team, b.to - max(j.priority) as lowest, b.to - min(j.priority) as highest
+    from jsonb_to_recordset(${json(bands)}) as b(severity text, "from" int, "to" int)
+    join pgboss.job j on ${TO_BEGIN} and j.priority between b.from and b.to
+    group by 1, 2, b.to`.execute(db.q);
+  return rows.map(({ severity, team, lowest, highest }) => ({
+    severity,
+    team,
+    lowestTag: lowest,
+    highestTag: highest,
+  }));
 }
 
 /** On the embedded database no other process can be at work, so whatever is held was held by one that is gone: no need to wait for its heartbeat. */

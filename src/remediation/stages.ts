@@ -1,7 +1,8 @@
 import { createAwaitDecision, createJudgePlan } from '../approval/index.ts';
 import type { Config } from '../config/index.ts';
-import { createDiagnose, createGather, createTriage } from '../diagnosis/index.ts';
-import { createExecute } from '../execution/index.ts';
+import { createDiagnose, createGather, createTriage, type Specialists } from '../diagnosis/index.ts';
+import { createExecute, knowSentSecrets } from '../execution/index.ts';
+import type { Failpoint } from '../failpoints.ts';
 import type { GateDependencies } from '../gate/index.ts';
 import type { Stage, State } from '../incident/index.ts';
 import { createRemember } from '../learning/index.ts';
@@ -20,12 +21,12 @@ export type Stages = Readonly<Record<State, Stage>>;
 export interface StageDependencies extends GateDependencies {
   readonly config: Config;
   readonly models: Models;
-  readonly reranker: Models;
+  readonly specialists: Specialists;
   readonly embedder: Embedder;
   readonly look: Look;
   readonly mint: Mint;
   readonly metrics: Metrics;
-  readonly failpoint: (name: string) => void;
+  readonly failpoint: Failpoint;
 }
 
 /**
@@ -47,6 +48,14 @@ export function createStages(dependencies: StageDependencies): Stages {
   });
   const reopen = createReopen();
 
+  // These look at what may show a secret that another process has sent.
+  const knowing =
+    (stage: Stage): Stage =>
+    async (work) => {
+      await knowSentSecrets(dependencies.db, work.incident.id);
+      return stage(work);
+    };
+
   const { flapping } = dependencies.config.correlation;
   const awake = withHold(
     { db: dependencies.db, flapping },
@@ -55,10 +64,10 @@ export function createStages(dependencies: StageDependencies): Stages {
       triaged: gatherEvidence,
       investigated: diagnose,
       diagnosed: plan,
-      planned: judge,
+      planned: knowing(judge),
       awaiting_approval: awaitDecision,
-      acting: execute,
-      verifying: verify,
+      acting: knowing(execute),
+      verifying: knowing(verify),
       escalated: awaitPerson,
       resolved: reopen,
       stopped: reopen,

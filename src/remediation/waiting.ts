@@ -27,6 +27,10 @@ export function createAwaitPerson({ db, quietSeconds }: { db: Database; quietSec
       return { ...beginVerification('alert'), heard };
     }
     const asker = signals.findLast(({ kind }) => kind === 'ask_again');
+    if (asker && incident.context.escalation?.shed) {
+      const event = { type: 'incident.taken_up', actor: asker.by, data: {} };
+      return { state: 'received', heard, context: { escalation: null }, events: [event] };
+    }
     const again = asker ? await unrunActions(db, incident) : [];
     if (asker && again.length > 0) {
       const event = {
@@ -58,7 +62,7 @@ export function createAwaitPerson({ db, quietSeconds }: { db: Database; quietSec
     const error = 'Nightshift failed while this ran';
     return {
       state: 'escalated',
-      wait: { until: new Date() },
+      wait: { seconds: 0 },
       events: lost.map(({ id, tool, target, arguments: args }) => ({
         type: 'action.unknown',
         actor: 'nightshift',

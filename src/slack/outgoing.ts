@@ -2,6 +2,7 @@ import type { webApi } from '@slack/bolt';
 import type { Services, SlackConfig } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
+import { type Failpoint, noFailpoint } from '../failpoints.ts';
 import { incidentName } from '../incident/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import {
@@ -40,7 +41,7 @@ export interface SlackOutgoingDependencies {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** A named point at which tests stop the process; does nothing otherwise. */
-  readonly failpoint?: (name: string) => void;
+  readonly failpoint?: Failpoint;
 }
 
 /**
@@ -49,7 +50,7 @@ export interface SlackOutgoingDependencies {
  * by one replica, at most one a second for a channel. While Slack is out of reach rows wait, incidents go on and nothing is approved.
  */
 export function createSlackOutgoing(dependencies: SlackOutgoingDependencies): SlackOutgoing {
-  const { db, config, services = null, cardsPerHour, log, metrics, failpoint = () => {} } = dependencies;
+  const { db, config, services = null, cardsPerHour, log, metrics, failpoint = noFailpoint } = dependencies;
   const client = createSlackClient(config, log);
   const { channel } = config;
   const renderThreads = createRenderThreads({ db, channel, services, cardsPerHour, log });
@@ -135,11 +136,12 @@ export function createSlackOutgoing(dependencies: SlackOutgoingDependencies): Sl
 async function send(
   client: webApi.WebClient,
   claimed: Claimed,
-  { db, failpoint }: { db: Database; failpoint: (name: string) => void },
+  { db, failpoint }: { db: Database; failpoint: Failpoint },
 ): Promise<string> {
   const { id, ts, wanted, wantedSha256, doubtSince } = claimed;
   if (ts !== null) {
     await updateMessage(client, claimed, ts);
+    failpoint('slack.after-update');
     await confirmMessage(db, id, { ts, contentSha256: wantedSha256 });
     return 'slack_updated';
   }

@@ -1,5 +1,5 @@
 import type { types } from '@slack/bolt';
-import { type Approval, digestOf, type Subject, type Vote, whoMayApprove } from '../approval/index.ts';
+import { type Approval, describeSecret, digestOf, type Subject, type Vote, whoMayApprove } from '../approval/index.ts';
 import { type Incident, incidentName } from '../incident/index.ts';
 import type { Action } from '../planning/index.ts';
 import { redact } from '../telemetry/index.ts';
@@ -26,6 +26,7 @@ import { exact, exactJson, exactLine, saidBy, words } from './render-words.ts';
 const SHOWN_IN_FULL_MAX = 2000;
 const BEGINNING_MAX = 600;
 const RULES_MAX = 8;
+const SECRETS_MAX = 8;
 
 const RISKS: Readonly<Record<string, string>> = {
   safe: 'it is bounded, and can be taken back or heals itself',
@@ -124,7 +125,11 @@ function explain({ approval, action }: CardView, call: string, preview: string |
   const { subject } = approval;
   const asking = (action?.decision?.spoke ?? []).filter(({ decision }) => decision === 'ask').slice(0, RULES_MAX);
   const said = action ? saidBy(action.origin) : '';
+  const secrets = (subject.secrets ?? []).map(describeSecret);
+  const more = secrets.length - SECRETS_MAX;
   const rows: Inline[][] = [
+    ...secrets.slice(0, SECRETS_MAX).map((secret) => [bold('Secret: '), plainly(words(secret))]),
+    ...(more > 0 ? [[bold('Secrets: '), plainly(`${more} more; nightshift approvals shows them all`)]] : []),
     [bold('Risk: '), plainly([words(subject.risk), RISKS[subject.risk]].filter(Boolean).join(': '))],
     [bold('Undo: '), plainly(words(subject.undo))],
     [bold('Who may approve: '), plainly(words(whoMayApprove(approval)))],

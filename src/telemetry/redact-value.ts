@@ -1,3 +1,4 @@
+import type { Mark } from './placeholders.ts';
 import { canBeSecret, isSecretName } from './redact-context.ts';
 
 /** Characters of all the strings of one value together; what is beyond them is left out. */
@@ -12,7 +13,7 @@ type RedactText = (text: string, max?: number) => string;
  * variable with one, and the data of a Kubernetes Secret are hidden whole, whatever they look like. Errors become
  * `{message, code, stack}`, and what is nested deeper than 64 levels, or refers to itself, is left out.
  */
-export function cleanValue(value: unknown, text: RedactText): unknown {
+export function cleanValue(value: unknown, text: RedactText, mark: Mark): unknown {
   let left = CHARACTERS_MAX;
   const within: object[] = [];
 
@@ -56,8 +57,9 @@ export function cleanValue(value: unknown, text: RedactText): unknown {
   };
 
   const walkField = (owner: object, name: string, field: unknown): unknown => {
-    if (typeof field === 'string' && isSecretField(owner, name) && canBeSecret(field)) return '[redacted:secret-value]';
-    if (isSecretData(owner, name)) return hideLeaves(field);
+    if (typeof field === 'string' && isSecretField(owner, name) && canBeSecret(field))
+      return mark('secret-value', field);
+    if (isSecretData(owner, name)) return hideLeaves(field, mark);
     return walk(field);
   };
 
@@ -82,7 +84,8 @@ function isSecretData(owner: object, name: string): boolean {
   return (name === 'data' || name === 'stringData') && (owner as { kind?: unknown }).kind === 'Secret';
 }
 
-function hideLeaves(data: unknown): unknown {
-  if (data === null || typeof data !== 'object' || Array.isArray(data)) return '[redacted:kubernetes-secret]';
-  return Object.fromEntries(Object.keys(data).map((name) => [name, '[redacted:kubernetes-secret]']));
+function hideLeaves(data: unknown, mark: Mark): unknown {
+  const hidden = (one: unknown) => mark('kubernetes-secret', typeof one === 'string' ? one : JSON.stringify(one));
+  if (data === null || typeof data !== 'object' || Array.isArray(data)) return hidden(data);
+  return Object.fromEntries(Object.entries(data).map(([name, one]) => [name, hidden(one)]));
 }

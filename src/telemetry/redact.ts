@@ -1,3 +1,4 @@
+import { type Mark, placeholdersIn } from './placeholders.ts';
 import { CONTEXT_RULES } from './redact-context.ts';
 import { findPrivateKeys, findSecretData } from './redact-documents.ts';
 import { decodedRuns, inBase64, type View, viewsOf } from './redact-encodings.ts';
@@ -26,8 +27,9 @@ const RULES: readonly Rule[] = [...TOKEN_RULES, ...CONTEXT_RULES];
 /**
  * Makes a redactor that knows secrets by shape and by context, and the given ones exactly: plain, in base64 at any alignment, and
  * with the escapes of URLs and JSON. Given words that are too ordinary to look for (see `isDistinctive`) are left to the context.
+ * Without a `mark`, each secret becomes `[redacted:TYPE]`, and so does what a redactor with another mark put in place of one.
  */
-export function createRedactor({ secrets }: { secrets: readonly string[] }): Redactor {
+export function createRedactor({ secrets, mark }: { secrets: readonly string[]; mark?: Mark }): Redactor {
   const forms = (secret: string) => [secret, Buffer.from(secret).toString('latin1'), ...inBase64(secret)];
   const known = [...new Set(secrets.filter(isDistinctive).flatMap(forms))];
 
@@ -37,16 +39,19 @@ export function createRedactor({ secrets }: { secrets: readonly string[] }): Red
     if (given.length <= max && harmless.has(given)) return given;
     const window = given.length > max + MARGIN ? given.slice(0, max + MARGIN) : given;
     const spans = find(window, known, true);
+    if (!mark) spans.push(...placeholdersIn(window));
     if (spans.length === 0 && given.length <= Math.min(max, REMEMBERED_LENGTH_MAX)) {
       if (harmless.size >= REMEMBERED_MAX) harmless.clear();
       harmless.add(given);
     }
-    const hidden = render(window, spans, Math.min(max, window.length));
+    const hidden = render(window, spans, Math.min(max, window.length), mark ?? redacted);
     return given.length > max ? hidden.slice(0, max).toWellFormed() : hidden;
   };
 
-  return { text, value: (value) => cleanValue(value, text) };
+  return { text, value: (value) => cleanValue(value, text, mark ?? redacted) };
 }
+
+const redacted: Mark = (type) => `[redacted:${type}]`;
 
 /** Tells whether a secret can be told from ordinary words: 8 characters of two kinds, or 12 of one (letters, capitals, digits, signs). */
 export function isDistinctive(secret: string): boolean {
@@ -121,12 +126,12 @@ function firstAbove(numbers: readonly number[], wanted: number): number {
 }
 
 /** Writes the text up to `max` with a place holder for each span that begins before it; of spans that overlap, the first found names it. */
-function render(text: string, spans: readonly Span[], max: number): string {
+function render(text: string, spans: readonly Span[], max: number, mark: Mark): string {
   const parts: string[] = [];
   let at = 0;
   for (const { start, end, type } of merge(spans)) {
     if (start >= max) break;
-    parts.push(text.slice(at, start), `[redacted:${type}]`);
+    parts.push(text.slice(at, start), mark(type, text.slice(start, end)));
     at = end;
   }
   parts.push(text.slice(at, max));

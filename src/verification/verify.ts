@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
+import type { Failpoint } from '../failpoints.ts';
 import {
   BY_HAND,
   type Check,
@@ -30,6 +31,7 @@ export interface VerifyDependencies {
   readonly catalogue: Catalogue;
   readonly look: Look;
   readonly policy: Policy;
+  readonly failpoint: Failpoint;
   /** Called in the transaction that resolves an incident, so that the next one like it finds it. */
   readonly remember: (incident: Incident) => Promise<void>;
 }
@@ -41,14 +43,16 @@ type Verification = NonNullable<Context['verification']>;
  * `resolved` alone never causes another attempt, and a `resolved` with a failing check never closes.
  */
 export function createVerify(dependencies: VerifyDependencies): Stage {
-  const { db, config, catalogue, look, policy, remember } = dependencies;
+  const { db, config, catalogue, look, policy, failpoint, remember } = dependencies;
   return async ({ incident, alerts, signals, abort }) => {
     const deciding = await currentChecks(db, alerts, catalogue);
     const { unbound, unchecked } = deciding;
     const heard = signals.filter(({ kind }) => kind === 'close' || kind === 'resolved');
     const closing = signals.find(({ kind }) => kind === 'close');
-    const verification = withCloser(incident.context.verification ?? freshVerification(), closing?.by);
-    const now = new Date();
+    const now = await db.now();
+    const begun = incident.context.verification ?? freshVerification();
+    const startedAt = begun.startedAt ?? now.toISOString();
+    const verification = withCloser({ ...begun, startedAt }, closing?.by);
     const { undoing } = incident.context;
     const attempt = (await actionsOf(db, incident.id, incident.cycle)).filter(
       (action) => action.attempt === incident.context.attempt,
@@ -72,8 +76,9 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     }
     const notMade = unbound.map((check) => ({ check, passed: false, saw: 'it cannot be made for this alert' }));
     const results = [...(await runChecks(checks, alerts, { catalogue, look, abort })), ...notMade];
+    failpoint('verify.after-look');
     if (!results.every(({ passed }) => passed)) {
-      const elapsedSeconds = (now.getTime() - new Date(verification.startedAt).getTime()) / 1000;
+      const elapsedSeconds = (now.getTime() - new Date(startedAt).getTime()) / 1000;
       const patient = verification.patient && unbound.length === 0;
       // Each check has its own time; one that passes gives the others none of its.
       const late = checks.filter((_, index) => !results[index]?.passed);
@@ -127,8 +132,8 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     }
 
     function lookAgain(next: Verification): Outcome {
-      const until = new Date(now.getTime() + config.verification.intervalSeconds * 1000);
-      return { state: 'verifying', context: { verification: next }, wait: { until }, heard };
+      const wait = { seconds: config.verification.intervalSeconds };
+      return { state: 'verifying', context: { verification: next }, wait, heard };
     }
 
     function resolve(verified: Verification, seen: readonly CheckResult[]): Outcome {
@@ -256,7 +261,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
 function freshVerification(): Verification {
   return {
     after: 'alert',
-    startedAt: new Date().toISOString(),
+    startedAt: null,
     outcomeUnknown: false,
     patient: true,
     checksPassedAt: null,

@@ -48,6 +48,8 @@ export interface Planner {
 
 /** The label that tells whose alert it is. */
 export const RUN_LABEL = 'attack_run';
+/** The prompts of those who look into an incident before it is diagnosed. */
+const INVESTIGATES = /You are an engineer who looks into an open incident|You lead the investigation/;
 /** What PagerDuty sends has no labels of its own; the name of the service tells. */
 const OF_SERVICE = /"service":"checkout-(r\d+)"/;
 
@@ -69,6 +71,8 @@ export async function startPlanner(): Promise<Planner> {
       return reply(response, { content: 'nothing' });
     }
     part.onRequest(body);
+    // What it looks at by itself is no plan; it could only read.
+    if (INVESTIGATES.test(said)) return reply(response, { content: 'Nothing more to look at.' });
     const isPlan = (asked.tools?.length ?? 0) > 0 || !asked.response_format;
     if (!isPlan && !part.diagnosis)
       return reply(response, { content: diagnose(asked.response_format?.json_schema?.name, said) });
@@ -158,6 +162,12 @@ function diagnose(name: string | undefined, said: string): string {
     },
   );
   const citations = cited.slice(0, 1);
+  if (name === 'triage')
+    return JSON.stringify({ specialist: 'general', category: 'other', severity: 'info', confidence: 'low', why: 'so' });
+  if (name === 'critique') {
+    const claims = [...said.matchAll(/^(C\d+): /gm)].map(([, id]) => ({ id, carried: true, why: 'It is so.' }));
+    return JSON.stringify({ claims });
+  }
   if (name === 'answer') return JSON.stringify({ answer: 'It is as the evidence says.', citations });
   return JSON.stringify({
     root_cause: 'The worker is wedged.',

@@ -42,10 +42,12 @@ describe.skipIf(skip).each(databases)('killed with -9 after a model has answered
       await scene.victim.exit();
       await scene.deliver('ServiceDown');
       expect(await scene.nightshift().exited).toMatchObject({ signal: 'SIGKILL' });
-      expect(mock.getRequests()).toHaveLength(1);
+      const asked = mock.getRequests().map(({ body }) => JSON.stringify(body));
+      expect(asked.filter((text) => text.includes('Find its most likely root cause'))).toHaveLength(1);
+      expect(asked.length).toBeGreaterThan(1);
       await scene.restart();
       await scene.until('ServiceDown', 'escalated', 60);
-      expect(mock.getRequests()).toHaveLength(1);
+      expect(mock.getRequests()).toHaveLength(asked.length);
     } finally {
       await scene.stop();
       await mock.stop();

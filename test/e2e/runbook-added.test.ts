@@ -100,7 +100,7 @@ describe.skipIf(skip).each(databases)('a runbook added to a running server, on %
     await victim.wedge();
     const before = await becomes(await fire('one'), ({ state }) => state === 'escalated');
     expect(before.actions).toEqual([]);
-    expect(before.needs).toContain('no runbook declares itself for this alert');
+    expect(before.needs).toContain('no runbook with steps declares itself for this alert');
 
     writeFileSync(join(folder, 'checkout-wedged.md'), RUNBOOK);
     await pinRunbooks([folder]);

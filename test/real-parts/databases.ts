@@ -12,7 +12,7 @@ const SERVER = process.env.NIGHTSHIFT_TEST_DATABASE_URL;
 
 /** Every kind of database that the tests can have here; each `open` gives a new, migrated one that `close` takes away. */
 export const databases: readonly { readonly name: 'embedded' | 'postgres'; open(): Promise<Database> }[] = [
-  { name: 'embedded', open: () => openEmbedded(null) },
+  { name: 'embedded', open: openCopy },
   ...(SERVER ? [{ name: 'postgres' as const, open: openThrowaway }] : []),
 ];
 
@@ -29,6 +29,18 @@ export async function throwawayDatabaseUrl(): Promise<{ url: string; drop: () =>
   // template1 cannot be copied while anyone is connected to it.
   await onServer(`create database ${name} template template0 encoding 'UTF8'`);
   return { url: url.href, drop: () => onServer(`drop database if exists ${name} with (force)`) };
+}
+
+async function openCopy(): Promise<Database> {
+  const directory = mkdtempSync(join(tmpdir(), 'nightshift-test-'));
+  await copyEmbedded(directory);
+  const db = await openEmbedded(directory);
+  const close = db.close.bind(db);
+  db.close = async () => {
+    await close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return db;
 }
 
 async function openThrowaway(): Promise<Database> {

@@ -11,6 +11,8 @@ export interface NightshiftOptions {
   readonly dataDir: string;
   /** What nightshift.yaml says. Relative paths in it start at the repository. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Another checkout to start; this one where it is left out. */
+  readonly checkout?: string;
   /** Added to an environment that has nothing but the search path and the locale. */
   readonly env?: Readonly<Record<string, string>>;
   /** Where it kills itself: NAME, or NAME:2 for the second time. */
@@ -49,12 +51,13 @@ export interface Nightshift {
 }
 
 /** Starts Nightshift as its own process, as `npm start` does, and waits until it listens. */
-export async function startNightshift({ dataDir, config, env, failpoint }: NightshiftOptions): Promise<Nightshift> {
+export async function startNightshift(options: NightshiftOptions): Promise<Nightshift> {
+  const { dataDir, config, checkout = ROOT, env, failpoint } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const file = join(dataDir, 'nightshift.yaml');
   writeFileSync(file, stringify(config));
   const program = await startProgram(process.execPath, ['src/main.ts', 'start'], {
-    directory: ROOT,
+    directory: checkout,
     env: {
       PATH: process.env.PATH ?? '',
       LANG: 'C.UTF-8',

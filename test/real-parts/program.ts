@@ -46,7 +46,7 @@ export function scratchDirectory(): { path: string; remove: () => void } {
 export async function eventually<T>(
   what: string | (() => string),
   ask: () => Promise<T | undefined>,
-  seconds = 20,
+  seconds = 45,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {

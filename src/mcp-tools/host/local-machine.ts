@@ -60,7 +60,12 @@ async function processIds(): Promise<number[]> {
 async function fileSystems(): Promise<FileSystem[]> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
   // Those on a device; others, such as proc, are never full.
-  const paths = new Map(mounts.flatMap(([device = '', path = '']) => (device.startsWith('/') ? [[device, path]] : [])));
+  const paths = new Map<string, string>();
+  for (const [device = '', path = ''] of mounts) {
+    const before = paths.get(device);
+    // Part of one may be mounted a second time further down; as df has it, the way to it is the shortest.
+    if (device.startsWith('/') && (before === undefined || path.length < before.length)) paths.set(device, path);
+  }
   const found = await Promise.all(
     [...paths].map(async ([device, escaped]) => {
       const path = escaped.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

@@ -54,7 +54,7 @@ const refusals = async (db: Database, statements: readonly string[] = CHANGES) =
 async function works(db: Database): Promise<void> {
   await addEvents(db, null, [{ type: 'x', actor: 'test', data: {} }]);
   const queue = await startQueue(db, createLogger('silent'));
-  expect((await queue.enqueue([1], null)).size).toBe(1);
+  expect((await queue.enqueue([{ incidentId: 1, severity: 'info', team: null }], 0)).size).toBe(1);
   const [lease] = await queue.take(1);
   expect(lease && (await queue.complete(lease))).toBe(true);
   await queue.stop();

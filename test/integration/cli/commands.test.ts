@@ -151,6 +151,19 @@ describe('commands about a running Nightshift', () => {
       err: expect.stringMatching(/missing required argument 'id'/),
     });
   });
+
+  it('show from 1 to 500 scores of the judge, and say so', async () => {
+    for (const limit of ['1', '500'])
+      expect(await nightshiftRun('judge', '--limit', limit)).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('nothing was scored yet'),
+      });
+    for (const limit of ['0', '501', '-1', '1.5', 'many', ''])
+      expect(await nightshiftRun('judge', '--limit', limit), limit).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('write a whole number from 1 to 500'),
+      });
+  });
 });
 
 describe('commands without a running Nightshift', () => {
@@ -201,6 +214,33 @@ describe('commands without a running Nightshift', () => {
     const check = await run(path, ['config', 'check']);
     expect(check).toMatchObject({ code: 1, err: expect.stringMatching(/^nightshift: 3 mistake\(s\)/) });
     for (const field of ['mode', 'server.port', 'tolsets']) expect(check.err, field).toContain(field);
+    remove();
+  });
+
+  it.each([
+    ['a tool that is not there', 'tools: [nope.*]', /specialists\/kafka\.md tools\.0: .*no tool that only reads/],
+    [
+      'an argument that its tool does not take',
+      'tools: [http.*]\nlooks: [{kind: state, tool: http.probe, with: {uri: x}}]',
+      /specialists\/kafka\.md looks\.0\.with: .*is no argument of http\.probe, which takes url/,
+    ],
+  ])('report a specialist that names %s, with which nothing starts either', async (_, tools, message) => {
+    const { path, remove } = scratchDirectory();
+    const specialists = join(path, 'specialists');
+    mkdirSync(specialists);
+    mkdirSync(join(path, 'policies'));
+    const write = (named: string) =>
+      writeFileSync(
+        join(specialists, 'kafka.md'),
+        `---\nversion: 1\nlabels: [topic]\n${named}\n---\nWhat one knows.\n`,
+      );
+    writeFileSync(join(path, 'nightshift.yaml'), 'policies: [policies]\ninvestigation: {specialists: ./specialists}\n');
+    write(tools);
+    expect(await run(path, ['config', 'check'])).toMatchObject({ code: 1, err: expect.stringMatching(message) });
+    const started = startNightshift({ database: 'embedded', config: { investigation: { specialists } } });
+    await expect(started).rejects.toThrow(message);
+    write('tools: [http.*]');
+    expect(await run(path, ['config', 'check'])).toMatchObject({ code: 0, err: '' });
     remove();
   });
 });

@@ -114,7 +114,7 @@ describe('services and investigations', () => {
     const id = await investigate('ana', 'why is the shop slow?');
     const { needs, alerts } = await nightshift.until(id, 'escalated');
     expect(alerts[0]?.labels).toEqual({ alertname: 'why is the shop slow?' });
-    expect(needs).toBe('no runbook declares itself for this alert');
+    expect(needs).toBe('no runbook with steps declares itself for this alert');
     expect((await run('ana', 'close', `INC-${id}`)).code).toBe(0);
     await nightshift.until(id, 'resolved');
   });

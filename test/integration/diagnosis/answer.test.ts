@@ -11,6 +11,7 @@ import { createModels } from '../../../src/llm/index.ts';
 import { hashEmbedder, rememberIncident, syncRunbooks } from '../../../src/rag/index.ts';
 import { createMetrics } from '../../../src/telemetry/index.ts';
 import { databases } from '../../real-parts/databases.ts';
+import { modelsConfig } from '../support/models.ts';
 
 const RUNBOOK = `# Mail spool is stuck
 A poison job blocks the workers. Purge the spool when the queue of mail grows and nothing leaves it.
@@ -31,7 +32,7 @@ describe.each(databases)('answers to questions, on the $name database', ({ open 
     } as const;
     return createAnswer({
       db,
-      models: createModels(withModel ? [config] : [], createMetrics()),
+      models: createModels(modelsConfig(withModel ? [config] : []), { db, metrics: createMetrics() }),
       embedder: hashEmbedder,
     });
   };

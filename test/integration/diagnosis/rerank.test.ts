@@ -1,9 +1,13 @@
 import { LLMock } from '@copilotkit/aimock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../src/database/index.ts';
 import { rerank } from '../../../src/diagnosis/rerank.ts';
 import { createModels } from '../../../src/llm/index.ts';
 import type { Found } from '../../../src/rag/index.ts';
 import { createMetrics } from '../../../src/telemetry/index.ts';
+import { databases } from '../../real-parts/databases.ts';
+import { modelsConfig } from '../support/models.ts';
+import { openQuietly } from './stages.ts';
 
 const mock = new LLMock({ port: 0 });
 const ALERT = {
@@ -35,22 +39,35 @@ function passage(path: string, score: number, why: Partial<Found['why']> = {}): 
 
 const CLOSE = [passage('a.md', 0.71), passage('b.md', 0.7), passage('c.md', 0.66)];
 
+const [{ open }] = databases as [(typeof databases)[number]];
+let db: Database;
+let incidentId: number;
+
 async function order(found: readonly Found[], { withModel = true, signal = new AbortController().signal } = {}) {
-  const config = {
+  const small = {
     provider: 'openai',
     model: 'small',
     apiKey: 'test',
     baseUrl: `${mock.url}/v1`,
     timeoutSeconds: 2,
   } as const;
-  const models = createModels(withModel ? [config] : [], createMetrics());
-  const result = await rerank(found, { alerts: [ALERT], models, signal });
+  const routing = { rerank: { models: ['openai/small'] } };
+  const config = withModel ? modelsConfig([small], { routing }) : modelsConfig([]);
+  const models = createModels(config, { db, metrics: createMetrics() });
+  const result = await rerank(found, { incidentId, alerts: [ALERT], models, signal });
   return { paths: result.found.map(({ path }) => path), model: result.model };
 }
 
 describe('rerank', () => {
-  beforeAll(() => mock.start());
-  afterAll(() => mock.stop());
+  beforeAll(async () => {
+    await mock.start();
+    db = await open();
+    incidentId = await openQuietly(db);
+  });
+  afterAll(async () => {
+    await db.close();
+    await mock.stop();
+  });
   beforeEach(() => {
     mock.reset();
   });
@@ -102,7 +119,9 @@ describe('rerank', () => {
 
   it('changes nothing when the model fails, or time is over', async () => {
     mock.on({}, { error: { message: 'overloaded', type: 'server_error' }, status: 500 });
-    expect(await order(CLOSE)).toEqual({ paths: ['a.md', 'b.md', 'c.md'], model: null });
-    expect((await order(CLOSE, { signal: AbortSignal.abort() })).model).toBeNull();
+    // Others than before, to whose question there is no stored answer.
+    const others = [passage('d.md', 0.71), passage('e.md', 0.7)];
+    expect(await order(others)).toEqual({ paths: ['d.md', 'e.md'], model: null });
+    expect((await order(others, { signal: AbortSignal.abort() })).model).toBeNull();
   });
 });

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openEmbedded } from '../../../src/database/index.ts';
 import { createModels } from '../../../src/llm/index.ts';
 import type { Resolve } from '../../../src/mcp-tools/http/egress.ts';
 import { createProbe } from '../../../src/mcp-tools/http/probe.ts';
@@ -9,6 +10,7 @@ import { httpSettingsSchema } from '../../../src/mcp-tools/http/settings.ts';
 import { createMetrics } from '../../../src/telemetry/index.ts';
 import { type Loopback, startLoopback } from '../../real-parts/loopback.ts';
 import { openaiText, rawServer, sendJson } from '../llm/raw-server.ts';
+import { modelsConfig } from '../support/models.ts';
 
 /** In no block that is handed out (2000::/3 and not assigned), so that nothing answers there. */
 const NOWHERE = '2000::1';
@@ -194,10 +196,12 @@ describe('a URL from outside', () => {
       properties: { a: { $ref: `${inside.origin}/schema.json` } },
       $ref: `${inside.origin}/all.json`,
     };
-    const config = { provider: 'openai', model: 'm', baseUrl: `${model.url}/v1`, timeoutSeconds: 5 } as const;
-    await createModels([config], createMetrics()).ask({
+    const db = await openEmbedded(null);
+    const config = modelsConfig([{ provider: 'openai', model: 'm', baseUrl: `${model.url}/v1` }]);
+    await createModels(config, { db, metrics: createMetrics() }).ask({
       role: 'plan',
-      system: '',
+      prompts: [],
+      incidentId: null,
       messages: [{ role: 'user', content: 'plan' }],
       tools: [{ name: 'x', description: 'Foreign.', inputSchema: schema }],
       maxTokens: 10,
@@ -205,6 +209,7 @@ describe('a URL from outside', () => {
     });
     expect(JSON.stringify(model.requests[0]?.body)).toContain('schema.json');
     await model.close();
+    await db.close();
     expect(packets()).toBe(0);
   });
 });

@@ -62,7 +62,7 @@ describe.each(databases)('runbooks that cannot be trusted, on $name', ({ name: d
     return id;
   };
   const settled = (id: number) =>
-    nightshift.until(id, ({ state, approvals }) => approvals.length > 0 || /resolved|escalated/.test(state));
+    nightshift.until(id, ({ state }) => /awaiting_approval|resolved|escalated/.test(state));
   const cli = async (...argv: string[]) => {
     const out: string[] = [];
     const code = await runCli({

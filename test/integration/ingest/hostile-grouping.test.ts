@@ -42,7 +42,15 @@ describe.each(databases)('on $name', ({ open }) => {
     testIntake(at(), { services: SERVICES, correlation: { storm: STORM }, ...change });
   const stateTo = async (id: number, state: 'escalated' | 'resolved' | 'received', context = {}) => {
     const incident = await loadIncident(at(), id);
-    await moveIncident(at(), incident, { state, context: { ...incident.context, ...context }, unlessWoken: false });
+    await moveIncident(at(), incident, {
+      state,
+      context: { ...incident.context, ...context },
+      unlessWoken: false,
+      events: [],
+      messages: [],
+      heard: [],
+      leaves: false,
+    });
   };
   const parentOf = async (id: number) => (await loadIncident(at(), id)).parentId;
 

@@ -1,15 +1,25 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ModelConfig } from '../../../src/config/index.ts';
+import { type Database, openEmbedded } from '../../../src/database/index.ts';
 import { createModels, type ModelRequest } from '../../../src/llm/index.ts';
 import { createMetrics } from '../../../src/telemetry/index.ts';
+import { modelConfig, modelsConfig, promptOf } from '../support/models.ts';
 import { anthropicText, openaiText, rawServer, sendJson } from './raw-server.ts';
 
 const KEY = 'sk-test-4f9a1c77e2d04b6f';
+let db: Database;
 let server: Awaited<ReturnType<typeof rawServer>> | undefined;
+
+beforeAll(async () => {
+  db = await openEmbedded(null);
+});
+afterAll(() => db.close());
 
 afterEach(async () => {
   vi.unstubAllEnvs();
   await server?.close();
+  // What was answered before would answer again.
+  await db.q.deleteFrom('model_call').execute();
 });
 
 async function serve(...args: Parameters<typeof rawServer>) {
@@ -17,28 +27,21 @@ async function serve(...args: Parameters<typeof rawServer>) {
   return server;
 }
 
-const anthropic = (baseUrl: string): ModelConfig => ({
-  provider: 'anthropic',
-  model: 'claude-test',
-  apiKey: KEY,
-  baseUrl,
-  timeoutSeconds: 5,
-});
-const openai = (baseUrl: string): ModelConfig => ({
-  provider: 'openai',
-  model: 'gpt-test',
-  apiKey: KEY,
-  baseUrl: `${baseUrl}/v1`,
-  timeoutSeconds: 5,
-});
+const anthropic = (baseUrl: string) =>
+  modelConfig({ provider: 'anthropic', model: 'claude-test', apiKey: KEY, baseUrl });
+const openai = (baseUrl: string) =>
+  modelConfig({ provider: 'openai', model: 'gpt-test', apiKey: KEY, baseUrl: `${baseUrl}/v1` });
+const modelsOf = (configs: readonly ModelConfig[]) =>
+  createModels(modelsConfig(configs), { db, metrics: createMetrics() });
 const providers = { anthropic, openai };
 
 const request: ModelRequest = {
   role: 'diagnose',
-  system: 'You are the on-call engineer.',
+  prompts: [promptOf('You are the on-call engineer.')],
   messages: [{ role: 'user', content: 'why?' }],
   maxTokens: 256,
   signal: new AbortController().signal,
+  incidentId: null,
 };
 const schema = { type: 'object', properties: { cause: { type: 'string', minLength: 1 } }, required: ['cause'] };
 const sentSchema = {
@@ -50,7 +53,7 @@ const sentSchema = {
 const tools = [{ name: 'http.probe', description: 'Looks.', inputSchema: { type: 'object', properties: {} } }];
 
 function ask(config: ModelConfig, more: Partial<ModelRequest> = {}) {
-  return createModels([config], createMetrics()).ask({ ...request, ...more });
+  return modelsOf([config]).ask({ ...request, ...more });
 }
 
 async function reason(promise: Promise<unknown>): Promise<string> {
@@ -66,8 +69,11 @@ describe('what is sent', () => {
     await ask(anthropic(url), { output: { name: 'diagnosis', schema }, tools, toolChoice: 'none' });
     expect(requests).toHaveLength(1);
     expect(requests[0]?.path).toBe('/v1/messages');
-    expect(requests[0]?.headers).toMatchObject({ authorization: `Bearer ${KEY}`, 'anthropic-version': '2026-10-21' });
-    expect(requests[0]?.headers).not.toHaveProperty('x-api-key');
+    expect(requests[0]?.headers).toMatchObject({
+      authorization: `Bearer ${KEY}`,
+      'x-api-key': KEY,
+      'anthropic-version': '2023-06-01',
+    });
     expect(requests[0]?.body).toEqual({
       model: 'claude-test',
       max_tokens: 256,
@@ -111,6 +117,7 @@ describe('what is sent', () => {
         ANTHROPIC_AUTH_TOKEN: 'x',
         ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
         ANTHROPIC_LOG: 'debug',
+        ANTHROPIC_CUSTOM_HEADERS: 'x-tenant: theirs\nauthorization: Bearer theirs',
       };
       const others = {
         OPENAI_API_KEY: 'x',
@@ -119,6 +126,7 @@ describe('what is sent', () => {
         OPENAI_ORG_ID: 'org-x',
         OPENAI_PROJECT_ID: 'proj-x',
         OPENAI_LOG: 'debug',
+        OPENAI_CUSTOM_HEADERS: 'x-tenant: theirs\nauthorization: Bearer theirs',
       };
       for (const [name, value] of Object.entries({ ...names, ...others })) vi.stubEnv(name, value);
       const printed = vi.spyOn(console, 'debug').mockImplementation(() => undefined);
@@ -128,15 +136,39 @@ describe('what is sent', () => {
       const { apiKey: _, ...withoutKey } = providers[provider](url);
       expect((await ask(withoutKey)).text).toBe('yes');
       expect(requests[0]?.headers.authorization).toBe('Bearer no-key-configured');
+      expect(requests[0]?.headers).not.toHaveProperty('x-tenant');
+      expect(process.env.ANTHROPIC_CUSTOM_HEADERS).toContain('x-tenant');
       expect(requests[0]?.headers).not.toHaveProperty('openai-organization');
       expect(requests[0]?.headers).not.toHaveProperty('openai-project');
       expect(printed).not.toHaveBeenCalled();
     },
   );
 
+  it.each(['anthropic', 'openai'] as const)(
+    'by %s begins alike for every question of a role, so that it is read from the cache',
+    async (provider) => {
+      const { url, requests } = await serve((response) =>
+        sendJson(response, 200, provider === 'openai' ? openaiText('yes') : anthropicText('yes')),
+      );
+      for (const content of ['the first question', 'another one'])
+        await ask(providers[provider](url), { tools, messages: [{ role: 'user', content }] });
+      const [first, second] = requests.map(({ body }) => JSON.stringify(prefixOf(provider, body)));
+      expect(first).toBe(second);
+      expect(first).toContain('http__probe');
+      expect(first).toContain('You are the on-call engineer.');
+      if (provider === 'anthropic') expect(first).toContain('cache_control');
+    },
+  );
+
+  it('to Anthropic never forces a call, which its current models refuse', async () => {
+    const { url, requests } = await serve((response) => sendJson(response, 200, anthropicText('yes')));
+    await ask(anthropic(url), { tools, toolChoice: 'required' }).catch(() => undefined);
+    expect(requests[0]?.body.tool_choice).toEqual({ type: 'auto' });
+  });
+
   it('is refused at the start for a model with neither key nor address', () => {
-    const config = { provider: 'anthropic', model: 'claude-test', timeoutSeconds: 5 } as const;
-    expect(() => createModels([config, config], createMetrics())).toThrow(
+    const config = modelConfig({ provider: 'anthropic', model: 'claude-test' });
+    expect(() => modelsOf([config, { ...config, name: 'other' }])).toThrow(
       expect.objectContaining({
         code: 'invalid_config',
         problems: [
@@ -364,3 +396,10 @@ describe('what comes back', () => {
     },
   );
 });
+
+/** What a provider reads before the question itself, in the order in which it reads it. */
+function prefixOf(provider: 'anthropic' | 'openai', body: Record<string, unknown>): unknown[] {
+  if (provider === 'anthropic') return [body.tools, body.system];
+  const [system] = body.messages as unknown[];
+  return [body.tools, system];
+}

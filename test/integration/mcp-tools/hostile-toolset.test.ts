@@ -11,7 +11,7 @@ import {
 } from '../../../src/mcp-tools/index.ts';
 import { defineTool, defineToolset } from '../../../src/mcp-tools/tool.ts';
 import { createMint } from '../../../src/policy/mint.ts';
-import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
+import { addSecret, createLogger, createMetrics } from '../../../src/telemetry/index.ts';
 import { eventually } from '../../real-parts/program.ts';
 
 const PROCESS = fileURLToPath(new URL('./hostile-process.ts', import.meta.url));
@@ -123,6 +123,15 @@ describe('a toolset process that is hostile', () => {
     const ended = await eventually('its end is logged', async () => lines.find((line) => line.stderr !== undefined));
     expect(ended.stderr).toMatch(/^e+ the end$/);
     expect((ended.stderr as string).length).toBeLessThanOrEqual(2000);
+  });
+
+  it('cannot have a secret of ours written in part, where an error is cut', async () => {
+    const secret = 'Zq7-fourteen-Zebras';
+    addSecret(secret);
+    const text = JSON.stringify(`${'e'.repeat(1990)}${secret}`);
+    const answered = await send('raw', { raw: `{"isError":true,"content":[{"type":"text","text":${text}}]}` });
+    expect(answered).toMatchObject({ outcome: 'failed', error: expect.stringMatching(/^e{1990}/) });
+    expect(JSON.stringify(answered)).not.toContain('Zq7');
   });
 
   it('cannot reach the prototype of anything', async () => {

@@ -265,7 +265,7 @@ describe.each(databases)('what is written back to PagerDuty, from $name', ({ ope
     expect(await rows()).toEqual([]);
   });
 
-  it.each(['pagerduty.before-send', 'pagerduty.after-send'])('has one note when killed at %s', async (point) => {
+  it.each(['write-back.before-send', 'write-back.after-send'])('has one note when killed at %s', async (point) => {
     await triage('observe');
     await diagnose();
     let died = false;
@@ -284,7 +284,7 @@ describe.each(databases)('what is written back to PagerDuty, from $name', ({ ope
     await dueNow();
     start();
     const [after] = await ended('note');
-    expect(after?.outcome).toBe(point === 'pagerduty.after-send' ? 'found' : 'done');
+    expect(after?.outcome).toBe(point === 'write-back.after-send' ? 'found' : 'done');
     expect(theirs.notes).toHaveLength(1);
   });
 

@@ -149,7 +149,15 @@ describe.each(databases)('embeddings of a provider, on $name', ({ open }) => {
   it('serves the old vectors until everything has a new one, and never compares the two', async () => {
     many(40);
     await sync(hashEmbedder);
-    const embedder = provider({ dimensions: 768 });
+    const asked = provider({ dimensions: 768 });
+    const mayEmbed = Promise.withResolvers<void>();
+    const embedder: Embedder = {
+      ...asked,
+      embed: async (texts, signal) => {
+        if (texts.length > 1) await mayEmbed.promise;
+        return asked.embed(texts, signal);
+      },
+    };
     const old = await ask(embedder);
     expect(old[0]?.why.similarity).toBeGreaterThan(hashEmbedder.relatedFrom);
     await keep(embedder).sync();
@@ -165,6 +173,7 @@ describe.each(databases)('embeddings of a provider, on $name', ({ open }) => {
       if (!changed) {
         changed = true;
         put('late.md', '# Late\n\nThis came meanwhile: zebra.');
+        mayEmbed.resolve();
       }
       return (await servingName()) === embedder.id;
     });

@@ -122,7 +122,7 @@ describe.each(databases)('the threads that Slack should show, from $name', ({ na
     const broken = await openStory(db);
     await db.q
       .updateTable('incident')
-      .set({ context: json({ v: 2 }) })
+      .set({ labels: json({ alertname: 1 }) })
       .where('id', '=', broken.id)
       .execute();
     const whole = await openStory(db);
@@ -133,7 +133,7 @@ describe.each(databases)('the threads that Slack should show, from $name', ({ na
     expect(logged.filter((line) => line.includes('cannot render'))).toHaveLength(1);
     await db.q
       .updateTable('incident')
-      .set({ context: json({ v: 1 }) })
+      .set({ labels: json({}) })
       .where('id', '=', broken.id)
       .execute();
   });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, type AppDependencies, startApp } from '../../../src/app.ts';
 import { parseConfig } from '../../../src/config/index.ts';
-import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
+import { TOOLSETS, type Toolset } from '../../../src/mcp-tools/index.ts';
 import { pinRunbooks } from '../../../src/rag/index.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
 import { copyEmbedded, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
@@ -107,10 +107,14 @@ export interface Setup {
   readonly pinned?: boolean;
   /** Starts again in the data directory of an earlier one. */
   readonly dataDir?: string;
+  /** Starts on this Postgres, which stays. */
+  readonly databaseUrl?: string;
   /** Called at named points of the work, as in src/app.ts. */
   readonly failpoint?: (name: string) => void;
   /** Adds to what `/mcp` offers, as in src/app.ts. */
   readonly extendMcp?: AppDependencies['extendMcp'];
+  /** Further toolsets than those that ship, and the file that serves all of them. */
+  readonly more?: { readonly toolsets: Readonly<Record<string, Toolset>>; readonly processFile: string };
 }
 
 const POLICY = 'rules:\n  - {name: safe-remedies, risks: [safe], decision: allow, reason: safe}\n';
@@ -124,17 +128,19 @@ export async function startNightshift({
   services,
   env = {},
   dataDir,
+  databaseUrl,
   failpoint = () => {},
   pinned = true,
   extendMcp,
+  more,
 }: Setup): Promise<TestNightshift> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'nightshift-test-')));
   for (const folder of ['runbooks', 'policies']) await mkdir(join(directory, folder), { recursive: true });
   for (const [name, text] of Object.entries(runbooks)) await writeFile(join(directory, 'runbooks', name), text);
   if (pinned) await pinRunbooks([join(directory, 'runbooks')]);
   await writeFile(join(directory, 'policies', 'test.yaml'), policy);
-  const served = database === 'postgres' ? await throwawayDatabaseUrl() : null;
-  if (!served && dataDir === undefined) await copyEmbedded(directory);
+  const served = database === 'postgres' && databaseUrl === undefined ? await throwawayDatabaseUrl() : null;
+  if (database === 'embedded' && dataDir === undefined) await copyEmbedded(directory);
   const settings = {
     mode: 'auto',
     server: { port: 0 },
@@ -144,11 +150,12 @@ export async function startNightshift({
     ...config,
   };
   const lines: string[] = [];
+  const toolsets = { ...TOOLSETS, ...more?.toolsets };
   const start = async (url: string | undefined) => {
     const parsed = parseConfig({
       env: { ...env, ...(url ? { DATABASE_URL: url } : {}), NIGHTSHIFT_LOG_LEVEL: 'debug' },
       directory,
-      toolsetSettings: Object.fromEntries(Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings])),
+      toolsetSettings: Object.fromEntries(Object.entries(toolsets).map(([name, toolset]) => [name, toolset.settings])),
       file: { path: 'nightshift.yaml', text: JSON.stringify(settings) },
       readFile: () => services ?? null,
     });
@@ -158,9 +165,10 @@ export async function startNightshift({
       onProgress: () => {},
       failpoint,
       extendMcp,
+      ...(more ? { toolsets, toolsetProcess: more.processFile } : {}),
     });
   };
-  const app = await start(served?.url);
+  const app = await start(databaseUrl ?? served?.url);
   const admin = (await readFile(app.adminTokenFile, 'utf8')).trim();
   const webhook = (await readFile(app.webhookTokenFile, 'utf8')).trim();
 
@@ -179,7 +187,7 @@ export async function startNightshift({
   return {
     app,
     dataDir: directory,
-    databaseUrl: served?.url ?? null,
+    databaseUrl: databaseUrl ?? served?.url ?? null,
     log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     api: (path, body, token = admin) =>
       request(`/api/v1${path}`, token, body === undefined ? undefined : JSON.stringify(body)),

@@ -1,7 +1,8 @@
 /** Text that was written to get secrets out, to get something evaluated, or to keep the process busy. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { investigationSchema } from '../../../src/config/models.ts';
 import type { Database } from '../../../src/database/index.ts';
-import { createGather, describeCase, evidenceOf } from '../../../src/diagnosis/index.ts';
+import { createGather, describeCase, evidenceOf, loadSpecialists } from '../../../src/diagnosis/index.ts';
 import { addEvents, createJournal, eventsAfter, loadIncident, openIncident } from '../../../src/incident/index.ts';
 import { createModels } from '../../../src/llm/index.ts';
 import { createCatalogue, type Look, TOOLSETS } from '../../../src/mcp-tools/index.ts';
@@ -13,6 +14,7 @@ import { startLoopback } from '../../real-parts/loopback.ts';
 import { expectNothingOf } from '../../unit/telemetry/encodings.ts';
 import { random } from '../../unit/telemetry/secret-samples.ts';
 import { openaiText, rawServer, sendJson } from '../llm/raw-server.ts';
+import { modelsConfig } from '../support/models.ts';
 import { callTool } from '../toolsets/call-tool.ts';
 
 const TOKEN = `gh${'p_'}${random(36)}`;
@@ -39,13 +41,12 @@ const newIncident = () =>
 /** What a model is sent when this comes back from a tool, as one string. */
 async function sentToModel(content: string): Promise<string> {
   const model = await rawServer((response) => sendJson(response, 200, openaiText('fine')));
-  const models = createModels(
-    [{ provider: 'openai', model: 'm', baseUrl: `${model.url}/v1`, timeoutSeconds: 10 }],
-    createMetrics(),
-  );
+  const config = modelsConfig([{ provider: 'openai', model: 'm', baseUrl: `${model.url}/v1`, timeoutSeconds: 10 }]);
+  const models = createModels(config, { db, metrics: createMetrics() });
   await models.ask({
     role: 'diagnose',
-    system: '',
+    prompts: [],
+    incidentId: null,
     messages: [
       { role: 'user', content: 'why?' },
       { role: 'assistant', content: '', toolCalls: [{ id: 'c1', name: 'x', arguments: {} }] },
@@ -133,11 +134,12 @@ describe('a secret across the place where text is cut', () => {
       });
       const gather = createGather({
         db,
-        config: { limits: { gatherSeconds: 10 } as never },
+        config: { limits: { gatherSeconds: 10 } as never, investigation: investigationSchema.parse({}) },
         catalogue: createCatalogue(TOOLSETS, config),
         look,
         embedder: hashEmbedder,
-        reranker: createModels([], createMetrics()),
+        models: createModels(modelsConfig([]), { db, metrics: createMetrics() }),
+        specialists: loadSpecialists(),
       });
       const alert = {
         source: 'test',

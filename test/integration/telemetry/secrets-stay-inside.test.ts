@@ -2,7 +2,7 @@
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemHandler } from '../../../src/api/index.ts';
-import type { Database } from '../../../src/database/index.ts';
+import { type Database, openEmbedded } from '../../../src/database/index.ts';
 import { addEvidence, evidenceOf } from '../../../src/diagnosis/store.ts';
 import { NightshiftError } from '../../../src/errors.ts';
 import { addEvents, addMessages, eventsAfter } from '../../../src/incident/index.ts';
@@ -14,6 +14,7 @@ import { startLoopback } from '../../real-parts/loopback.ts';
 import { ENCODINGS, expectNothingOf } from '../../unit/telemetry/encodings.ts';
 import { SAMPLES } from '../../unit/telemetry/secret-samples.ts';
 import { anthropicText, openaiText, rawServer, sendJson } from '../llm/raw-server.ts';
+import { modelsConfig, promptOf } from '../support/models.ts';
 
 const CANARY = 'Zq7-canary/of+0urs';
 const kinds = [...SAMPLES, { kind: 'configured secret', line: `the value ${CANARY} was seen`, secret: CANARY }];
@@ -46,33 +47,44 @@ describe('of the secrets in a text', () => {
     for (const { about, text, secret } of cases) expect(() => expectNothingOf(secret, text, about), about).toThrow();
   });
 
-  it.each(['openai', 'anthropic'] as const)('none is in what %s receives', async (provider) => {
-    const answer = provider === 'openai' ? openaiText('fine') : anthropicText('fine');
-    const server = await rawServer((response) => sendJson(response, 200, answer));
-    const baseUrl = provider === 'openai' ? `${server.url}/v1` : server.url;
-    const models = createModels([{ provider, model: 'm', baseUrl, timeoutSeconds: 10 }], createMetrics());
-    for (const { text } of cases) {
-      await models.ask({
-        role: 'diagnose',
-        system: `about ${text}`,
-        messages: [
-          { role: 'user', content: text },
-          {
-            role: 'assistant',
-            content: text,
-            toolCalls: [{ id: 'c1', name: 'x', arguments: { saw: text } }],
-            original: { model: `${provider}/m`, content: [{ type: 'text', text }] },
-          },
-          { role: 'user', content: '', toolResults: [{ id: 'c1', content: text }] },
-        ],
-        tools: [{ name: 'x', description: text, inputSchema: { type: 'object', properties: {} } }],
-        maxTokens: 16,
-        signal: AbortSignal.timeout(10_000),
+  it.each(['openai', 'anthropic'] as const)(
+    'none is in what %s receives',
+    async (provider) => {
+      const answer = provider === 'openai' ? openaiText('fine') : anthropicText('fine');
+      const server = await rawServer((response) => sendJson(response, 200, answer));
+      const baseUrl = provider === 'openai' ? `${server.url}/v1` : server.url;
+      const db = await openEmbedded(null);
+      const models = createModels(modelsConfig([{ provider, model: 'm', baseUrl, timeoutSeconds: 10 }]), {
+        ...{ db, metrics: createMetrics() },
       });
-    }
-    await server.close();
-    for (const [index, one] of cases.entries()) expectClean(JSON.stringify(server.requests[index]?.body), one);
-  });
+      for (const { text } of cases) {
+        await models.ask({
+          role: 'diagnose',
+          prompts: [promptOf(`about ${text}`)],
+          incidentId: null,
+          messages: [
+            { role: 'user', content: text },
+            {
+              role: 'assistant',
+              content: text,
+              toolCalls: [{ id: 'c1', name: 'x', arguments: { saw: text } }],
+              original: { model: `${provider}/m`, content: [{ type: 'text', text }] },
+            },
+            { role: 'user', content: '', toolResults: [{ id: 'c1', content: text }] },
+          ],
+          tools: [{ name: 'x', description: text, inputSchema: { type: 'object', properties: {} } }],
+          maxTokens: 16,
+          signal: AbortSignal.timeout(10_000),
+        });
+      }
+      await server.close();
+      const kept = await db.q.selectFrom('model_call').select('request').orderBy('id').execute();
+      await db.close();
+      for (const [index, one] of cases.entries()) expectClean(JSON.stringify(kept[index]), one);
+      for (const [index, one] of cases.entries()) expectClean(JSON.stringify(server.requests[index]?.body), one);
+    },
+    180_000,
+  );
 
   it('none is in a text that goes to Slack', () => {
     for (const one of cases) expectClean(redact(one.text), one);
@@ -102,7 +114,7 @@ describe('of the secrets in a text', () => {
 
   it('there were as many checks as there should be', () => {
     expect(checked).toBeGreaterThanOrEqual(30 * 4 * 4);
-    expect(checked).toBe(cases.length * 5);
+    expect(checked).toBe(cases.length * 7);
   });
 });
 

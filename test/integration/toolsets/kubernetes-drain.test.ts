@@ -31,6 +31,10 @@ describe.skipIf(skip)('the kubernetes toolset', () => {
       await kubectl('uncordon', 'node-1');
       // Not waited for: kubectl takes the next pod of a stateful set, made within milliseconds here, for the one before.
       await shop('delete', 'pods', '-l', 'app in (web,db)', '--wait=false');
+      await eventually('pods that move are on node-1 again', async () => {
+        const { toMove } = await call('node_pods', { node: 'node-1' });
+        return Number(toMove) > 0 || undefined;
+      });
     };
 
     it('moves what moves, leaves what belongs to the node, and is taken back', async () => {

@@ -61,6 +61,7 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
       runbooks: { 'spool.md': RUNBOOK },
       config: {
         models: [model],
+        investigation: { steps: 3, deep: 'never', critiqueRounds: 2 },
         toolsets: {
           web: { uses: 'http', allow: ['http://127.0.0.1:*'] },
           spool: { uses: 'host', directories: { shop: { path: service.spool } } },
@@ -98,8 +99,9 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
     const { body } = await nightshift.deliver([firing]);
     return (body.incidents as number[])[0] as number;
   };
-  const asksToPlan = () =>
-    mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('You plan the remedy')).length;
+  const asks = (words: string) => mock.getRequests().filter(({ body }) => JSON.stringify(body).includes(words)).length;
+  const asksToPlan = () => asks('You plan the remedy');
+  const asksToDiagnose = () => asks('Find its most likely root cause');
 
   it('walks the same way by function calling, and says which model it was', async () => {
     mock.on(
@@ -117,7 +119,36 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
     await nightshift.api(`/approvals/${waiting.approvals[0]?.id}/decision`, { decision: 'approve' });
     await nightshift.until(id, ({ events }) => events.some(({ type }) => type === 'verification.passed'));
     expect(await service.jobs()).toEqual([]);
-    expect(mock.getRequests()).toHaveLength(2);
+    expect([asksToDiagnose(), asksToPlan()]).toEqual([1, 1]);
+  });
+
+  it('looks further by itself with what only reads, through the real toolsets, and cites what it saw', async () => {
+    const probe = { url: `http://${service.instance}/jobs` };
+    const look = { arguments: probe, why: 'Whether another page answers.' };
+    const investigates = /You are an engineer who looks into/;
+    const calls = [
+      { name: 'http__probe', arguments: JSON.stringify(look) },
+      proposal('host__purge', { directory: 'shop' }),
+    ];
+    mock.on({ systemMessage: investigates, sequenceIndex: 0 }, { content: 'It may be one page.', toolCalls: calls });
+    mock.on({ systemMessage: investigates }, { content: 'It is all of it.' });
+    mock.on({ systemMessage: /You plan the remedy/ }, { content: 'Nothing fits.' });
+    mock.on({}, () => {
+      const sent = JSON.stringify(mock.getRequests().at(-1)?.body);
+      const ref = /id=\\"(E\d+)\\" kind=\\"tool\\" title=\\"web http.probe [^>]*jobs/.exec(sent)?.[1] ?? 'E0';
+      return { content: diagnosis({ citations: [{ evidence: ref, quote: '"status":503' }] }) };
+    });
+    const handed = await nightshift.until(await open(), 'escalated');
+    const seen = handed.evidence.find(({ title }) => title.includes('/jobs'));
+    expect(seen?.content).toContain('"status":503');
+    expect(handed.diagnosis).toMatchObject({
+      mode: 'model',
+      inconclusive: false,
+      citations: [{ evidence: seen?.ref }],
+    });
+    const step = handed.events.find(({ type }) => type === 'investigation.step');
+    expect(JSON.stringify(step?.data)).toMatch(/Whether another page answers.*host.*purge.*no such function on offer/);
+    expect(await service.jobs()).toHaveLength(1);
   });
 
   it('asks a person about a safe remedy that no runbook declares, however sure the model is', async () => {
@@ -158,8 +189,7 @@ describe.each(['anthropic', 'openai'] as const)('model mode with %s', (provider)
     expect(mock.getRequests().filter(({ body }) => JSON.stringify(body).includes('does not occur in it'))).toHaveLength(
       1,
     );
-    expect(mock.getRequests()).toHaveLength(2);
-    expect(asksToPlan()).toBe(0);
+    expect([asksToDiagnose(), asksToPlan()]).toEqual([2, 0]);
   });
 
   it('drops and records calls of unknown tools, with bad arguments, or out of bounds, and runs none of them', async () => {

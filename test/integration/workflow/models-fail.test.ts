@@ -84,9 +84,10 @@ describe('models that fail', () => {
   it(`in ${INCIDENTS} incidents do nothing, and a person hears of each within 120 s`, {
     timeout: 200_000,
   }, async () => {
-    const began = Date.now();
+    const sent = new Map<number, number>();
     const kinds = new Map<number, string>();
-    const deliveries = Array.from({ length: INCIDENTS }, async (_, number) => {
+    const runs = new Map<number, string>();
+    const deliver = async (number: number) => {
       const [name, turn] = FAILURES[number % FAILURES.length] as (typeof FAILURES)[number];
       const run = `r${number}`;
       // One half fails from the first question on; the other half believes an honest diagnosis first.
@@ -101,8 +102,20 @@ describe('models that fail', () => {
       expect(status).toBe(202);
       const [incident] = body.incidents as number[];
       kinds.set(incident as number, `${name}, ${fromStart ? 'diagnosis and plan' : 'plan'}`);
-    });
-    await Promise.all(deliveries);
+      runs.set(incident as number, run);
+      sent.set(incident as number, Date.now());
+    };
+    // What cannot be used comes first: it is no fault of the endpoint, so every one of it is met. Endpoints that fail are soon left alone.
+    const numbers = [...Array(INCIDENTS).keys()];
+    const isGarbage = (number: number) => number % FAILURES.length >= FAULT_KINDS.length;
+    await Promise.all(numbers.filter(isGarbage).map(deliver));
+    await eventually(
+      'a page about each that cannot be used',
+      async () => (pages.size >= kinds.size ? true : undefined),
+      PAGED_MS_MAX / 1000,
+    );
+    expect(numbers.filter((number) => isGarbage(number) && !asked.has(`r${number}`))).toEqual([]);
+    await Promise.all(numbers.filter((number) => !isGarbage(number)).map(deliver));
     expect(kinds.size).toBe(INCIDENTS);
 
     await eventually(
@@ -110,17 +123,18 @@ describe('models that fail', () => {
       async () => (pages.size >= INCIDENTS ? true : undefined),
       PAGED_MS_MAX / 1000 + 20,
     );
-    const late = [...kinds].filter(([incident]) => !((pages.get(incident) ?? Infinity) - began <= PAGED_MS_MAX));
+    const late = [...sent].filter(([incident, at]) => !((pages.get(incident) ?? Infinity) - at <= PAGED_MS_MAX));
     expect(late).toEqual([]);
 
-    // Each was really asked about, and failed.
-    expect([...Array(INCIDENTS).keys()].filter((number) => !asked.has(`r${number}`))).toEqual([]);
     for (const [incident, kind] of kinds) {
       const { actions, approvals, events, state } = await nightshift.incident(incident);
       expect({ state, actions, approvals }, kind).toEqual({ state: 'escalated', actions: [], approvals: [] });
       const types = new Set(events.map(({ type }) => type));
       expect(types.has('model.failed') || types.has('model.answered'), kind).toBe(true);
       expect(types.has('stage.failed'), kind).toBe(false);
+      // Each was really asked about, and failed; or its models had failed so often that they were left alone.
+      const errors = events.filter(({ type }) => type === 'model.failed').map(({ data }) => String(data.error));
+      if (!asked.has(runs.get(incident) ?? '')) expect(errors.join(), kind).toContain('left alone for now');
     }
     expect(await service.jobs()).toHaveLength(3);
   });

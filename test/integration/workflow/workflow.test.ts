@@ -308,7 +308,7 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
   });
 
   it.each([
-    ['an alert that no runbook is for', { alertname: 'Unheard' }, /no runbook declares itself/],
+    ['an alert that no runbook is for', { alertname: 'Unheard' }, /no runbook with steps declares itself/],
     [
       'an alert without the label that the step needs',
       { spool: '' },

@@ -1,7 +1,10 @@
 /** T5: what a person said yes to is exactly what may run; whatever is altered makes another digest. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { draftApproval } from '../../../src/approval/approval.ts';
 import { digestOf, type Subject } from '../../../src/approval/index.ts';
+import { subjectSchema } from '../../../src/approval/subject.ts';
+import { action } from '../slack/render-examples.ts';
 
 const SUBJECT: Subject = {
   incident: 'INC-7',
@@ -28,7 +31,7 @@ const SUBJECT: Subject = {
 
 const text = fc.string({ unit: 'binary', maxLength: 80 }).filter((one) => one.isWellFormed());
 const names = fc.option(fc.array(text, { maxLength: 4 }));
-const OTHER: { [Field in keyof Subject]: fc.Arbitrary<unknown> } = {
+const OTHER: { [Field in keyof Subject]-?: fc.Arbitrary<unknown> } = {
   incident: text,
   action: text,
   instance: text,
@@ -47,12 +50,13 @@ const OTHER: { [Field in keyof Subject]: fc.Arbitrary<unknown> } = {
   requestedBy: fc.option(text),
   preview: names,
   undo: text,
+  secrets: fc.array(fc.dictionary(text, text)),
   expiresAt: text,
   nonce: text,
 };
 
 describe('the digest of an approval', () => {
-  it.each(Object.keys(SUBJECT) as (keyof Subject)[])('is another one for 200 other values of %s', (field) => {
+  it.each(Object.keys(OTHER) as (keyof Subject)[])('is another one for 200 other values of %s', (field) => {
     const digest = digestOf(SUBJECT);
     fc.assert(
       fc.property(OTHER[field], (value) => {
@@ -74,6 +78,46 @@ describe('the digest of an approval', () => {
         expect(digestOf({ ...SUBJECT, [field]: changed } as Subject), `${field} ${at}`).not.toBe(digest);
       }
     }
+  });
+
+  it('is another one for each thing that is said of a secret, and the same as ever where there is none', () => {
+    const secret = {
+      argument: 'token',
+      characters: 16,
+      alert: 'Leak',
+      field: 'label',
+      name: 'note',
+      places: 1,
+    } as const;
+    const told = (change = {}) => digestOf({ ...SUBJECT, secrets: [{ ...secret, ...change }] });
+    const changes = [
+      {},
+      { argument: 'name' },
+      { characters: 17 },
+      { alert: 'Other' },
+      { name: 'summary' },
+      { places: 2 },
+    ];
+    const digests = [...changes.map(told), told({ field: 'annotation' }), digestOf({ ...SUBJECT, secrets: [] })];
+    expect(new Set([...digests, digestOf(SUBJECT)]).size).toBe(digests.length + 1);
+    expect(digestOf(subjectSchema.parse(JSON.parse(JSON.stringify(SUBJECT))))).toBe(digestOf(SUBJECT));
+    const { instance, tool, arguments: args, target, risk, undo, definitionSha256, ...rest } = action();
+    const call = { instance, tool, arguments: args, target, risk, undo, definitionSha256, timeoutSeconds: 5 };
+    const terms = {
+      call,
+      risk,
+      inspection: { uid: null, population: null, preview: null },
+      verdict: { approvals: 1, approvers: null, expirySeconds: null },
+      barred: [],
+      policySha256: 'p',
+      ttlSeconds: 60,
+      now: rest.createdAt,
+    };
+    // A question without any is one that an earlier release can read.
+    expect(draftApproval(action(), { ...terms, secrets: [] }).subject).not.toHaveProperty('secrets');
+    expect(draftApproval(action(), { ...terms, secrets: [secret] }).subject.secrets).toEqual([secret]);
+    const stored = JSON.parse(JSON.stringify({ ...SUBJECT, secrets: [secret] })) as unknown;
+    expect(digestOf(subjectSchema.parse(stored))).toBe(told());
   });
 
   it('does not depend on the order of the fields, and is no digest of anything else', () => {

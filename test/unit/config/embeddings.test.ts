@@ -44,7 +44,7 @@ describe('embeddings', () => {
   ])('%j is a mistake', (embeddings, words) => expect(() => parse(embeddings)).toThrow(words));
 });
 
-describe('what is wrong with embeddings and rerank', () => {
+describe('what is wrong with embeddings and models', () => {
   const wrong = {
     model: 5,
     apiKey: 5,
@@ -60,9 +60,9 @@ describe('what is wrong with embeddings and rerank', () => {
     { embeddings: { provider: 'other' } },
     { embeddings: { provider: 'openai' } },
     { embeddings: { provider: 'openai', ...wrong } },
-    { rerank: 'openai' },
-    { rerank: {} },
-    { rerank: { provider: 'x', model: '', apiKey: '', baseUrl: 'x', timeoutSeconds: 0.5 } },
+    { models: ['openai'] },
+    { models: [{}] },
+    { models: [{ provider: 'x', model: '', apiKey: '', baseUrl: 'x', timeoutSeconds: 0.5 }] },
   ])('is said in our words, with what is expected: %j', (config) => {
     const text = JSON.stringify(config);
     const check = () =>

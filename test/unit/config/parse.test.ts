@@ -106,6 +106,32 @@ toolsets:
     expect(config.models.map(({ provider }) => provider)).toEqual(['anthropic', 'openai']);
   });
 
+  it('names the variable whose address is none, and every route to a model that is not there', () => {
+    const source = { directory: '/d', toolsetSettings: {} };
+    const problemsOf = (text: string, env: Record<string, string>) => {
+      try {
+        parseConfig({ ...source, env, file: { path: 'nightshift.yaml', text } });
+      } catch (error) {
+        return (error as NightshiftError).problems.map(({ field, value }) => [field, value]);
+      }
+      return [];
+    };
+    const env = { ANTHROPIC_BASE_URL: 'ht tp://x', OPENAI_BASE_URL: 'ftp://x', OPENAI_API_KEY: 'k', OPENAI_MODEL: '' };
+    expect(problemsOf('mode: observe', env)).toEqual([
+      ['ANTHROPIC_BASE_URL', 'ht tp://x'],
+      ['OPENAI_BASE_URL', 'ftp://x'],
+    ]);
+    const models = 'models: [{provider: openai, model: m, apiKey: k}, {provider: openai, model: m, apiKey: k}]';
+    expect(problemsOf(`${models}\nrouting: {plan: {models: [openai/m, gone, openai/m]}}`, {})).toEqual([
+      ['models.1.name', 'openai/m'],
+      ['routing.plan.models.1', 'gone'],
+      ['routing.plan.models.2', 'openai/m'],
+    ]);
+    expect(problemsOf('routing: {plan: {models: [anthropic/claude-sonnet-5-5]}}', { ANTHROPIC_API_KEY: 'k' })).toEqual(
+      [],
+    );
+  });
+
   it('never repeats a secret in a message', () => {
     const problems = problemsIn(
       `toolsets: {a: {uses: supervisor, url: 'ht tp://ada:hunter2@x', password: [hunter2]}, b: {uses: constructor}}`,

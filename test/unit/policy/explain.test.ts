@@ -35,6 +35,7 @@ describe('explain', () => {
         { name: 'spent', risk: 'safe', why: '1 run(s) in 60 s (limit 1)' },
         { name: 'keeps', risk: 'destructive', why: null },
       ],
+      secrets: [],
       silent: [
         {
           rule: 'five-reasons',

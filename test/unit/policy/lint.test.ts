@@ -10,7 +10,7 @@ const around = {
     { name: 'vic', role: 'viewer' as const },
   ],
 };
-const TOOLS = 'use one of supervisor.restart, host.purge';
+const TOOLS = 'use one that docs/tools.md or nightshift tools list names';
 
 describe('lintPolicy', () => {
   it('finds nothing in a policy that fits its tools and people', () => {
@@ -35,13 +35,13 @@ describe('lintPolicy', () => {
     const never = 'can never speak, because there is none of its tools';
     const fix = 'correct its tools, or remove it';
     expect(lintPolicy(unknown, around)).toEqual([
-      { field: 'rules.some.tools', value: '"host.purges"', message, fix: TOOLS },
+      { field: 'rules.some.tools', value: '"host.purges"', message, fix: 'use one of host.purge' },
       { field: 'rules.none.tools', value: '"http.*"', message, fix: TOOLS },
       { field: 'rules.none', message: never, fix },
-      { field: 'limits.rate.tools', value: '"host"', message, fix: TOOLS },
+      { field: 'limits.rate.tools', value: '"host"', message, fix: 'use one of host.purge' },
       { field: 'limits.rate.tools', value: '"http.probe"', message, fix: TOOLS },
       { field: 'limits.rate', message: never, fix },
-      { field: 'risks.line.tool', value: '"host.*"', message, fix: TOOLS },
+      { field: 'risks.line.tool', value: '"host.*"', message, fix: 'use one of host.purge' },
     ]);
   });
 

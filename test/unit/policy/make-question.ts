@@ -104,7 +104,7 @@ export function override(change: Partial<RiskOverride> = {}): RiskOverride {
 }
 
 export function policy(change: Partial<Policy> = {}): Policy {
-  return { rules: [rule()], windows: [], overrides: [], limits: [], sha256: '', ...change };
+  return { rules: [rule()], windows: [], overrides: [], limits: [], secrets: [], sha256: '', ...change };
 }
 
 export const matchers = parseMatchers;

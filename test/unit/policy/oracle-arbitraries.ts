@@ -187,6 +187,7 @@ export const policies: fc.Arbitrary<Policy> = fc
     windows: named('window', windows),
     overrides: named('override', overrides),
     limits: named('line', limits),
+    secrets: [],
     sha256: '0'.repeat(64),
   }));
 

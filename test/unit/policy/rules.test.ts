@@ -32,6 +32,8 @@ risks:
 limits:
   - {name: rate, tools: [host.*], match: ['env="prod"'], call: ['a="b"'], per: service, runs: 3, withinSeconds: 604800, decision: deny, reason: why}
   - {name: part, share: 0.5, withinSeconds: 1, reason: why}
+secrets:
+  - {name: hand-on, tool: vault.revoke, argument: token, reason: why}
 `;
 
 /** Every mistake as `field | message | value | fix`. */
@@ -143,12 +145,19 @@ describe('parsePolicy and combinePolicy', () => {
           reason: 'why',
         },
       ],
+      secrets: [{ name: 'hand-on', tool: 'vault.revoke', argument: 'token', reason: 'why' }],
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
   });
 
+  it('shows what is wrong with a line of secrets, which holds none', () => {
+    expect(mistakes("secrets: [{name: a, tool: 'vault.*', argument: token, reason: why}]").join()).toContain(
+      '"vault.*"',
+    );
+  });
+
   it('take a file that says nothing, and none at all', () => {
-    const none = { rules: [], windows: [], overrides: [], limits: [] };
+    const none = { rules: [], windows: [], overrides: [], limits: [], secrets: [] };
     expect(combinePolicy([parsePolicy('p', '{}')])).toMatchObject({ policy: none, problems: [] });
     expect(combinePolicy([])).toMatchObject({ policy: none, problems: [] });
   });

@@ -16,6 +16,15 @@ describe('a label that is filled into a call', () => {
       });
   });
 
+  it('fills in what stands deeper, and misses a label there as anywhere', () => {
+    const nested = { labels: { alertname: '{{ labels.device }}' }, list: ['{{ labels.device }}', 1] };
+    expect(fillTemplates(nested, { device: 'sda1' })).toEqual({
+      ok: true,
+      values: { labels: { alertname: 'sda1' }, list: ['sda1', 1] },
+    });
+    expect(fillTemplates(nested, {})).toMatchObject({ ok: false, message: 'the alert has no label device' });
+  });
+
   it.each(['a"} or vector(1) or b{c="', "a' or '1", 'a\\', 'a`', 'a\n', 'a\0'])(
     'rewrites no query that it stands in: %j',
     (device) => {

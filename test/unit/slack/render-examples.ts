@@ -91,6 +91,7 @@ export function incident(change: Partial<Incident> = {}): Incident {
   return {
     id: 7,
     state: 'awaiting_approval',
+    isForeign: false,
     version: 5,
     wakeSeq: 0,
     jobId: null,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/approval/index.ts';
 import { ACTION_IDS, decisionValueSchema, incidentValueSchema } from '../../../src/slack/render-buttons.ts';
 import { renderThread } from '../../../src/slack/render-thread.ts';
+import { redactValue } from '../../../src/telemetry/index.ts';
 import {
   AT,
   action,
@@ -81,6 +82,33 @@ describe('the card of a question', () => {
     const card = rendered(CARD, { approvals: [changed] });
     expect(buttonsOf(card)).not.toContain(ACTION_IDS.approve);
     expect(shownTexts(card).join('\n')).toContain('the stored question is not the one that was asked');
+  });
+
+  it('tells of a secret that is put back: where it goes, where it stands and how long it is', () => {
+    const secret = {
+      argument: 'token',
+      characters: 16,
+      alert: 'Leak (shop)',
+      field: 'annotation',
+      name: 'note',
+    } as const;
+    const token = '[redacted:secret-value#1f2e3d4c]';
+    const card = (count: number) => {
+      const secrets = Array.from({ length: count }, () => ({ ...secret, places: 3 }));
+      return rendered(CARD, { approvals: [approval({}, { arguments: { token }, secrets })] });
+    };
+    const line =
+      'a secret of 16 characters is put into the argument "token" when it is sent; it stands in the annotation "note" of "Leak (shop)" (and in 2 more labels or annotations)';
+    const text = shownTexts(card(1)).join('\n');
+    expect(text).toContain(line);
+    // What stands for it names it no more to people, so that the call is not shown in full here.
+    expect(text).toContain('it holds what looks like a secret');
+    expect(buttonsOf(card(1))).not.toContain(ACTION_IDS.approve);
+    expect(shownTexts(card(10)).filter((one) => one === line)).toHaveLength(8);
+    expect(shownTexts(card(10)).join('\n')).toContain('2 more; nightshift approvals shows them all');
+    // What takes secrets out on the way to Slack takes nothing out of this.
+    expect(JSON.stringify(redactValue(card(1).blocks))).toContain(JSON.stringify(line));
+    expect(said(CARD)).not.toContain('a secret of');
   });
 
   it('takes nothing of what would run from the action', () => {

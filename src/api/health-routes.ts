@@ -1,0 +1,50 @@
+import { Router } from 'express';
+import type { AutonomyMode } from '../config/index.ts';
+import type { Database } from '../database/index.ts';
+import type { KillSwitch } from '../gate/index.ts';
+import { countIncidents } from '../incident/index.ts';
+import { failingRunbooks } from '../rag/index.ts';
+import type { Pressure } from '../remediation/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
+
+export interface HealthDependencies {
+  readonly db: Database;
+  readonly killSwitch: Pick<KillSwitch, 'state'>;
+  readonly pressure: Pick<Pressure, 'state'>;
+  readonly metrics: Metrics;
+  readonly mode: AutonomyMode;
+  /** The names of the models that are configured. */
+  readonly models: readonly string[];
+  /** False once Nightshift stops. */
+  readonly isReady: () => boolean;
+}
+
+/**
+ * Makes the routes for whatever watches the process, which need no token: `/healthz` (it runs), `/readyz` (it takes work and its database
+ * answers; 503 while it stops) and `/metrics` in Prometheus's text format.
+ */
+export function createHealthRoutes(dependencies: HealthDependencies): Router {
+  const { db, killSwitch, pressure, metrics, mode, models, isReady } = dependencies;
+  const router = Router();
+
+  router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+
+  router.get('/readyz', async (_request, response) => {
+    await db.ping();
+    const ready = isReady();
+    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'stopping', mode, database: db.kind, models });
+  });
+
+  router.get('/metrics', async (_request, response) => {
+    metrics.killSwitch.set((await killSwitch.state()).engaged ? 1 : 0);
+    for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
+    for (const { kind, waiting, oldestSeconds } of (await pressure.state()).waiting) {
+      metrics.waiting.set({ kind }, waiting);
+      metrics.waitingOldest.set({ kind }, oldestSeconds);
+    }
+    metrics.runbooksFailing.set((await failingRunbooks(db)).length);
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+
+  return router;
+}

@@ -1,0 +1,164 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import type { Config } from '../config/index.ts';
+import { readEmbedded, readPostgres } from '../database/index.ts';
+import { loadSpecialists } from '../diagnosis/index.ts';
+import {
+  type Check,
+  examineDatabase,
+  type Finding,
+  fail,
+  findingSchema,
+  machineChecks,
+  ok,
+  outsideChecks,
+  runChecks,
+  serverChecks,
+  toolChecks,
+  warn,
+} from '../doctor/index.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
+import { createCatalogue, createToolClient, TOOLSETS } from '../mcp-tools/index.ts';
+import { createMint, loadPolicy } from '../policy/index.ts';
+import { createLogger, createMetrics, secretsOf, setSecrets } from '../telemetry/index.ts';
+import { findServer, type NightshiftClient } from './client.ts';
+import { loadConfig } from './load-config.ts';
+import type { Terminal } from './terminal.ts';
+
+const answerSchema = z.object({ findings: z.array(findingSchema) });
+const STATUS = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' } as const;
+/** Opening the embedded database alone takes seconds. */
+const EMBEDDED_SECONDS_MAX = 30;
+
+/** Adds the command that looks at everything at once and says how to mend what is not in order. */
+export function addDoctorCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('doctor')
+    .description(
+      'check configuration, database, clock, credentials, tools and ways in; exit code 1 when something does not work',
+    )
+    .option('--json', 'print JSON')
+    .option('--ask-models', 'also ask the providers of models for their lists; costs nothing')
+    .action(async ({ json, askModels = false }: { json?: boolean; askModels?: boolean }) => {
+      const findings = await examine(terminal, askModels);
+      if (json) terminal.out(JSON.stringify(findings, null, 2));
+      else for (const finding of findings) terminal.out(lineOf(finding));
+      const failed = findings.filter(({ status }) => status === 'fail').length;
+      if (failed > 0)
+        throw new NightshiftError(
+          'invalid_config',
+          `${failed} of ${findings.length} checks failed; each says above what to do`,
+        );
+    });
+}
+
+function lineOf({ check, status, what, fix }: Finding): string {
+  return `${STATUS[status]}  ${check}: ${what}${fix === null ? '' : `. Fix: ${fix}`}`;
+}
+
+async function examine(terminal: Terminal, askModels: boolean): Promise<Finding[]> {
+  let config: Config;
+  try {
+    config = loadConfig(terminal);
+  } catch (error) {
+    // Without it nobody knows what else to look at.
+    const check: Check = {
+      name: 'configuration',
+      fix: 'mend it, and look again with: nightshift config check',
+      run: () => Promise.reject(error),
+    };
+    return runChecks([check]);
+  }
+  setSecrets([...secretsOf(config), ...(terminal.env.NIGHTSHIFT_TOKEN ? [terminal.env.NIGHTSHIFT_TOKEN] : [])]);
+  const { client, finding } = findIfRunning(terminal);
+  const tools = openTools(config);
+  try {
+    const found = await runChecks([
+      { name: 'configuration', fix: 'see docs/policy.md and docs/diagnosis.md', run: () => configuration(config) },
+      ...(client ? serverChecks(client.url) : [{ name: 'server', fix: '', run: async () => [finding] }]),
+      databaseCheck(config, client),
+      ...machineChecks(config),
+      ...outsideChecks(config, { askModels }),
+      ...tools.checks,
+    ]);
+    return found;
+  } finally {
+    await tools.close();
+  }
+}
+
+async function configuration(config: Config): Promise<Finding[]> {
+  const catalogue = createCatalogue(TOOLSETS, config.toolsets);
+  loadSpecialists(config.investigation.specialists, catalogue);
+  const { rules } = await loadPolicy(config.policies);
+  const what = `mode ${config.mode}, ${catalogue.instances.length} toolset instance(s), ${config.models.length} model(s), ${rules.length} policy rule(s)`;
+  return [
+    config.configured
+      ? ok('configuration', what)
+      : warn('configuration', 'there is no nightshift.yaml, so it only observes', 'write one, see README.md'),
+  ];
+}
+
+function findIfRunning(terminal: Terminal): { client: NightshiftClient | null; finding: Finding } {
+  const fix = 'start it with: npm start';
+  try {
+    return { client: findServer(terminal), finding: ok('server', '') };
+  } catch (error) {
+    const isNotRunning = error instanceof NightshiftError && error.code === 'server_unreachable';
+    const what = isNotRunning ? 'Nightshift does not run here' : messageOf(error);
+    return {
+      client: null,
+      finding: isNotRunning ? warn('server', what, fix) : fail('server', what, 'see what stands before'),
+    };
+  }
+}
+
+/** The embedded database belongs to one process: while a server has it, that server looks for us. */
+function databaseCheck(config: Config, client: NightshiftClient | null): Check {
+  const { databaseUrl, dataDir } = config;
+  const file = { killSwitchFile: config.killSwitch.file };
+  const check = { name: 'database', fix: 'see what stands before' };
+  if (databaseUrl)
+    return {
+      ...check,
+      fix: 'see that the database runs, and that host, port, user and password in DATABASE_URL are right',
+      // Its own parts have 5 s each, after the one that opens it.
+      secondsMax: 15,
+      run: async () => {
+        const db = await readPostgres(databaseUrl);
+        return examineDatabase(db, file).finally(() => db.close());
+      },
+    };
+  if (client)
+    return {
+      ...check,
+      secondsMax: 15,
+      fix: 'see that the token is an administrator’s, and look at the server’s log',
+      run: async () => answerSchema.parse(await client.request('GET', '/doctor')).findings,
+    };
+  return {
+    ...check,
+    secondsMax: EMBEDDED_SECONDS_MAX,
+    run: async () => {
+      if (!existsSync(join(dataDir, 'postgres')))
+        return [ok('database', `embedded; there is none in ${dataDir} yet, it is made at the start`)];
+      const db = await readEmbedded(dataDir);
+      return examineDatabase(db, file).finally(() => db.close());
+    },
+  };
+}
+
+function openTools(config: Config): { checks: Check[]; close: () => Promise<void> } {
+  try {
+    const catalogue = createCatalogue(TOOLSETS, config.toolsets);
+    const { instances } = catalogue;
+    const { publicKey } = createMint();
+    const client = createToolClient({ instances, publicKey, metrics: createMetrics(), log: createLogger('silent') });
+    return { checks: toolChecks(catalogue, client), close: () => client.close() };
+  } catch {
+    // The check of the configuration says why.
+    return { checks: [], close: async () => {} };
+  }
+}

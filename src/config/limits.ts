@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+const seconds = (max: number) => z.number().int().min(1).max(max);
+
+/** The `limits` section: how often something is done, how much at once, and how much may wait. */
+export const limitsSchema = z
+  .strictObject({
+    attempts: z.number().int().min(1).max(3).default(3),
+    perTargetTenMinutes: z.number().int().min(1).max(100).default(1),
+    perTargetDay: z.number().int().min(1).max(1000).default(3),
+    perNamespaceHour: z.number().int().min(1).max(1000).default(5),
+    replicaShare: z.number().gt(0).max(1).default(0.25),
+    alertAgeSeconds: seconds(86_400).default(900).describe('What was last reported longer ago never acts unasked.'),
+    ineffectiveSeconds: z
+      .number()
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(1800)
+      .describe(
+        'How long a remedy that did not help is left alone on its target, twice as long each time; 0 for not at all.',
+      ),
+    gatherSeconds: seconds(120).default(10),
+    concurrency: z.number().int().min(1).max(64).default(8),
+    queue: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1000)
+      .describe('How many incidents may wait to be begun; beyond it the least severe go to people undiagnosed.'),
+    fairBy: z
+      .array(z.string().min(1))
+      .min(1)
+      .max(10)
+      .default(['team', 'service', 'namespace', 'job'])
+      .describe(
+        'The first of these labels that an incident has says whose it is; who has many lets the others through in between.',
+      ),
+  })
+  .prefault({});
+export type LimitsConfig = z.infer<typeof limitsSchema>;

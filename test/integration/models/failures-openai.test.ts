@@ -1,0 +1,3 @@
+import { describeFailures } from './failure-matrix.ts';
+
+describeFailures('openai');
