@@ -17,6 +17,12 @@ export const databases: readonly { readonly name: 'embedded' | 'postgres'; open(
 ];
 
 /**
+ * For tests of what no kind of database does differently: the last of them, which is Postgres where there is one, or each of
+ * them where NIGHTSHIFT_TEST_EVERY_DATABASE is set.
+ */
+export const anyDatabase = process.env.NIGHTSHIFT_TEST_EVERY_DATABASE ? databases : databases.slice(-1);
+
+/**
  * Creates an empty database of its own on the test server; `drop` removes it, whoever is still connected.
  * @throws Error where NIGHTSHIFT_TEST_DATABASE_URL is not set.
  */

@@ -17,7 +17,7 @@ import {
 } from '../../../src/audit/index.ts';
 import type { Database } from '../../../src/database/index.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 
 const EVENTS = 10_000;
@@ -54,7 +54,7 @@ const STATEMENTS: Record<string, (id: string, next: string) => ReturnType<typeof
     from event b where (a.id, b.id) in ((${id}::bigint, ${next}::bigint), (${next}::bigint, ${id}::bigint))`,
 };
 
-describe.each(databases)('ten thousand sealed events on $name', ({ name: database, open }) => {
+describe.each(anyDatabase)('ten thousand sealed events on $name', ({ name: database, open }) => {
   const directory = scratchDirectory();
   const headFile = join(directory.path, 'audit.head');
   let db: Database;

@@ -10,14 +10,14 @@ import { openIncident } from '../../../src/incident/index.ts';
 import { createModels } from '../../../src/llm/index.ts';
 import { hashEmbedder, rememberIncident, syncRunbooks } from '../../../src/rag/index.ts';
 import { createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { modelsConfig } from '../support/models.ts';
 
 const RUNBOOK = `# Mail spool is stuck
 A poison job blocks the workers. Purge the spool when the queue of mail grows and nothing leaves it.
 `;
 
-describe.each(databases)('answers to questions, on the $name database', ({ open }) => {
+describe.each(anyDatabase)('answers to questions, on the $name database', ({ open }) => {
   const mock = new LLMock({ port: 0 });
   let db: Database;
   let folder: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addEvidence } from '../../../src/diagnosis/store.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import {
   answered,
   aroundTests,
@@ -17,7 +17,7 @@ const REVIEWS = /You review the diagnosis/;
 const ALERT = storedAlert({ alertname: 'CheckoutDown', namespace: 'shop', service: 'checkout' });
 let serial = 0;
 
-describe.each(databases)('a diagnosis and its critics, on the $name database', ({ open }) => {
+describe.each(anyDatabase)('a diagnosis and its critics, on the $name database', ({ open }) => {
   const at = aroundTests(open);
 
   const routing = { diagnose: { models: ['first'] }, critique: { models: ['first', 'second'] } } as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evidenceOf, withFullTexts } from '../../../src/diagnosis/store.ts';
 import type { Call, CallResult } from '../../../src/mcp-tools/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { aroundTests, makeStages, mock, model, openQuietly, runStages, storedAlert, type World } from './stages.ts';
 
 const INVESTIGATES = /You are an engineer who looks into/;
@@ -36,7 +36,7 @@ const asked = (role = INVESTIGATES) =>
     .map(({ body }) => JSON.stringify(body))
     .filter((text) => role.test(text));
 
-describe.each(databases)('an investigation, on the $name database', ({ open }) => {
+describe.each(anyDatabase)('an investigation, on the $name database', ({ open }) => {
   const at = aroundTests(open);
 
   const world = (more: Partial<World> = {}): World => ({ db: at.db, models: [model()], answers: worldOf, ...more });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { hashEmbedder, keepOutcomes, rememberIncident } from '../../../src/rag/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { aroundTests, makeStages, mock, model, openQuietly, runStages, storedAlert, type World } from './stages.ts';
 
 const VAGUE = storedAlert({ alertname: 'OddThing', service: 'ledger' });
 
-describe.each(databases)('triage, on the $name database', ({ open }) => {
+describe.each(anyDatabase)('triage, on the $name database', ({ open }) => {
   const at = aroundTests(open);
 
   const triaged = async (given: Partial<World> = {}, { alert = VAGUE, severity = 'critical' } = {}) => {

@@ -22,7 +22,7 @@ import {
   type Question,
   type RunEffect,
 } from '../../../src/policy/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { limit, policy, question, rule, run } from '../../unit/policy/make-question.ts';
 import { addPastIncident, addPastRun, addPastRuns, type PastRun } from './past-runs.ts';
 
@@ -33,7 +33,7 @@ const asked = (...rules: string[]) => ({
 });
 const toolNames = Object.values(TOOLSETS).flatMap(({ tools }) => tools.map(({ name }) => name));
 
-describe.each(databases)('what decisions rest on, from the rows of $name', ({ open }) => {
+describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ open }) => {
   let db: Database;
   beforeAll(async () => {
     db = await open();

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { alert, type Service, startNightshift, startService, type TestNightshift } from '../support/nightshift.ts';
 
 const purge = (directory: string) =>
@@ -30,7 +30,7 @@ ${['shop', 'other']
   .join('\n')}
 `;
 
-describe.each(databases)('runbooks that cannot be trusted, on $name', ({ name: database }) => {
+describe.each(anyDatabase)('runbooks that cannot be trusted, on $name', ({ name: database }) => {
   let nightshift: TestNightshift;
   let service: Service;
   let other: Service;

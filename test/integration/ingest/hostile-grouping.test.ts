@@ -14,7 +14,7 @@ import {
   unfoldAll,
 } from '../../../src/incident/index.ts';
 import type { ReadAlert } from '../../../src/ingest/delivery.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { deliveryOf, servicesOf, testIntake } from '../support/intake.ts';
 
 const STORM = { incidents: 5, withinSeconds: 60 };
@@ -30,7 +30,7 @@ const alertOf = (labels: Record<string, string>, change: Partial<ReadAlert> = {}
   } as never;
 };
 
-describe.each(databases)('on $name', ({ open }) => {
+describe.each(anyDatabase)('on $name', ({ open }) => {
   let db: Database | undefined;
   beforeEach(async () => {
     await db?.close();

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databases, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
+import { anyDatabase, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { alert, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
 const TOKEN = 'tok_0123456789abcdef0123456789abcdef';
@@ -94,7 +94,7 @@ function incidentEvent(type: string, change: object = {}, about: object = {}): s
   });
 }
 
-describe.each(databases)('the doors of all senders on $name', ({ name: database }) => {
+describe.each(anyDatabase)('the doors of all senders on $name', ({ name: database }) => {
   let nightshift: TestNightshift;
   beforeAll(async () => {
     nightshift = await startNightshift({ database, config: { mode: 'observe', sources: SOURCES } });
@@ -351,7 +351,7 @@ describe.each(databases)('the doors of all senders on $name', ({ name: database 
   });
 });
 
-describe.skipIf(databases.every(({ name }) => name !== 'postgres'))('while Postgres hangs', () => {
+describe.skipIf(anyDatabase.every(({ name }) => name !== 'postgres'))('while Postgres hangs', () => {
   it('PagerDuty gets its 503 within 5 s, and nothing is lost or done twice when Postgres goes on', async () => {
     const { url, drop } = await throwawayDatabaseUrl();
     const throughValve = new URL(url);

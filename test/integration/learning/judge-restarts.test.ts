@@ -5,7 +5,7 @@ import { type Database, json } from '../../../src/database/index.ts';
 import { createJudge, type Judge } from '../../../src/learning/index.ts';
 import { createModels } from '../../../src/llm/index.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { openQuietly } from '../diagnosis/stages.ts';
 import { openaiText, rawServer, sendJson } from '../llm/raw-server.ts';
@@ -22,7 +22,7 @@ const DIAGNOSIS = {
   unknowns: [],
 };
 
-describe.each(databases)('a judge that is interrupted, on a $name database', ({ open }) => {
+describe.each(anyDatabase)('a judge that is interrupted, on a $name database', ({ open }) => {
   let db: Database;
   let server: Awaited<ReturnType<typeof rawServer>>;
   /** Questions that nobody has answered yet. */

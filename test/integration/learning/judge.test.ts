@@ -1,7 +1,7 @@
 /** A model that had no part in it scores what is over, afterwards; people vote; what both say is compared, and sent on. */
 import { LLMock } from '@copilotkit/aimock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { rawServer, sendJson } from '../llm/raw-server.ts';
 import { alert, type Service, startNightshift, startService, type TestNightshift } from '../support/nightshift.ts';
@@ -33,7 +33,7 @@ interface Scores {
   readonly scores: readonly (Record<string, unknown> & { incident: string; status: string; reason: string })[];
 }
 
-describe.each(databases)('the judge, on a $name database', ({ name: database }) => {
+describe.each(anyDatabase)('the judge, on a $name database', ({ name: database }) => {
   const mock = new LLMock({ port: 0 });
   let langfuse: Awaited<ReturnType<typeof rawServer>>;
   let answers: number[];

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/database/index.ts';
 import { createLangfuse, type Langfuse } from '../../../src/learning/langfuse.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { rawServer, sendJson } from '../llm/raw-server.ts';
 
-describe.each(databases)('scores for Langfuse, on a $name database', ({ open }) => {
+describe.each(anyDatabase)('scores for Langfuse, on a $name database', ({ open }) => {
   let db: Database;
   let server: Awaited<ReturnType<typeof rawServer>>;
   let langfuse: Langfuse;

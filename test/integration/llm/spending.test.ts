@@ -3,13 +3,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/database/index.ts';
 import { createModels, type ModelRequest } from '../../../src/llm/index.ts';
 import { createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { modelsConfig, promptOf } from '../support/models.ts';
 import { anthropicText, openaiText, rawServer, sendJson } from './raw-server.ts';
 
 const TOKEN = `ghp_${'a1B2'.repeat(9)}`;
 
-describe.each(databases)('on a $name database', ({ open }) => {
+describe.each(anyDatabase)('on a $name database', ({ open }) => {
   let db: Database;
   let server: Awaited<ReturnType<typeof rawServer>>;
   /** What is answered, and with which status, until it is set otherwise. */

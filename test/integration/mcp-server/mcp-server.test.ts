@@ -6,7 +6,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { type CountingSupervisor, startCountingSupervisor } from '../support/doubles.ts';
 import { alert, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
@@ -24,7 +24,7 @@ const INITIALIZE = {
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
 };
 
-describe.each(databases)('the MCP server, on $name', ({ name: database }) => {
+describe.each(anyDatabase)('the MCP server, on $name', ({ name: database }) => {
   let nightshift: TestNightshift;
   let supervisor: CountingSupervisor;
   const tokens: Record<string, string> = {};

@@ -4,12 +4,12 @@ import { WATCHDOG } from '../../../src/config/index.ts';
 import type { Database } from '../../../src/database/index.ts';
 import { createChannels, createDeadMan, createOutbox } from '../../../src/notify/index.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { listen } from '../support/doubles.ts';
 import { ROUTING_KEY, startPagerDuty } from '../support/pagerduty.ts';
 
-describe.each(databases)('the dead-man, on $name', ({ open }) => {
+describe.each(anyDatabase)('the dead-man, on $name', ({ open }) => {
   let db: Database;
   let server: Server;
   let url: string;

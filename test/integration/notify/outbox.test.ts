@@ -8,7 +8,7 @@ import { eventsAfter } from '../../../src/incident/index.ts';
 import { createChannels, createOutbox, type Outbox } from '../../../src/notify/index.ts';
 import { endDelivery } from '../../../src/notify/store.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { listen } from '../support/doubles.ts';
 import { type PagerDutyDouble, ROUTING_KEY, startPagerDuty } from '../support/pagerduty.ts';
@@ -45,7 +45,7 @@ async function startMail() {
   return { mails, state, port, stop: () => new Promise<void>((resolve) => void server.close(resolve)) };
 }
 
-describe.each(databases)('messages to people, from $name', ({ open }) => {
+describe.each(anyDatabase)('messages to people, from $name', ({ open }) => {
   let db: Database;
   let mail: Awaited<ReturnType<typeof startMail>>;
   let pagerDuty: PagerDutyDouble;

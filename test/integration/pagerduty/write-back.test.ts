@@ -11,7 +11,7 @@ import {
 import { createWriteBack, type WriteBack } from '../../../src/pagerduty/index.ts';
 import { claimCall, connectSources, endCall, wantCalls } from '../../../src/pagerduty/store.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import {
   FROM,
@@ -34,7 +34,7 @@ const DIAGNOSIS: Context['diagnosis'] = {
   unknowns: [],
 };
 
-describe.each(databases)('what is written back to PagerDuty, from $name', ({ open }) => {
+describe.each(anyDatabase)('what is written back to PagerDuty, from $name', ({ open }) => {
   let db: Database;
   let pagerDuty: PagerDutyDouble;
   let theirs: PagerDutyIncident;

@@ -22,12 +22,12 @@ import {
   retrievePastIncidents,
   syncRunbooks,
 } from '../../../src/rag/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 
 const SECRET = 'ghp_' + 'wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx';
 
-describe.each(databases)('embeddings of a provider, on $name', ({ open }) => {
+describe.each(anyDatabase)('embeddings of a provider, on $name', ({ open }) => {
   let mock: LLMock;
   let baseUrl: string;
   let db: Database;

@@ -14,7 +14,7 @@ import {
   summarize,
   syncRunbooks,
 } from '../../../src/rag/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 
 const FILES: Record<string, string> = {
   'one/QueueStuck.md':
@@ -32,7 +32,7 @@ const QUERIES = [
   line({ id: 'd', alertname: 'X3', summary: 'Tornado approaches the harbour', gold: [] }),
 ].join('\n');
 
-describe.each(databases)('the index and its measure on $name', ({ open }) => {
+describe.each(anyDatabase)('the index and its measure on $name', ({ open }) => {
   let db: Database;
   let folder: string;
   const sync = () => syncRunbooks(db, { folders: [folder], embedder: hashEmbedder });

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Labels } from '../../../src/alert/index.ts';
 import { type Database, json } from '../../../src/database/index.ts';
 import { hashEmbedder, rememberIncident, retrievePastIncidents } from '../../../src/rag/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 
-describe.each(databases)('past incidents on $name', ({ open }) => {
+describe.each(anyDatabase)('past incidents on $name', ({ open }) => {
   let db: Database;
   let disk: number;
   let pool: number;

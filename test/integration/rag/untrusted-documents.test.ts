@@ -26,7 +26,7 @@ import {
   syncRunbooks,
   withdrawCredit,
 } from '../../../src/rag/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { addPastIncident } from '../gate/past-runs.ts';
 
 const TOPICS = [
@@ -92,7 +92,7 @@ SpoolStuck: jobs pile up in the print spool.
 const FRESH = STALE.replace('directory: old', 'directory: new').replace('the old', 'the new');
 const STUCK = { labels: { alertname: 'SpoolStuck', service: 'print' }, annotations: { summary: 'Jobs pile up' } };
 
-describe.each(databases)('documents that mislead, on $name', ({ open }) => {
+describe.each(anyDatabase)('documents that mislead, on $name', ({ open }) => {
   let db: Database;
   let folder: string;
   beforeAll(async () => {

@@ -15,12 +15,12 @@ import {
   type RunbookKeeper,
   runbookByPath,
 } from '../../../src/rag/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 
 const NOTHING = { added: [], changed: [], removed: [], problems: [], failed: [] };
 
-describe.each(databases)('runbooks that change, on $name', ({ open }) => {
+describe.each(anyDatabase)('runbooks that change, on $name', ({ open }) => {
   let db: Database;
   let root: string;
   let folder: string;

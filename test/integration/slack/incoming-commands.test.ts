@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, json } from '../../../src/database/index.ts';
 import { actionsOf } from '../../../src/planning/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { type Scene, startScene, until } from './incoming-scene.ts';
 import { APP, sendSigned, startWorkspace, TEAM, type Workspace } from './incoming-workspace.ts';
 
-describe.each(databases)('what people type in Slack, on the $name database', ({ open }) => {
+describe.each(anyDatabase)('what people type in Slack, on the $name database', ({ open }) => {
   let db: Database;
   let workspace: Workspace;
   let scene: Scene;

@@ -3,11 +3,11 @@ import type { Database } from '../../../src/database/index.ts';
 import { addEvidence } from '../../../src/diagnosis/store.ts';
 import { eventsAfter, signalsOf } from '../../../src/incident/index.ts';
 import { ACTION_IDS } from '../../../src/slack/render-buttons.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { click, type Scene, startScene, until } from './incoming-scene.ts';
 import { APP, interaction, sendSigned, startWorkspace, TEAM, type Workspace } from './incoming-workspace.ts';
 
-describe.each(databases)('what people press in Slack, on the $name database', ({ open }) => {
+describe.each(anyDatabase)('what people press in Slack, on the $name database', ({ open }) => {
   let db: Database;
   let workspace: Workspace;
   let scene: Scene;

@@ -6,13 +6,13 @@ import { json } from '../../../src/database/index.ts';
 import { connectChannel } from '../../../src/slack/store.ts';
 import { channelsOf, createRenderThreads } from '../../../src/slack/threads.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { openStory } from './outgoing-story.ts';
 
 const CHANNEL = 'C000000001';
 const OWN = 'C000000002';
 
-describe.each(databases)('threads of services, from $name', ({ open }) => {
+describe.each(anyDatabase)('threads of services, from $name', ({ open }) => {
   let db: Database;
   const { services } = parseConfig({
     env: {},

@@ -4,12 +4,12 @@ import { type Database, json } from '../../../src/database/index.ts';
 import { connectChannel, incidentOfThread } from '../../../src/slack/store.ts';
 import { createRenderThreads } from '../../../src/slack/threads.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { openStory } from './outgoing-story.ts';
 
 const CHANNEL = 'C000000001';
 
-describe.each(databases)('the threads that Slack should show, from $name', ({ name, open }) => {
+describe.each(anyDatabase)('the threads that Slack should show, from $name', ({ name, open }) => {
   let db: Database;
   const logged: string[] = [];
   const renderThreads = () => {

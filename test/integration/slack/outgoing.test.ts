@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Database } from '../../../src/database/index.ts';
 import { createSlackOutgoing, type SlackOutgoing } from '../../../src/slack/index.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import {
   BOT_TOKEN,
@@ -14,7 +14,7 @@ import {
 } from './outgoing-emulator.ts';
 import { openStory } from './outgoing-story.ts';
 
-describe.each(databases)('what Slack shows, from $name', ({ open }) => {
+describe.each(anyDatabase)('what Slack shows, from $name', ({ open }) => {
   let db: Database;
   let slack: SlackStage;
   const running: SlackOutgoing[] = [];

@@ -9,7 +9,7 @@ import { addEvents, addMessages, eventsAfter } from '../../../src/incident/index
 import { createModels } from '../../../src/llm/index.ts';
 import { createChannels, createOutbox } from '../../../src/notify/index.ts';
 import { createLogger, createMetrics, redact, setSecrets } from '../../../src/telemetry/index.ts';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { startLoopback } from '../../real-parts/loopback.ts';
 import { ENCODINGS, expectNothingOf } from '../../unit/telemetry/encodings.ts';
 import { SAMPLES } from '../../unit/telemetry/secret-samples.ts';
@@ -118,7 +118,7 @@ describe('of the secrets in a text', () => {
   });
 });
 
-describe.each(databases)('of the secrets in a text, on a $name database', ({ open }) => {
+describe.each(anyDatabase)('of the secrets in a text, on a $name database', ({ open }) => {
   let db: Database;
   let incident: number;
 

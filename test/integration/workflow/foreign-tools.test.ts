@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { json as bodyOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually, scratchDirectory } from '../../real-parts/program.ts';
 import { listen } from '../support/doubles.ts';
 import { type DriftingFiles, driftingFiles, pinForeign } from '../support/foreign.ts';
@@ -22,7 +22,7 @@ verify: [{ tool: files.list_directory, with: { path: "{{ labels.folder }}" }, ex
 # It is missing (${tool})
 `;
 
-describe.each(databases)('tools of a foreign MCP server, on $name', ({ name: database }) => {
+describe.each(anyDatabase)('tools of a foreign MCP server, on $name', ({ name: database }) => {
   const scratch = scratchDirectory();
   let files: DriftingFiles;
   let webhook: Server;

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { alert, type Setup, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
 const SERVICES = `services:
@@ -18,7 +18,7 @@ const about = (service: string, change: object = {}) => {
 };
 const over = (one: object) => ({ ...one, status: 'resolved', endsAt: new Date().toISOString() });
 
-describe.each(databases)('on $name', ({ name: database }) => {
+describe.each(anyDatabase)('on $name', ({ name: database }) => {
   let nightshift: TestNightshift;
   let closeServer: (() => void) | undefined;
   afterEach(async () => {

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import { json as bodyOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databases } from '../../real-parts/databases.ts';
+import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { type RedisServer, startRedis } from '../../real-parts/redis.ts';
 import { listen, type Pages, startPages } from '../support/doubles.ts';
@@ -27,7 +27,7 @@ const SETTINGS = ['hz', 'timeout', 'maxmemory-samples', 'lfu-log-factor', 'slowl
 
 type Shown = ShownIncident['actions'][number] & { readonly effect: string | null; readonly undoOf: string | null };
 
-describe.each(databases)('a remedy that did not help, on $name', ({ name: database }) => {
+describe.each(anyDatabase)('a remedy that did not help, on $name', ({ name: database }) => {
   let pages: Pages;
   let redis: RedisServer;
   let webhook: Server;
