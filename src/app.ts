@@ -1,26 +1,21 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import express from 'express';
 import { parseMatcherList } from './alert/index.ts';
-import { createApi, createHealthRoutes, problemHandler } from './api/index.ts';
 import { createSealer } from './audit/index.ts';
 import { createDumper, createSnapshots, explainDamage } from './backup/index.ts';
 import { renderEvent } from './cli/index.ts';
 import type { Config } from './config/index.ts';
-import { openEmbedded, openPostgres } from './database/index.ts';
+import { type Database, openEmbedded, openPostgres } from './database/index.ts';
 import { createAnswer, loadSpecialists } from './diagnosis/index.ts';
-import { endUntil, type Unended } from './ending.ts';
 import { knowSentSecrets } from './execution/index.ts';
 import type { Failpoint } from './failpoints.ts';
 import { createKillSwitch } from './gate/index.ts';
-import { createIdentity, secretFile, shareWebhookToken } from './identity/index.ts';
+import { createIdentity, type Identity, secretFile, shareWebhookToken, type WebhookTokens } from './identity/index.ts';
 import { addEvents, incidentName } from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createJudge } from './learning/index.ts';
 import { createModels } from './llm/index.ts';
-import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
+import type { McpExtension } from './mcp-server/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
 import {
   createChannels,
@@ -31,6 +26,7 @@ import {
   placeholderKeyOf,
 } from './notify/index.ts';
 import { createWriteBack } from './pagerduty/index.ts';
+import { createParts, type Parts, type Unended } from './parts.ts';
 import { createMint, loadPolicy, readSigningKey } from './policy/index.ts';
 import { createEmbedder, createPinOf, createRunbookKeeper } from './rag/index.ts';
 import {
@@ -42,16 +38,9 @@ import {
   startQueue,
 } from './remediation/index.ts';
 import { createRetention } from './retention/index.ts';
+import { openServer } from './server.ts';
 import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
 import { createMetrics, type Logger, secretsOf, setPlaceholderKey, setSecrets } from './telemetry/index.ts';
-
-/**
- * By when what is ended has ended, in milliseconds after the word to stop: what takes work, and the work itself; what tells others of it; the tools;
- * the audit; the database. Each may use what those before it left.
- */
-const STOP_MS = { work: 14_500, told: 16_500, tools: 17_500, audit: 18_500, database: 19_300 };
-/** A start that failed waits no longer for each part that it had begun. */
-const UNDO_MS = 3000;
 
 /** A running Nightshift. */
 export interface App {
@@ -91,20 +80,18 @@ export interface AppDependencies {
  * @throws NightshiftError when the configuration, the policy, the data directory or the database is not in order.
  */
 export async function startApp(dependencies: AppDependencies): Promise<App> {
-  const begun: (() => Promise<void>)[] = [];
+  const parts = createParts();
   try {
-    return await wire(dependencies, begun);
+    return await wire(dependencies, parts);
   } catch (error) {
-    for (const end of begun.reverse())
-      for (const { why } of await endUntil(Date.now() + UNDO_MS, [{ name: 'a part', end }]))
-        dependencies.log.warn({ error: why }, 'could not be ended');
+    for (const { name, why } of await parts.stop()) dependencies.log.warn({ error: why }, `${name} could not be ended`);
     throw error;
   }
 }
 
 async function wire(
   { config, log, onProgress, failpoint, toolsets = TOOLSETS, toolsetProcess, extendMcp }: AppDependencies,
-  begun: (() => Promise<void>)[],
+  parts: Parts,
 ): Promise<App> {
   const metrics = createMetrics();
   const policy = await loadPolicy(config.policies);
@@ -116,16 +103,156 @@ async function wire(
   const db = await (databaseUrl ? openPostgres(databaseUrl) : openEmbedded(dataDir)).catch(async (error: unknown) => {
     throw await explainDamage(error, { dataDir, folder: backup.folder });
   });
-  begun.push(() => db.close());
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const files = {
-    admin: join(config.dataDir, 'admin.token'),
-    webhook: join(config.dataDir, 'webhook.token'),
-    client: join(config.dataDir, 'client.json'),
-    auditHead: join(config.dataDir, 'audit.head'),
-  };
+  parts.add('database', 'database', { stop: () => db.close() });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const files = filesOf(dataDir);
   const identity = createIdentity({ db, people: config.people, record: (event) => addEvents(db, null, [event]) });
   const killSwitch = createKillSwitch({ db, file: config.killSwitch.file, identity });
+  const webhookTokens = parts.add('work', 'webhook tokens', await openTokens(db, { identity, config, log }));
+
+  onProgress('indexing runbooks');
+  const embedder = createEmbedder(config.embeddings, log);
+  const { runbooks: folders, runbookRemotes: remotes, services } = config;
+  const runbooks = parts.add('work', 'runbooks', createRunbookKeeper({ db, folders, remotes, embedder, log }));
+  await runbooks.sync();
+
+  const catalogue = createCatalogue(toolsets, config.toolsets);
+  const { instances } = catalogue;
+  const isAnyRemote = instances.some(({ remote }) => remote !== undefined);
+  const mint = createMint(isAnyRemote ? readSigningKey(config.clearances.keyFile) : undefined);
+  const { publicKey } = mint;
+  const client = createToolClient({ instances, publicKey, metrics, log, processFile: toolsetProcess });
+  parts.add('tools', 'tools', { stop: client.close });
+  const look = createLook(client);
+  const models = createModels(config, { db, metrics, log });
+  const specialists = loadSpecialists(config.investigation.specialists, catalogue);
+  const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
+  const gate = { db, config, autonomy, policy, catalogue, client, pinOf: createPinOf(folders), killSwitch, identity };
+  const stages = createStages({ ...gate, look, mint, models, specialists, embedder, metrics, failpoint });
+
+  const queue = parts.add('told', 'queue', await startQueue(db, log));
+  const { concurrency } = config.limits;
+  const driver = parts.add(
+    'work',
+    'driver',
+    createDriver({ db, queue, stages, concurrency, config, metrics, log, failpoint }),
+  );
+  const pressure = parts.add(
+    'work',
+    'pressure',
+    createPressure({ db, queue, limit: config.limits.queue, metrics, log }),
+  );
+  const people = createPeople({ db, driver, catalogue, identity, failpoint });
+  const grouping = createGrouping({ db, driver, identity });
+  const urls = new Map(
+    Object.entries(config.sources).flatMap(([source, declared]) =>
+      declared.type === 'alertmanager' && declared.url ? [[source, declared.url] as const] : [],
+    ),
+  );
+  parts.add('work', 'silences', createSilenceReader({ urls, set: grouping.setSilences, log }));
+  const accounts = Object.entries(config.sources).flatMap(([source, declared]) =>
+    declared.type === 'pagerduty' && declared.api ? [{ source, ...declared.api }] : [],
+  );
+  const told = { db, installation: await installationOf(db), publicUrl: config.slack?.publicUrl, log };
+  const writtenBack = accounts.map(({ source }) => source);
+  const channels = createChannels(config.escalation, { ...told, writtenBack });
+  parts.add('told', 'outbox', createOutbox({ db, channels, metrics, log, failpoint }));
+  if (accounts.length > 0) parts.add('told', 'write-back', createWriteBack({ ...told, accounts, metrics, failpoint }));
+  if (config.deadMan) parts.add('work', 'dead man', createDeadMan({ db, config: config.deadMan, metrics, log }));
+  parts.add('work', 'pin watch', createPinWatch({ db, instances, client, metrics, log }));
+  const { cardsPerHour } = config.approval;
+  if (config.slack) {
+    const outgoing = { db, config: config.slack, services, cardsPerHour, log, metrics, failpoint };
+    parts.add('told', 'slack threads', createSlackOutgoing(outgoing));
+  }
+  const slackIncoming = config.slack
+    ? parts.add(
+        'work',
+        'slack',
+        createSlackIncoming({
+          config: config.slack,
+          services,
+          ports: {
+            people,
+            identity,
+            killSwitch,
+            db,
+            answer: createAnswer({ db, models, embedder }),
+            tools: instances.flatMap(({ tools }) => tools),
+            renderEvent: ({ incidentId, at, ...event }) =>
+              renderEvent({
+                ...event,
+                incident: incidentId === null ? null : incidentName(incidentId),
+                at: at.toISOString(),
+              }),
+          },
+          metrics,
+          log,
+        }),
+      )
+    : null;
+  if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
+  parts.add('work', 'judge', createJudge({ db, models, config: config.judge, metrics, log }));
+  const sealer = parts.add('audit', 'sealer', createSealer({ db, log, headFile: files.auditHead, failpoint }));
+  const dumper = createDumper({ db, dataDir, databaseUrl });
+  parts.add('work', 'snapshots', createSnapshots({ dumper, config: backup, metrics, log, failpoint }));
+  parts.add(
+    'work',
+    'retention',
+    createRetention({ db, config: config.retention, sealNow: sealer.sealNow, log, failpoint }),
+  );
+
+  const watchdog = config.deadMan
+    ? { matchers: parseMatcherList(config.deadMan.match), source: config.deadMan.source ?? null }
+    : null;
+  const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick, failpoint });
+  const webhooks = createWebhooks({ sources: config.sources, mappings, token: webhookTokens, intake, metrics, log });
+  const asked = { db, config, identity, killSwitch, people, grouping, runbooks, models, embedder, dumper, pressure };
+  const server = await openServer({
+    ...asked,
+    catalogue,
+    look,
+    webhooks,
+    slack: slackIncoming?.router,
+    extendMcp,
+    metrics,
+    log,
+  });
+  parts.add('work', 'requests', { stop: server.close });
+  parts.add('tools', 'connections', { stop: server.cut });
+  await parts.start();
+  const { url } = server;
+  writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
+    mode: 0o600,
+  });
+
+  return {
+    url,
+    adminTokenFile: files.admin,
+    webhookTokenFile: files.webhook,
+    async stop() {
+      const unended = await parts.stop();
+      rmSync(files.client, { force: true });
+      return { parked: unended.every(({ name }) => name !== 'driver'), unended };
+    },
+  };
+}
+
+function filesOf(dataDir: string) {
+  return {
+    admin: join(dataDir, 'admin.token'),
+    webhook: join(dataDir, 'webhook.token'),
+    client: join(dataDir, 'client.json'),
+    auditHead: join(dataDir, 'audit.head'),
+  };
+}
+
+/** Makes the tokens of this data directory good, and everything that is a secret known to those who redact. */
+async function openTokens(
+  db: Database,
+  { config, identity, log }: Pick<AppDependencies, 'config' | 'log'> & { readonly identity: Identity },
+): Promise<WebhookTokens> {
+  const files = filesOf(config.dataDir);
   const admin = { name: 'admin', person: 'admin', role: 'admin' } as const;
   if (!(await identity.setToken({ ...admin, secret: secretFile(files.admin) }))) {
     // It was revoked. Whoever can write this file is an administrator all the same, so it gets a new one.
@@ -138,211 +265,5 @@ async function wire(
   setPlaceholderKey(await placeholderKeyOf(db));
   setSecrets([...secretsOf(config), webhookToken, replica]);
   await knowSentSecrets(db, null);
-
-  onProgress('indexing runbooks');
-  const embedder = createEmbedder(config.embeddings, log);
-  const { runbooks: folders, runbookRemotes: remotes, services } = config;
-  const runbooks = createRunbookKeeper({ db, folders, remotes, embedder, log });
-  begun.push(() => runbooks.stop());
-  await runbooks.sync();
-
-  const catalogue = createCatalogue(toolsets, config.toolsets);
-  const { instances } = catalogue;
-  const isAnyRemote = instances.some(({ remote }) => remote !== undefined);
-  const mint = createMint(isAnyRemote ? readSigningKey(config.clearances.keyFile) : undefined);
-  const { publicKey } = mint;
-  const client = createToolClient({ instances, publicKey, metrics, log, processFile: toolsetProcess });
-  const look = createLook(client);
-  const models = createModels(config, { db, metrics, log });
-  const specialists = loadSpecialists(config.investigation.specialists, catalogue);
-  const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
-  const gate = { db, config, autonomy, policy, catalogue, client, pinOf: createPinOf(folders), killSwitch, identity };
-  const stages = createStages({ ...gate, look, mint, models, specialists, embedder, metrics, failpoint });
-
-  const queue = await startQueue(db, log);
-  begun.push(() => queue.stop());
-  const { concurrency } = config.limits;
-  const driver = createDriver({ db, queue, stages, concurrency, config, metrics, log, failpoint });
-  const pressure = createPressure({ db, queue, limit: config.limits.queue, metrics, log });
-  const people = createPeople({ db, driver, catalogue, identity, failpoint });
-  const grouping = createGrouping({ db, driver, identity });
-  const urls = new Map(
-    Object.entries(config.sources).flatMap(([source, declared]) =>
-      declared.type === 'alertmanager' && declared.url ? [[source, declared.url] as const] : [],
-    ),
-  );
-  const silences = createSilenceReader({ urls, set: grouping.setSilences, log });
-  const accounts = Object.entries(config.sources).flatMap(([source, declared]) =>
-    declared.type === 'pagerduty' && declared.api ? [{ source, ...declared.api }] : [],
-  );
-  const told = { db, installation: await installationOf(db), publicUrl: config.slack?.publicUrl, log };
-  const writtenBack = accounts.map(({ source }) => source);
-  const channels = createChannels(config.escalation, { ...told, writtenBack });
-  const outbox = createOutbox({ db, channels, metrics, log, failpoint });
-  const writeBack = accounts.length > 0 ? createWriteBack({ ...told, accounts, metrics, failpoint }) : null;
-  const deadMan = config.deadMan ? createDeadMan({ db, config: config.deadMan, metrics, log }) : null;
-  const pinWatch = createPinWatch({ db, instances, client, metrics, log });
-  const { cardsPerHour } = config.approval;
-  const slackOutgoing = config.slack
-    ? createSlackOutgoing({ db, config: config.slack, services, cardsPerHour, log, metrics, failpoint })
-    : null;
-  const slackIncoming = config.slack
-    ? createSlackIncoming({
-        config: config.slack,
-        services,
-        ports: {
-          people,
-          identity,
-          killSwitch,
-          db,
-          answer: createAnswer({ db, models, embedder }),
-          tools: instances.flatMap(({ tools }) => tools),
-          renderEvent: ({ incidentId, at, ...event }) =>
-            renderEvent({
-              ...event,
-              incident: incidentId === null ? null : incidentName(incidentId),
-              at: at.toISOString(),
-            }),
-        },
-        metrics,
-        log,
-      })
-    : null;
-  if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
-  const judge = createJudge({ db, models, config: config.judge, metrics, log });
-  const sealer = createSealer({ db, log, headFile: files.auditHead, failpoint });
-  const dumper = createDumper({ db, dataDir, databaseUrl });
-  const snapshots = createSnapshots({ dumper, config: backup, metrics, log, failpoint });
-  const retention = createRetention({ db, config: config.retention, sealNow: sealer.sealNow, log, failpoint });
-
-  const watchdog = config.deadMan
-    ? { matchers: parseMatcherList(config.deadMan.match), source: config.deadMan.source ?? null }
-    : null;
-  const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick, failpoint });
-  let ready = true;
-  const app = express().disable('x-powered-by');
-  // Before anything reads a body: its signature is over the bytes as they came.
-  if (slackIncoming) app.use(slackIncoming.router);
-  const { mode } = config;
-  app.use(createHealthRoutes({ db, killSwitch, pressure, metrics, mode, models: models.names, isReady: () => ready }));
-  // Beside express, which takes more than half of the throughput.
-  const webhooks = createWebhooks({ sources: config.sources, mappings, token: webhookTokens, intake, metrics, log });
-  const about = {
-    mode,
-    database: db.kind,
-    audit: db.guard.by,
-    models: models.names,
-    toolsets: instances.map(({ name }) => name),
-  };
-  const asked = { db, services, people, identity, embedder };
-  app.use(
-    '/api/v1',
-    createApi({
-      ...asked,
-      grouping,
-      killSwitch,
-      runbooks,
-      models,
-      about,
-      dumper,
-      backupFolder: backup.folder,
-      killSwitchFile: config.killSwitch.file,
-      pressure,
-    }),
-  );
-  let port = config.server.port;
-  const { host, names } = config.server;
-  const oauth = config.server.oauth ? createResourceServer(config.server.oauth, identity) : null;
-  if (oauth) app.get(oauth.metadataPath, (_request, response) => void response.json(oauth.metadata));
-  const mcp = createMcpRouter({
-    ...asked,
-    catalogue,
-    look,
-    oauth,
-    extend: extendMcp,
-    hosts: () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names],
-  });
-  app.use('/mcp', mcp.router);
-  app.use(
-    (request, response) =>
-      void response
-        .status(404)
-        .json({ status: 404, code: 'not_found', detail: `there is no ${request.method} ${request.path}` }),
-  );
-  app.use(problemHandler(log));
-
-  const serve: RequestListener = (request, response) => {
-    if (!webhooks(request, response)) app(request, response);
-  };
-  const server = await listen(createServer(serve), config.server);
-  begun.push(async () => void server.close());
-  await driver.start();
-  pressure.start();
-  outbox.start();
-  writeBack?.start();
-  deadMan?.start();
-  pinWatch.start();
-  silences.start();
-  slackOutgoing?.start();
-  slackIncoming?.start();
-  sealer.start();
-  retention.start();
-  judge.start();
-  snapshots.start();
-  runbooks.start();
-  webhookTokens.start();
-  port = (server.address() as AddressInfo).port;
-  const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
-  writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
-    mode: 0o600,
-  });
-
-  return {
-    url,
-    adminTokenFile: files.admin,
-    webhookTokenFile: files.webhook,
-    async stop() {
-      const asked = Date.now();
-      ready = false;
-      server.close();
-      server.closeIdleConnections();
-      const end = (within: keyof typeof STOP_MS, ends: Readonly<Record<string, () => unknown>>) =>
-        endUntil(
-          asked + STOP_MS[within],
-          Object.entries(ends).map(([name, one]) => ({ name, end: one })),
-        );
-      const unended = await end('work', {
-        driver: driver.stop,
-        pressure: pressure.stop,
-        mcp: mcp.close,
-        snapshots: snapshots.stop,
-        slack: () => slackIncoming?.stop(),
-        runbooks: runbooks.stop,
-        judge: judge.stop,
-        silences: silences.stop,
-        'dead man': () => deadMan?.stop(),
-        'pin watch': pinWatch.stop,
-        retention: retention.stop,
-        'webhook tokens': webhookTokens.stop,
-      });
-      const parked = unended.every(({ name }) => name !== 'driver');
-      unended.push(
-        ...(await end('told', {
-          outbox: outbox.stop,
-          'write-back': () => writeBack?.stop(),
-          'slack threads': () => slackOutgoing?.stop(),
-        })),
-        ...(await end('tools', { tools: client.close, connections: () => server.closeAllConnections() })),
-        ...(await end('audit', { sealer: sealer.stop })),
-        ...(await end('database', { database: () => db.close() })),
-      );
-      rmSync(files.client, { force: true });
-      return { parked, unended };
-    },
-  };
-}
-
-async function listen(server: Server, { host, port }: Config['server']): Promise<Server> {
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
-  return server;
+  return webhookTokens;
 }

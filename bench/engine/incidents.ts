@@ -89,5 +89,6 @@ export async function measureIncidents(
     }
   } finally {
     await driver.stop();
+    await queue.stop();
   }
 }

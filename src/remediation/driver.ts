@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Selectable, sql } from 'kysely';
-import { type Labels, severityOf } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
-import { type Database, json, type Schema } from '../database/index.ts';
+import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Failpoint } from '../failpoints.ts';
 import {
-  CLOSED_STATES,
   childrenOf,
   createJournal,
   Foreign,
@@ -20,34 +17,23 @@ import {
   type Outcome,
   type Signal,
   tellWhoHasIt,
-  unfoldAll,
   type Work,
 } from '../incident/index.ts';
 import { type Logger, type Metrics, withCorrelation } from '../telemetry/index.ts';
+import { CHANNEL, createJobs, type Jobs } from './jobs.ts';
 import { afterFailure, Fenced, land } from './land.ts';
-import { type Enqueued, teamOf } from './priority.ts';
-import type { Due, Lease, Queue } from './queue.ts';
+import type { Lease, Queue } from './queue.ts';
 import type { Stages } from './stages.ts';
 
-const CHANNEL = 'nightshift';
 const POLL_MS = 1000;
 const TOUCH_MS = 4000;
 const RECONCILE_MS = 30_000;
-/** How soon what only a newer version knows is offered again: that replica takes it then, or this one leaves it once more. */
-const LEAVE_SECONDS = 3;
 /** How long a stop waits for what is under way to land. */
 const GRACE_MS = 12_000;
-/** Without a deadline an incident is looked at again after this, in case a wake-up went missing. */
-const IDLE_SECONDS = 24 * 3600;
 
 type Loaded = Awaited<ReturnType<typeof loadForStage>>;
 
-export interface Driver {
-  /**
-   * Wakes incidents inside the current transaction; call `kick` once it has committed. What a person speaks to is next, and what alerts speak
-   * to keeps its place among those that wait to be begun.
-   */
-  wake(incidentIds: readonly number[], by?: 'alerts' | 'person'): Promise<void>;
+export interface Driver extends Pick<Jobs, 'wake'> {
   /** Looks for work now. */
   kick(): void;
   start(): Promise<void>;
@@ -72,7 +58,8 @@ export interface DriverDependencies {
 /** Makes the driver of all incidents: each is advanced by one worker at a time, stage after stage, until it waits or ends. */
 export function createDriver(dependencies: DriverDependencies): Driver {
   const { db, queue, stages, concurrency, metrics, log, failpoint } = dependencies;
-  const { correlation, services, limits } = dependencies.config;
+  const { correlation, services } = dependencies.config;
+  const jobs = createJobs(dependencies);
   const active = new Map<Lease, AbortController>();
   const timers: NodeJS.Timeout[] = [];
   /** Already said in the log. */
@@ -81,56 +68,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   let lookAgain = false;
   let stopping = false;
   let unlisten: (() => Promise<void>) | undefined;
-
-  async function wake(incidentIds: readonly number[], by: 'alerts' | 'person' = 'alerts'): Promise<void> {
-    if (incidentIds.length === 0) return;
-    const rows = await db.q
-      .updateTable('incident')
-      .set({ wake_seq: sql<number>`wake_seq + 1` })
-      .where('id', 'in', incidentIds)
-      // With this statement, because each is a round trip; it is sent at the commit all the same.
-      .returning([...KNOWN, 'version', 'job_id', sql`pg_notify(${CHANNEL}, '')`.as('notified')])
-      .execute();
-    await enqueue(
-      rows.filter((row) => row.job_id === null).map((row) => (by === 'person' ? asBegun(row) : asItStands(row))),
-      0,
-    );
-    for (const { job_id: jobId, version, severity } of rows) {
-      if (jobId === null) continue;
-      if (by === 'person') await queue.pullForward(jobId, { begun: severityOf(severity) });
-      // The job of what no stage has seen is due already, and each is a statement.
-      else if (version > 0) await queue.pullForward(jobId);
-    }
-  }
-
-  async function enqueue(incidents: readonly Enqueued[], due: Due): Promise<void> {
-    const jobs = [...(await queue.enqueue(incidents, due))].map(([incident, job]) => ({ incident, job }));
-    if (jobs.length === 0) return;
-    await sql`
-      update incident i set job_id = j.job from jsonb_to_recordset(${json(jobs)}) as j(incident bigint, job uuid)
-      where i.id = j.incident`.execute(db.q);
-  }
-
-  /** What is still to be begun waits for its turn, fair between teams; what is resolved and fires again is begun anew. */
-  function asItStands(row: Known): Enqueued {
-    if (row.state !== 'received' && row.state !== 'resolved') return asBegun(row);
-    const team = teamOf({ labels: row.labels as Labels, service: row.service }, { fairBy: limits.fairBy, services });
-    return { ...asBegun(row), team };
-  }
-
-  /** What was folded under an incident that is over is looked at again, once its own alerts have had time to resolve. */
-  async function unfold({ id }: Incident, state: Outcome['state']): Promise<void> {
-    const children = await unfoldAll(db, id, state, correlation.storm);
-    if (children.length === 0) return;
-    const due = correlation.unfoldAfterSeconds;
-    const rows = await db.q
-      .selectFrom('incident')
-      .select([...KNOWN, 'job_id'])
-      .where('id', 'in', children)
-      .execute();
-    await enqueue(rows.map(asBegun), due);
-    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId, { due });
-  }
 
   function kick(): void {
     lookAgain = true;
@@ -186,10 +123,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     const { incidentId: id } = lease;
     if (!left.has(id)) log.warn({ incident: incidentName(id) }, `${messageOf(error)}: left to a replica that is newer`);
     left.add(id);
-    await db.transaction(async () => {
-      await sql`select id from incident where id = ${id} for update`.execute(db.q);
-      if (await queue.complete(lease)) await enqueue([asBegun({ id, severity: '' })], LEAVE_SECONDS);
-    });
+    await jobs.leave(lease);
   }
 
   /** Runs stage after stage; each lands in one transaction, or not at all. */
@@ -250,8 +184,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         await tellWhoHasIt(db, incident.id, await childrenOf(db, incident.id));
       if (!leaves) return landed;
       if (!(await queue.complete(lease))) throw new Fenced();
-      if (isClosed(outcome.state)) await unfold(incident, outcome.state);
-      else await enqueue([asBegun(incident)], dueAt(outcome));
+      await jobs.next(incident, outcome);
       if (!outcome.wait && stopping) await db.notify(CHANNEL);
       return 'left';
     });
@@ -290,21 +223,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
   }
 
-  /** Enqueues what is open or has something to hear and yet has no job: the safety net under every other path. */
   async function reconcile(): Promise<void> {
-    const { rows } = await sql<Known>`
-      select ${sql.join(KNOWN.map((name) => sql.ref(`i.${name}`)))} from incident i
-      where ((i.state not in (${sql.join([...CLOSED_STATES])}) and i.parent_id is null) or exists (select 1 from signal s where s.incident_id = i.id))
-        and not exists (select 1 from pgboss.job j where j.id = i.job_id and j.state in ('created', 'retry', 'active'))
-      limit 1000`.execute(db.q);
-    for (const row of rows) {
-      log.warn({ incident: incidentName(row.id) }, 'incident had no job; enqueued');
-      await db.transaction(async () => {
-        await sql`select id from incident where id = ${row.id} for update`.execute(db.q);
-        await enqueue([asItStands(row)], 0);
-      });
-    }
-    if (rows.length > 0) kick();
+    if ((await jobs.reconcile()) > 0) kick();
   }
 
   async function keepLeases(): Promise<void> {
@@ -319,7 +239,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   return {
-    wake,
+    wake: jobs.wake,
     kick,
     async start() {
       unlisten = await db.listen(CHANNEL, kick);
@@ -340,7 +260,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         await park();
       } finally {
         await unlisten?.();
-        await queue.stop();
       }
     },
   };
@@ -357,21 +276,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 }
 
-/** What tells how an incident is enqueued. */
-const KNOWN = ['id', 'state', 'severity', 'labels', 'service'] as const;
-type Known = Pick<Selectable<Schema['incident']>, (typeof KNOWN)[number]>;
-
-/** Goes before all that is to be begun. */
-function asBegun({ id, severity }: { readonly id: number; readonly severity: string }): Enqueued {
-  return { incidentId: id, severity: severityOf(severity), team: null };
-}
-
 /** Nothing is written beside the move, and the job stays where it is. */
 function isWholeInOneStatement(incident: Incident, { state, write }: Outcome): boolean {
   return !write && !isClosed(state) && !isClosed(incident.state) && state !== 'escalated';
-}
-
-function dueAt({ wait }: Outcome): Due {
-  if (!wait) return 0;
-  return 'seconds' in wait ? wait.seconds : (wait.until ?? IDLE_SECONDS);
 }

@@ -1,0 +1,89 @@
+/** All that is asked over HTTP comes in here, and goes on to the room that it is for. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type RequestHandler } from 'express';
+import { type ApiDependencies, createApi, createHealthRoutes, problemHandler } from './api/index.ts';
+import type { Config } from './config/index.ts';
+import type { WebhookHandler } from './ingest/index.ts';
+import type { Gateway } from './llm/index.ts';
+import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
+import type { Catalogue, Look } from './mcp-tools/index.ts';
+import type { Logger, Metrics } from './telemetry/index.ts';
+
+export interface ServerDependencies
+  extends Omit<ApiDependencies, 'services' | 'about' | 'backupFolder' | 'killSwitchFile'> {
+  readonly config: Config;
+  readonly models: Gateway;
+  readonly catalogue: Catalogue;
+  readonly look: Look;
+  readonly webhooks: WebhookHandler;
+  /** What Slack asks; nothing where it is not configured. */
+  readonly slack: RequestHandler | undefined;
+  readonly extendMcp: McpExtension | undefined;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** A server that listens. */
+export interface OpenServer {
+  readonly url: string;
+  /** Is not ready any more, takes no new connection, and ends what assistants have open. */
+  close(): Promise<void>;
+  /** Ends the connections that are left. */
+  cut(): void;
+}
+
+/** Listens where the configuration says. @throws Error as node:net gives it where that cannot be had. */
+export async function openServer(dependencies: ServerDependencies): Promise<OpenServer> {
+  const { config, db, models, catalogue, slack, webhooks, identity, log } = dependencies;
+  const { mode, services, server: declared } = config;
+  const { host, names } = declared;
+  let ready = true;
+  let port = declared.port;
+  const app = express().disable('x-powered-by');
+  // Before anything reads a body: its signature is over the bytes as they came.
+  if (slack) app.use(slack);
+  app.use(createHealthRoutes({ ...dependencies, mode, models: models.names, isReady: () => ready }));
+  const about = {
+    mode,
+    database: db.kind,
+    audit: db.guard.by,
+    models: models.names,
+    toolsets: catalogue.instances.map(({ name }) => name),
+  };
+  const files = { backupFolder: config.backup.folder, killSwitchFile: config.killSwitch.file };
+  app.use('/api/v1', createApi({ ...dependencies, ...files, services, about }));
+  const oauth = declared.oauth ? createResourceServer(declared.oauth, identity) : null;
+  if (oauth) app.get(oauth.metadataPath, (_request, response) => void response.json(oauth.metadata));
+  const hosts = () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names];
+  const mcp = createMcpRouter({ ...dependencies, services, oauth, extend: dependencies.extendMcp, hosts });
+  app.use('/mcp', mcp.router);
+  app.use(
+    (request, response) =>
+      void response
+        .status(404)
+        .json({ status: 404, code: 'not_found', detail: `there is no ${request.method} ${request.path}` }),
+  );
+  app.use(problemHandler(log));
+
+  // Webhooks beside express, which takes more than half of the throughput.
+  const server = createServer((request, response) => {
+    if (!webhooks(request, response)) app(request, response);
+  });
+  await listen(server, declared);
+  port = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    async close() {
+      ready = false;
+      server.close();
+      server.closeIdleConnections();
+      await mcp.close();
+    },
+    cut: () => server.closeAllConnections(),
+  };
+}
+
+async function listen(server: Server, { host, port }: Config['server']): Promise<void> {
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+}
