@@ -29,6 +29,7 @@ const DIAGNOSIS = {
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '60' },
+    kills: { type: 'string' },
     seed: { type: 'string', default: new Date().toISOString().slice(0, 10) },
     abreast: { type: 'string', default: '8' },
     faults: { type: 'string', default: FAULT_KINDS.join(',') },
@@ -57,6 +58,7 @@ try {
 setTimeout(() => process.exit(), 2000).unref();
 
 async function main(): Promise<number> {
+  const wanted = values.kills === undefined ? Number.POSITIVE_INFINITY : number('kills', values.kills);
   const runs = number('runs', values.runs);
   const kinds = kindsOf(values.faults);
   const seeds =
@@ -73,6 +75,7 @@ async function main(): Promise<number> {
   const tally = createTally();
   try {
     await inParallel(plans, number('abreast', values.abreast), async (plan) => {
+      if (tally.kills >= wanted) return;
       if (values.replay !== undefined || values.verbose) say(showPlan(plan));
       try {
         const result = await runOnce({
@@ -97,7 +100,10 @@ async function main(): Promise<number> {
     await mail.stop();
     await templates.remove();
   }
-  return conclude(tally, (performance.now() - began) / 1000, kinds);
+  const code = conclude(tally, (performance.now() - began) / 1000, kinds);
+  if (!Number.isFinite(wanted) || tally.kills >= wanted) return code;
+  say(`only ${tally.kills} of ${wanted} kills happened in ${runs} runs`);
+  return 1;
 }
 
 function kindsOf(text: string): FaultKind[] {

@@ -134,9 +134,9 @@ export function planOf(seed: string, kinds: readonly FaultKind[] = FAULT_KINDS):
   const database = needsServer || random.next() < 0.65 ? 'postgres' : 'embedded';
   const replicas = database === 'embedded' ? 1 : 1 + random.pick([0, 0, 1, 1, 2]);
   const second = random.next() < 0.25 ? random.pick(SECONDARY) : null;
-  const faults = [first, ...(second === null || second === first ? [] : [second])].map((kind) =>
-    faultOf(kind, { random, replicas }),
-  );
+  const kindsOfRun = [first, ...(second === null || second === first ? [] : [second])];
+  const faults = kindsOfRun.map((kind) => faultOf(kind, { random, replicas }));
+  if (faults[0]?.kind === 'kill') faults.push(...killsOfOthers(faults[0].replica, { random, replicas }));
   const points = faults.flatMap((fault) => (fault.kind === 'kill' ? fault.kills.map(({ point }) => point) : []));
   const needs = points.map((point) => NEEDS[point]);
   const needed = new Set<StoryName>(needs.flatMap(({ stories = [] }) => stories));
@@ -199,15 +199,21 @@ function faultOf(kind: FaultKind, { random, replicas }: { random: Random; replic
   }
 }
 
-/** Up to three deaths of one process, one in each of its lives; only the last may be for good. */
+/** Up to four deaths of one process, one in each of its lives; only the last may be for good. */
 function killsOf(random: Random, pause: () => number | null): Kill[] {
-  const count = 1 + random.pick([0, 0, 1, 1, 2]);
+  const count = 1 + random.pick([0, 1, 1, 2, 3]);
   return Array.from({ length: count }, (_, index) => ({
     point: random.pick(FAILPOINTS),
     // A later life has less left to do.
     nth: index > 0 ? 1 : random.pick([1, 1, 1, 2, 3]),
     pauseMs: index === count - 1 ? pause() : random.int(3000),
   }));
+}
+
+/** Where one dies, others may die too, but never for good. */
+function killsOfOthers(replica: number, { random, replicas }: { random: Random; replicas: number }): Fault[] {
+  const others = Array.from({ length: replicas }, (_, n) => n).filter((n) => n !== replica && random.next() < 0.6);
+  return others.map((n) => ({ kind: 'kill', replica: n, kills: killsOf(random, () => random.int(3000)) }));
 }
 
 /** Says a plan in one line. */
