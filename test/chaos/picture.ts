@@ -104,10 +104,12 @@ export function pictureOf({
   };
 }
 
-/** Who came from PagerDuty is paged there by the one who writes back, and not by an event. */
+/** Who came from PagerDuty is paged there by the one who writes back, and not by an event; for what is over by then nobody is paged. */
 function pagedAbout({ pagerDuty }: Outside, incidents: readonly SeenIncident[]): ReadonlySet<string> {
   const texts = [...pagerDuty.alerts].map(([key, { summary }]) => `${key} ${summary}`);
-  const own = incidents.filter(({ labels }) => labels.urgency !== undefined).map(({ id }) => id);
+  const own = incidents
+    .filter(({ labels, state }) => labels.urgency !== undefined || state === 'resolved')
+    .map(({ id }) => id);
   return new Set([...texts.flatMap((text) => text.match(/INC-\d+/g) ?? []), ...own]);
 }
 

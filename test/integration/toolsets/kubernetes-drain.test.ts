@@ -29,9 +29,13 @@ describe.skipIf(skip)('the kubernetes toolset', () => {
     /** Pods stay where they are after a drain; made anew, they spread over the nodes again. */
     const spread = async () => {
       await kubectl('uncordon', 'node-1');
+      const uids = async () =>
+        (await shop('get', 'pods', '-l', 'app in (web,db)', '-o', 'jsonpath={.items[*].metadata.uid}')).split(' ');
+      const before = new Set(await uids());
       // Not waited for: kubectl takes the next pod of a stateful set, made within milliseconds here, for the one before.
       await shop('delete', 'pods', '-l', 'app in (web,db)', '--wait=false');
       await eventually('pods that move are on node-1 again', async () => {
+        if ((await uids()).some((uid) => before.has(uid))) return undefined;
         const { toMove } = await call('node_pods', { node: 'node-1' });
         return Number(toMove) > 0 || undefined;
       });
