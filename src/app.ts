@@ -11,7 +11,7 @@ import { knowSentSecrets } from './execution/index.ts';
 import type { Failpoint } from './failpoints.ts';
 import { createKillSwitch } from './gate/index.ts';
 import { createIdentity, type Identity, secretFile, shareWebhookToken, type WebhookTokens } from './identity/index.ts';
-import { addEvents, incidentName } from './incident/index.ts';
+import { addEvents, incidentName, type StoredEvent } from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createJudge } from './learning/index.ts';
 import { createModels } from './llm/index.ts';
@@ -39,7 +39,6 @@ import {
 } from './remediation/index.ts';
 import { createRetention } from './retention/index.ts';
 import { openServer } from './server.ts';
-import { createSlackIncoming, createSlackOutgoing } from './slack/index.ts';
 import { createMetrics, type Logger, secretsOf, setPlaceholderKey, setSecrets } from './telemetry/index.ts';
 
 /** A running Nightshift. */
@@ -161,36 +160,24 @@ async function wire(
   if (config.deadMan) parts.add('work', 'dead man', createDeadMan({ db, config: config.deadMan, metrics, log }));
   parts.add('work', 'pin watch', createPinWatch({ db, instances, client, metrics, log }));
   const { cardsPerHour } = config.approval;
-  if (config.slack) {
-    const outgoing = { db, config: config.slack, services, cardsPerHour, log, metrics, failpoint };
-    parts.add('told', 'slack threads', createSlackOutgoing(outgoing));
+  // Loaded only where it is used: its SDKs are large.
+  const slack = config.slack && { config: config.slack, ...(await import('./slack/index.ts')) };
+  if (slack) {
+    const outgoing = { db, config: slack.config, services, cardsPerHour, log, metrics, failpoint };
+    parts.add('told', 'slack threads', slack.createSlackOutgoing(outgoing));
   }
-  const slackIncoming = config.slack
-    ? parts.add(
-        'work',
-        'slack',
-        createSlackIncoming({
-          config: config.slack,
-          services,
-          ports: {
-            people,
-            identity,
-            killSwitch,
-            db,
-            answer: createAnswer({ db, models, embedder }),
-            tools: instances.flatMap(({ tools }) => tools),
-            renderEvent: ({ incidentId, at, ...event }) =>
-              renderEvent({
-                ...event,
-                incident: incidentId === null ? null : incidentName(incidentId),
-                at: at.toISOString(),
-              }),
-          },
-          metrics,
-          log,
-        }),
-      )
-    : null;
+  const ports = {
+    people,
+    identity,
+    killSwitch,
+    db,
+    answer: createAnswer({ db, models, embedder }),
+    tools: instances.flatMap(({ tools }) => tools),
+    renderEvent: showEvent,
+  };
+  const slackIncoming =
+    slack &&
+    parts.add('work', 'slack', slack.createSlackIncoming({ config: slack.config, services, ports, metrics, log }));
   if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
   parts.add('work', 'judge', createJudge({ db, models, config: config.judge, metrics, log }));
   const sealer = parts.add('audit', 'sealer', createSealer({ db, log, headFile: files.auditHead, failpoint }));
@@ -236,6 +223,14 @@ async function wire(
       return { parked: unended.every(({ name }) => name !== 'driver'), unended };
     },
   };
+}
+
+function showEvent({ incidentId, at, ...event }: StoredEvent): readonly string[] {
+  return renderEvent({
+    ...event,
+    incident: incidentId === null ? null : incidentName(incidentId),
+    at: at.toISOString(),
+  });
 }
 
 function filesOf(dataDir: string) {

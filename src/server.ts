@@ -53,7 +53,7 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
   };
   const files = { backupFolder: config.backup.folder, killSwitchFile: config.killSwitch.file };
   app.use('/api/v1', createApi({ ...dependencies, ...files, services, about }));
-  const oauth = declared.oauth ? createResourceServer(declared.oauth, identity) : null;
+  const oauth = declared.oauth ? await createResourceServer(declared.oauth, identity) : null;
   if (oauth) app.get(oauth.metadataPath, (_request, response) => void response.json(oauth.metadata));
   const hosts = () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names];
   const mcp = createMcpRouter({ ...dependencies, services, oauth, extend: dependencies.extendMcp, hosts });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyEmbedded, throwawayDatabaseUrl } from '../../test/real-parts/databases.ts';
@@ -21,7 +21,7 @@ interface Started {
 
 /**
  * Measures how long Nightshift takes from its process's start until it listens, and how much memory it holds some seconds later, on a
- * database that is there already, against a program that imports the same packages, opens the same database and listens.
+ * database that is there already, against a program that imports the packages that its sources import, opens the same database and listens.
  */
 export async function measureStart({
   quick,
@@ -45,13 +45,14 @@ export async function measureStart({
         NIGHTSHIFT_PORT: '0',
         ...(served ? { DATABASE_URL: served.url } : {}),
       };
-      const importsFile = join(scratch.path, 'imports.json');
-      const record = ['--import', join(import.meta.dirname, 'record-imports.mjs')];
-      // The first start indexes the runbooks and makes the tokens; the recorded one is not measured either.
-      await start([...record, 'src/main.ts', 'start'], { ...env, START_IMPORTS: importsFile });
-      const imports = JSON.parse(readFileSync(importsFile, 'utf8')) as string[];
+      // The first start indexes the runbooks and makes the tokens.
+      await start(['src/main.ts', 'start'], env);
       const floor = join(import.meta.dirname, 'floor.mjs');
-      const given = JSON.stringify({ imports, databaseUrl: served?.url ?? null, dataDir: join(dataDir, 'postgres') });
+      const given = JSON.stringify({
+        imports: importsOfSources(),
+        databaseUrl: served?.url ?? null,
+        dataDir: join(dataDir, 'postgres'),
+      });
       const rounds: { value: Started; floor: Started }[] = [];
       while (rounds.length < (quick ? 1 : ROUNDS))
         rounds.push({ floor: await start([floor, given], env), value: await start(['src/main.ts', 'start'], env) });
@@ -62,6 +63,20 @@ export async function measureStart({
     }
   }
   return measures;
+}
+
+/** The packages of which the sources use more than the types, whether they are loaded at once or on first use. */
+function importsOfSources(): string[] {
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+  const found = sources.flatMap((path) => {
+    const text = readFileSync(join(ROOT, 'src', path), 'utf8');
+    const atOnce = text.matchAll(/^(?:import|export) (?!type )[^;]*? from '([^.:'][^:']*)';/gm);
+    const onFirstUse = text.matchAll(/\bimport\('([^.:'][^:']*)'\)/g);
+    return [...atOnce, ...onFirstUse].map(([, name = '']) => name);
+  });
+  return [...new Set(found)].sort();
 }
 
 function timesFloor(database: string, rounds: readonly { value: Started; floor: Started }[]): Measure {

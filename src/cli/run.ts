@@ -1,24 +1,54 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf, NightshiftError } from '../errors.ts';
-import { addAlertCommands } from './alert-commands.ts';
-import { addAuditCommands } from './audit-commands.ts';
-import { addBackupCommands } from './backup-commands.ts';
-import { addConnectCommands } from './connect-commands.ts';
-import { addDoctorCommand } from './doctor-command.ts';
-import { addEvaluationCommands } from './evaluation-commands.ts';
-import { addGroupingCommands } from './grouping-commands.ts';
-import { addIncidentCommands } from './incident-commands.ts';
-import { addJudgeCommands } from './judge-commands.ts';
-import { addMcpCommand } from './mcp-command.ts';
-import { addModelCommands } from './model-commands.ts';
-import { addOfflineCommands } from './offline-commands.ts';
-import { addOperatorCommands } from './operator-commands.ts';
-import { addPolicyCommands } from './policy-commands.ts';
-import { addRunCommand } from './run-command.ts';
-import { addRunbookCommands } from './runbook-commands.ts';
 import type { Terminal } from './terminal.ts';
-import { addToolCommands } from './tool-commands.ts';
-import { addToolsetCommand } from './toolset-command.ts';
+
+type AddCommands = (program: Command, terminal: Terminal) => void;
+
+/** Which commands a file adds. Each brings rooms that the others do without, so it is loaded when it is asked for, or all are listed. */
+export const COMMANDS: readonly { readonly names: readonly string[]; readonly load: () => Promise<AddCommands> }[] = [
+  {
+    names: [
+      'status',
+      'incidents',
+      'incident',
+      'investigate',
+      'watch',
+      'approvals',
+      'approve',
+      'deny',
+      'close',
+      'ask-again',
+      'stop',
+    ],
+    load: async () => (await import('./incident-commands.ts')).addIncidentCommands,
+  },
+  { names: ['run'], load: async () => (await import('./run-command.ts')).addRunCommand },
+  { names: ['policy', 'report'], load: async () => (await import('./policy-commands.ts')).addPolicyCommands },
+  {
+    names: ['pause', 'resume', 'tokens'],
+    load: async () => (await import('./operator-commands.ts')).addOperatorCommands,
+  },
+  { names: ['models'], load: async () => (await import('./model-commands.ts')).addModelCommands },
+  { names: ['config'], load: async () => (await import('./offline-commands.ts')).addOfflineCommands },
+  { names: ['runbooks'], load: async () => (await import('./runbook-commands.ts')).addRunbookCommands },
+  { names: ['feedback', 'judge'], load: async () => (await import('./judge-commands.ts')).addJudgeCommands },
+  { names: ['mcp'], load: async () => (await import('./mcp-command.ts')).addMcpCommand },
+  { names: ['connect'], load: async () => (await import('./connect-commands.ts')).addConnectCommands },
+  { names: ['alert'], load: async () => (await import('./alert-commands.ts')).addAlertCommands },
+  {
+    names: ['merge', 'split', 'maintenance'],
+    load: async () => (await import('./grouping-commands.ts')).addGroupingCommands,
+  },
+  { names: ['audit'], load: async () => (await import('./audit-commands.ts')).addAuditCommands },
+  {
+    names: ['backup', 'restore', 'migrate'],
+    load: async () => (await import('./backup-commands.ts')).addBackupCommands,
+  },
+  { names: ['doctor'], load: async () => (await import('./doctor-command.ts')).addDoctorCommand },
+  { names: ['toolset'], load: async () => (await import('./toolset-command.ts')).addToolsetCommand },
+  { names: ['tools'], load: async () => (await import('./tool-commands.ts')).addToolCommands },
+  { names: ['eval'], load: async () => (await import('./evaluation-commands.ts')).addEvaluationCommands },
+];
 
 /**
  * Runs one command line and gives its exit code: 0 done, 1 failed, 2 asked for wrongly. Every failure is one message that says
@@ -37,24 +67,10 @@ export async function runCli(terminal: Terminal): Promise<number> {
     .command('start')
     .description('serve webhooks, API, health and metrics until stopped')
     .action(() => terminal.serve(terminal));
-  addIncidentCommands(program, terminal);
-  addRunCommand(program, terminal);
-  addPolicyCommands(program, terminal);
-  addOperatorCommands(program, terminal);
-  addModelCommands(program, terminal);
-  addOfflineCommands(program, terminal);
-  addRunbookCommands(program, terminal);
-  addJudgeCommands(program, terminal);
-  addMcpCommand(program, terminal);
-  addConnectCommands(program, terminal);
-  addAlertCommands(program, terminal);
-  addGroupingCommands(program, terminal);
-  addAuditCommands(program, terminal);
-  addBackupCommands(program, terminal);
-  addDoctorCommand(program, terminal);
-  addToolsetCommand(program, terminal);
-  addToolCommands(program, terminal);
-  addEvaluationCommands(program, terminal);
+  const [first = ''] = terminal.argv;
+  const meant = COMMANDS.filter(({ names }) => names.includes(first));
+  const isStart = first === 'start';
+  for (const { load } of meant.length > 0 || isStart ? meant : COMMANDS) (await load())(program, terminal);
   try {
     await program.parseAsync([...terminal.argv], { from: 'user' });
     return 0;

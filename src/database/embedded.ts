@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
 import { open as openFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
-import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
-import { vector } from '@electric-sql/pglite-pgvector';
+import type { PGlite } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect, sql } from 'kysely';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { type Guard, prepareAppRole, takeOn } from './app-role.ts';
@@ -104,10 +102,7 @@ async function openFolder(folder: string | null, prepare: Prepare, onClosed: () 
   const isThere = folder !== null && existsSync(join(folder, 'PG_VERSION'));
   let pglite: PGlite | undefined;
   try {
-    const opened = await PGlite.create({
-      ...(folder === null ? {} : { dataDir: folder }),
-      extensions: { vector, pg_trgm },
-    });
+    const opened = await openPglite(folder);
     pglite = opened;
     const kysely = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite: opened }) });
     return new Database(kysely, {
@@ -138,4 +133,14 @@ async function openFolder(folder: string | null, prepare: Prepare, onClosed: () 
       { cause: error },
     );
   }
+}
+
+/** Loaded here, because with a served Postgres nobody needs it. */
+async function openPglite(folder: string | null): Promise<PGlite> {
+  const [{ PGlite: Embedded }, { pg_trgm }, { vector }] = await Promise.all([
+    import('@electric-sql/pglite'),
+    import('@electric-sql/pglite/contrib/pg_trgm'),
+    import('@electric-sql/pglite-pgvector'),
+  ]);
+  return Embedded.create({ ...(folder === null ? {} : { dataDir: folder }), extensions: { vector, pg_trgm } });
 }

@@ -1,10 +1,10 @@
 /** Embeddings over OpenAI's API, which Ollama, vLLM, Voyage and others speak too. See https://platform.openai.com/docs/api-reference/embeddings */
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { z } from 'zod';
 import type { RemoteEmbeddingsConfig } from '../config/index.ts';
 import { describeProblems, NightshiftError } from '../errors.ts';
 import { redact } from '../telemetry/index.ts';
-import { failureOf, ModelFailure, type Outcome } from './failure.ts';
+import { failureOf, isSdkError, ModelFailure, type Outcome } from './failure.ts';
 import { NO_KEY } from './provider.ts';
 import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
 
@@ -43,26 +43,13 @@ export function createVectors(config: RemoteEmbeddingsConfig): Vectors {
   const { model, dimensions, timeoutSeconds } = config;
   const baseURL = config.baseUrl ?? BASE_URL;
   const { host } = new URL(baseURL);
-  const client = withoutHeadersOfEnvironment(
-    () =>
-      new OpenAI({
-        apiKey: config.apiKey ?? NO_KEY,
-        // Taken from the environment unless they are set here.
-        baseURL,
-        organization: null,
-        project: null,
-        adminAPIKey: null,
-        timeout: timeoutSeconds * 1000,
-        maxRetries: 0,
-        fetch: modelFetch,
-        // Otherwise OPENAI_LOG=debug in the environment would print runbooks.
-        logLevel: 'off',
-      }),
-  );
+  const client = createClient(config, baseURL);
+  // Whoever asks is told.
+  client.catch(() => {});
   let known = dimensions ?? null;
 
   async function send(texts: readonly string[], signal: AbortSignal): Promise<number[][]> {
-    const reply: unknown = await client.embeddings.create(
+    const reply: unknown = await (await client).embeddings.create(
       { model, input: [...texts], encoding_format: 'float', ...(dimensions === undefined ? {} : { dimensions }) },
       { signal },
     );
@@ -123,8 +110,29 @@ export function createVectors(config: RemoteEmbeddingsConfig): Vectors {
   };
 }
 
+/** Takes everything from the configuration and nothing from the environment. */
+async function createClient({ apiKey, timeoutSeconds }: RemoteEmbeddingsConfig, baseURL: string): Promise<OpenAI> {
+  const { default: Client } = await import('openai');
+  return withoutHeadersOfEnvironment(
+    () =>
+      new Client({
+        apiKey: apiKey ?? NO_KEY,
+        // Taken from the environment unless they are set here.
+        baseURL,
+        organization: null,
+        project: null,
+        adminAPIKey: null,
+        timeout: timeoutSeconds * 1000,
+        maxRetries: 0,
+        fetch: modelFetch,
+        // Otherwise OPENAI_LOG=debug in the environment would print runbooks.
+        logLevel: 'off',
+      }),
+  );
+}
+
 function isTooMuch(error: unknown): boolean {
-  return error instanceof OpenAI.APIError && [400, 413, 422].includes(error.status ?? 0);
+  return isSdkError(error) && [400, 413, 422].includes(error.status ?? 0);
 }
 
 /** The cosine is the same, and no number is too great for half the precision. */

@@ -1,19 +1,14 @@
 /** One configured model: where it is asked, what it costs, what it may be sent, and whether it is well. */
-import { APIError as AnthropicApiError } from '@anthropic-ai/sdk';
-import { APIError as OpenAiApiError } from 'openai';
 import { type ModelConfig, modelName } from '../config/index.ts';
 import { usable } from './answer.ts';
-import { anthropicProvider } from './anthropic.ts';
 import { type Breaker, type BreakerState, createBreaker } from './breaker.ts';
 import { Budget, type Need, type Reservation } from './budget.ts';
 import type { Clock } from './clock.ts';
-import { failureOf, ModelFailure } from './failure.ts';
-import { openaiProvider } from './openai.ts';
+import { failureOf, isSdkError, ModelFailure } from './failure.ts';
 import { contextTokensOf, costOf, type PaidTokens, type Price, priceOf } from './prices.ts';
 import type { Provider, Question, Reply } from './provider.ts';
 import { tokensOf } from './question.ts';
 import { retryAfterOf } from './rate-headers.ts';
-import { responsesProvider } from './responses.ts';
 import { Speed } from './route.ts';
 
 /** How long an endpoint is left alone that says it had enough and not for how long. */
@@ -80,7 +75,7 @@ export async function askEndpoint(
       reply = await provider(question, { signal: AbortSignal.any([signal, deadline]), onHeaders });
       return usable(reply, question);
     } catch (error) {
-      const headers = headersOf(error);
+      const headers = isSdkError(error) ? error.headers : undefined;
       if (headers) {
         const wanted = retryAfterOf(headers, clock.now());
         if (wanted !== null) askAgainAt = clock.now() + wanted;
@@ -116,13 +111,18 @@ export async function askEndpoint(
   return { reply, json, failure: reason, costUsd, latencyMs, askAgainAt };
 }
 
+/** Loads the SDK of a provider from now on, and of no other: each is megabytes. */
 function providerOf(config: ModelConfig): Provider {
-  if (config.provider === 'anthropic') return anthropicProvider(config);
-  return config.api === 'responses' ? responsesProvider(config) : openaiProvider(config);
+  const loaded = load(config);
+  // Whoever asks is told.
+  loaded.catch(() => {});
+  return async (question, options) => (await loaded)(question, options);
 }
 
-function headersOf(error: unknown): Headers | undefined {
-  return error instanceof AnthropicApiError || error instanceof OpenAiApiError ? error.headers : undefined;
+async function load(config: ModelConfig): Promise<Provider> {
+  if (config.provider === 'anthropic') return (await import('./anthropic.ts')).anthropicProvider(config);
+  if (config.api === 'responses') return (await import('./responses.ts')).responsesProvider(config);
+  return (await import('./openai.ts')).openaiProvider(config);
 }
 
 /** What a call took of the limits: what the provider counted, nothing where it refused, and the estimate where nobody knows. */

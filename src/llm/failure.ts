@@ -1,6 +1,4 @@
 /** Why one model failed, in our own words: never the key, never the prompt, never text that the other side wrote. */
-import { APIError as AnthropicApiError, APIConnectionTimeoutError as AnthropicTimeout } from '@anthropic-ai/sdk';
-import { APIError as OpenAiApiError, APIConnectionTimeoutError as OpenAiTimeout } from 'openai';
 import { ZodError } from 'zod';
 
 /** How a call to one model ended, for the metrics. */
@@ -33,6 +31,22 @@ export class ModelFailure extends Error {
   }
 }
 
+/** What both SDKs throw where a call failed. Known by its form, because whoever loads their classes loads megabytes. */
+export interface SdkError extends Error {
+  readonly status: number | undefined;
+  readonly headers: Headers | undefined;
+  readonly requestID: string | null | undefined;
+  readonly type?: unknown;
+  readonly code?: unknown;
+  readonly errorCode?: unknown;
+  readonly param?: unknown;
+}
+
+/** Tells whether a provider's SDK threw this, for an answer that is none or for a connection that failed. */
+export function isSdkError(error: unknown): error is SdkError {
+  return error instanceof Error && ['status', 'headers', 'requestID'].every((field) => field in error);
+}
+
 export interface CallContext {
   readonly callerAborted: boolean;
   readonly deadlinePassed: boolean;
@@ -59,14 +73,12 @@ const STATUS_MEANING: Record<number, string> = {
 export function failureOf(error: unknown, context: CallContext): ModelFailure {
   if (error instanceof ModelFailure) return error;
   if (context.callerAborted) return new ModelFailure('aborted', 'the caller gave the question up');
-  if (context.deadlinePassed || error instanceof AnthropicTimeout || error instanceof OpenAiTimeout) {
+  if (context.deadlinePassed || isSdkTimeout(error)) {
     const { timeoutSeconds, isCutShort = false } = context;
     const why = isCutShort ? 'all that was left for this question' : 'timeoutSeconds';
     return new ModelFailure('timeout', `no complete answer within ${timeoutSeconds} s (${why})`, { isCutShort });
   }
-  if ((error instanceof AnthropicApiError || error instanceof OpenAiApiError) && error.status !== undefined) {
-    return statusFailure(error.status, error);
-  }
+  if (isSdkError(error) && error.status !== undefined) return statusFailure(error.status, error);
   if (error instanceof ZodError) {
     const where = error.issues[0]?.path.join('.') || 'the whole';
     return new ModelFailure(
@@ -76,23 +88,19 @@ export function failureOf(error: unknown, context: CallContext): ModelFailure {
   }
   if (error instanceof SyntaxError) return new ModelFailure('invalid', 'its reply is not JSON; check baseUrl');
   const code = codeOf(error);
-  if (error instanceof AnthropicApiError || error instanceof OpenAiApiError || code) {
+  if (isSdkError(error) || code) {
     return new ModelFailure('unreachable', `no connection to ${context.host}${code ? ` (${code})` : ''}`);
   }
   return new ModelFailure('failed', `an unexpected ${error instanceof Error ? error.name : typeof error}`);
 }
 
-function statusFailure(
-  status: number,
-  error: InstanceType<typeof AnthropicApiError> | InstanceType<typeof OpenAiApiError>,
-): ModelFailure {
-  const { code, errorCode, param } = error as { code?: unknown; errorCode?: unknown; param?: unknown };
-  const details = [
-    word(error.type),
-    word(code) ?? word(errorCode),
-    param ? `about ${word(param) ?? 'a field'}` : undefined,
-  ];
-  const id = word(error.requestID);
+function isSdkTimeout(error: unknown): boolean {
+  return isSdkError(error) && error.constructor.name === 'APIConnectionTimeoutError';
+}
+
+function statusFailure(status: number, { type, code, errorCode, param, requestID }: SdkError): ModelFailure {
+  const details = [word(type), word(code) ?? word(errorCode), param ? `about ${word(param) ?? 'a field'}` : undefined];
+  const id = word(requestID);
   const about = [...new Set(details), id && `request ${id}`].filter(Boolean).join(', ');
   return new ModelFailure(outcomeOf(status), `HTTP ${status}${about ? ` (${about})` : ''}: ${meaningOf(status)}`);
 }

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { type OAuthConfig, ROLES, type Role } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
@@ -9,9 +9,6 @@ const TIMEOUT_MS = 5000;
 const RETRY_MS = 10_000;
 /** Clocks of two machines differ by a little. */
 const SKEW_SECONDS = 5;
-
-/** What jose says of the keys and not of the token. */
-const NOT_THE_TOKEN = [errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code];
 
 const metadataSchema = z.looseObject({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
@@ -37,11 +34,15 @@ export interface ResourceServer {
  * and no other. A token is worth the best role that its claim names, but never more than the person of `people:` whom it stands for.
  * @see https://datatracker.ietf.org/doc/html/rfc9728 and https://datatracker.ietf.org/doc/html/rfc9068
  */
-export function createResourceServer(
+export async function createResourceServer(
   { issuer, resource, audience = resource, roleClaim, roles }: OAuthConfig,
   identity: Pick<Identity, 'ofIssuer'>,
-): ResourceServer {
-  const keys = createKeys(issuer);
+): Promise<ResourceServer> {
+  // Loaded here, because most have no issuer.
+  const { createRemoteJWKSet, errors, jwtVerify } = await import('jose');
+  /** What it says of the keys and not of the token. */
+  const notTheToken = [errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code];
+  const keys = createKeys(async () => createRemoteJWKSet(await discover(issuer), { timeoutDuration: TIMEOUT_MS }));
   const scopes = roleClaim === 'scope' ? Object.keys(roles) : null;
   const { origin, pathname } = new URL(resource);
   const metadataPath = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`;
@@ -54,7 +55,7 @@ export function createResourceServer(
         const options = { issuer, audience, clockTolerance: SKEW_SECONDS, requiredClaims: ['exp', 'sub'] };
         ({ payload: claims } = await jwtVerify(token, keys, options));
       } catch (error) {
-        if (!(error instanceof errors.JOSEError) || NOT_THE_TOKEN.includes(error.code))
+        if (!(error instanceof errors.JOSEError) || notTheToken.includes(error.code))
           return { refused: 'unavailable', why: `the issuer's keys cannot be had: ${messageOf(error)}` };
         return { refused: 'invalid_token', why: 'this is no valid access token for this server' };
       }
@@ -92,11 +93,11 @@ function roleOf(claim: unknown, roles: Readonly<Record<string, Role>>): Role | n
 }
 
 /** Gives the issuer's keys, found through its metadata when the first token comes; jose keeps them and asks again for an unknown one. */
-function createKeys(issuer: string): JWTVerifyGetKey {
+function createKeys(find: () => Promise<JWTVerifyGetKey>): JWTVerifyGetKey {
   let found: { readonly keys: Promise<JWTVerifyGetKey>; readonly at: number; failed: boolean } | null = null;
   return async (header, token) => {
     if (found === null || (found.failed && Date.now() - found.at > RETRY_MS)) {
-      const asked = { keys: discover(issuer), at: Date.now(), failed: false };
+      const asked = { keys: find(), at: Date.now(), failed: false };
       asked.keys.catch(() => {
         asked.failed = true;
       });
@@ -107,7 +108,7 @@ function createKeys(issuer: string): JWTVerifyGetKey {
 }
 
 /** Reads where the keys are, from OpenID Connect's metadata or, where there is none, from that of RFC 8414. */
-async function discover(issuer: string): Promise<JWTVerifyGetKey> {
+async function discover(issuer: string): Promise<URL> {
   const { origin, pathname } = new URL(issuer);
   const path = pathname === '/' ? '' : pathname.replace(/\/$/, '');
   const problems: string[] = [];
@@ -122,7 +123,7 @@ async function discover(issuer: string): Promise<JWTVerifyGetKey> {
       const { protocol } = new URL(metadata.jwks_uri);
       if (protocol !== 'https:' && protocol !== new URL(issuer).protocol)
         throw new Error('its keys are not behind https');
-      return createRemoteJWKSet(new URL(metadata.jwks_uri), { timeoutDuration: TIMEOUT_MS });
+      return new URL(metadata.jwks_uri);
     }
     await response.body?.cancel();
     problems.push(`${url} answered ${response.status}`);

@@ -1,4 +1,4 @@
-import { createTransport } from 'nodemailer';
+import type { createTransport } from 'nodemailer';
 import type { SmtpConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import { plain } from '../incident/index.ts';
@@ -18,24 +18,15 @@ export function createSmtpChannel(
   config: SmtpConfig,
   { installation, log }: { installation: string; log: Logger },
 ): Channel {
-  const { host, port, secure, user, password, from, to } = config;
-  const transport = createTransport({
-    host,
-    port,
-    secure,
-    ...(user === undefined || password === undefined ? {} : { auth: { user, pass: password }, requireTLS: !secure }),
-    connectionTimeout: CONNECT_MS,
-    greetingTimeout: CONNECT_MS,
-    socketTimeout: TALK_MS,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  const { from, to } = config;
+  let transport: ReturnType<typeof createTransport> | undefined;
   const domain = from.slice(from.lastIndexOf('@') + 1);
   return {
     name: 'smtp',
     inOrder: false,
     async deliver({ id, kind, incident, text, at }) {
       try {
+        transport ??= await openTransport(config);
         const { rejected } = await transport.sendMail({
           from,
           to,
@@ -53,4 +44,20 @@ export function createSmtpChannel(
       return 'sent';
     },
   };
+}
+
+async function openTransport({ host, port, secure, user, password }: SmtpConfig) {
+  // Loaded with the first mail: most never send one.
+  const nodemailer = await import('nodemailer');
+  return nodemailer.createTransport({
+    host,
+    port,
+    secure,
+    ...(user === undefined || password === undefined ? {} : { auth: { user, pass: password }, requireTLS: !secure }),
+    connectionTimeout: CONNECT_MS,
+    greetingTimeout: CONNECT_MS,
+    socketTimeout: TALK_MS,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
 }

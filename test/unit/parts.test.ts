@@ -34,7 +34,10 @@ describe('the parts of an app', () => {
     const began = Date.now();
     for (const phase of ['database', 'audit', 'tools', 'told', 'work'] as const)
       parts.add(phase, phase, {
-        stop: () => (ended.push(phase), phase === 'work' || phase === 'tools' ? new Promise(() => {}) : undefined),
+        stop() {
+          ended.push(phase);
+          return phase === 'work' || phase === 'tools' ? new Promise(() => {}) : undefined;
+        },
       });
     expect((await parts.stop()).map(({ name }) => name)).toEqual(['work', 'tools']);
     expect(ended).toEqual(['work', 'told', 'tools', 'audit', 'database']);
@@ -53,7 +56,10 @@ describe('the parts of an app', () => {
     const parts = createParts(SOON);
     const heard: string[] = [];
     const one = (name: string, start: () => unknown) => ({
-      start: () => (heard.push(`start ${name}`), start()),
+      start() {
+        heard.push(`start ${name}`);
+        return start();
+      },
       stop: () => void heard.push(`stop ${name}`),
     });
     parts.add('database', 'open', { stop: () => void heard.push('stop open') });

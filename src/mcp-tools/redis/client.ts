@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { messageOf, type NightshiftError } from '../../errors.ts';
 import type { Driver, RedisRequest } from '../manifest/drivers.ts';
 import { cutShort, type ToolContext, toolFailed } from '../tool.ts';
@@ -17,7 +17,9 @@ export async function withRedis<T>(
   run: (redis: Redis) => Promise<T>,
 ): Promise<T> {
   const { host, port, socket, username, password, database, tls, ca } = settings;
-  const redis = new Redis({
+  // Loaded with the first call, and only by the process that calls.
+  const { Redis: Client } = await import('ioredis');
+  const redis = new Client({
     ...(socket ? { path: socket } : { host: host ?? '127.0.0.1', port }),
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),

@@ -10,11 +10,13 @@ const before = getGlobalDispatcher();
 const json = { headers: { 'content-type': 'application/json' } };
 const token = `eyJhbGciOiJSUzI1NiJ9.${new UnsecuredJWT({}).encode().split('.')[1]}.c2ln`;
 
-const judge = (issuer: string) =>
-  createResourceServer(
+const judge = async (issuer: string) => {
+  const server = await createResourceServer(
     { issuer, resource: RESOURCE, roleClaim: 'scope', roles: { look: 'viewer' } },
     { ofIssuer: () => null },
-  ).judge(token);
+  );
+  return server.judge(token);
+};
 
 describe('the keys of an issuer', () => {
   beforeAll(() => {
@@ -52,7 +54,7 @@ describe('the keys of an issuer', () => {
     };
     for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'])
       agent.get('https://c.example.com').intercept({ path }).reply(reply).persist();
-    const { judge: again } = createResourceServer(
+    const { judge: again } = await createResourceServer(
       { issuer: 'https://c.example.com', resource: RESOURCE, roleClaim: 'scope', roles: { look: 'viewer' } },
       { ofIssuer: () => null },
     );
