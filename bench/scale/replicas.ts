@@ -93,18 +93,20 @@ export async function withReplicas<T>(count: number, run: (scene: Scene) => Prom
 }
 
 async function startSupervisor(onStart: (process: string) => void): Promise<{ url: string; stop: () => void }> {
+  const running = new Set<string>();
   const server = createServer(async (request, response) => {
     const { method, params } = decodeCall(await text(request));
     const name = String(params[0] ?? '');
     if (method === 'supervisor.startProcess') {
       await sleep(RESTART_MS);
+      running.add(name);
       onStart(name);
     }
     const info = {
       name,
       group: name,
-      statename: 'RUNNING',
-      pid: 1,
+      statename: running.has(name) ? 'RUNNING' : 'FATAL',
+      pid: running.has(name) ? 1 : 0,
       start: 1,
       exitstatus: 0,
       description: '',

@@ -21,7 +21,13 @@ export const limitsSchema = z
         'How long a remedy that did not help is left alone on its target, twice as long each time; 0 for not at all.',
       ),
     gatherSeconds: seconds(120).default(10),
-    concurrency: z.number().int().min(1).max(64).default(8),
+    concurrency: z
+      .number()
+      .int()
+      .min(1)
+      .max(256)
+      .default(64)
+      .describe('How many incidents are worked on at once; most of that time they wait for models and tools.'),
     queue: z
       .number()
       .int()

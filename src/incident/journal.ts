@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { type Database, json } from '../database/index.ts';
 import { keySha256 } from './correlate.ts';
 import type { Incident } from './incident.ts';
@@ -11,16 +12,26 @@ const KEY_MAX = 200;
  * (cycle, attempt, state, key) at once, and after a crash its stored result is used instead of calling again.
  */
 export function createJournal(db: Database, incident: Incident): Journal {
-  const prefix = `${incident.cycle}/${incident.context.attempt}/${incident.state}`;
-  return async <T>(key: string, run: () => Promise<T>): Promise<T> => {
-    const full = `${prefix}/${key.length > KEY_MAX ? keySha256(key) : key}`;
-    const stored = await db.q
+  const prefix = `${incident.cycle}/${incident.context.attempt}/${incident.state}/`;
+  let before: Promise<Map<string, unknown>> | undefined;
+  const load = async (): Promise<Map<string, unknown>> => {
+    const rows = await db.q
       .selectFrom('journal')
-      .select('result')
+      .select(['key', 'result'])
       .where('incident_id', '=', incident.id)
-      .where('key', '=', full)
-      .executeTakeFirst();
-    if (stored) return stored.result as T;
+      .where(sql<boolean>`starts_with(key, ${prefix})`)
+      .execute();
+    return new Map(rows.map(({ key, result }) => [key, result]));
+  };
+  return async <T>(key: string, run: () => Promise<T>): Promise<T> => {
+    const full = `${prefix}${key.length > KEY_MAX ? keySha256(key) : key}`;
+    // Read once: while the stage runs, nobody else writes in it.
+    before ??= load();
+    const stored = await before.catch((error: unknown) => {
+      before = undefined;
+      throw error;
+    });
+    if (stored.has(full)) return stored.get(full) as T;
     const started = performance.now();
     const result = await run();
     const row = {
@@ -34,6 +45,7 @@ export function createJournal(db: Database, incident: Incident): Journal {
       .values(row)
       .onConflict((conflict) => conflict.doNothing())
       .execute();
+    stored.set(full, result);
     return result;
   };
 }
