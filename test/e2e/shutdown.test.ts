@@ -160,7 +160,7 @@ async function setScene(
 const kinds = ['embedded', ...(process.env.NIGHTSHIFT_TEST_DATABASE_URL ? (['postgres'] as const) : [])] as const;
 
 describe.each(kinds)('SIGTERM on %s', (database) => {
-  it('while a tool hangs: it is parked, and what became of the call is looked at, not asked again', async ({
+  it.concurrent('while a tool hangs: it is parked, and what became of the call is looked at, not asked again', async ({
     expect,
     onTestFinished,
   }) => {
@@ -184,7 +184,7 @@ describe.each(kinds)('SIGTERM on %s', (database) => {
     expect(shown.events.filter(({ type }) => type === 'action.started')).toHaveLength(1);
   });
 
-  it('while a model hangs: it is parked, and goes on at the next start', async ({ expect, onTestFinished }) => {
+  it.concurrent('while a model hangs: it is parked, and goes on at the next start', async ({ expect, onTestFinished }) => {
     const scene = await setScene(database, onTestFinished, { hang: 'model', model: true });
     await scene.deliver();
     await eventually('the model was asked', async () => scene.hung.asked > 0 || undefined);
