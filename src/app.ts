@@ -208,6 +208,7 @@ async function wire(
   parts.add('work', 'requests', { stop: server.close });
   parts.add('tools', 'connections', { stop: server.cut });
   await parts.start();
+  server.ready();
   const { url } = server;
   writeFileSync(files.client, `${JSON.stringify({ url, tokenFile: files.admin, pid: process.pid }, null, 2)}\n`, {
     mode: 0o600,
@@ -218,8 +219,8 @@ async function wire(
     adminTokenFile: files.admin,
     webhookTokenFile: files.webhook,
     async stop() {
-      const unended = await parts.stop();
       rmSync(files.client, { force: true });
+      const unended = await parts.stop();
       return { parked: unended.every(({ name }) => name !== 'driver'), unended };
     },
   };
@@ -239,6 +240,8 @@ function filesOf(dataDir: string) {
     webhook: join(dataDir, 'webhook.token'),
     client: join(dataDir, 'client.json'),
     auditHead: join(dataDir, 'audit.head'),
+    /** By which the database knows this replica, whatever becomes of its tokens. */
+    replica: join(dataDir, 'replica.id'),
   };
 }
 
@@ -255,10 +258,10 @@ async function openTokens(
     await identity.setToken({ ...admin, secret: secretFile(files.admin) });
   }
   const webhookToken = secretFile(files.webhook);
-  const replica = readFileSync(files.admin, 'utf8').trim();
-  const webhookTokens = await shareWebhookToken(db, { secret: webhookToken, replica, log });
+  const admins = readFileSync(files.admin, 'utf8').trim();
+  const webhookTokens = await shareWebhookToken(db, { secret: webhookToken, replica: secretFile(files.replica), log });
   setPlaceholderKey(await placeholderKeyOf(db));
-  setSecrets([...secretsOf(config), webhookToken, replica]);
+  setSecrets([...secretsOf(config), webhookToken, admins]);
   await knowSentSecrets(db, null);
   return webhookTokens;
 }

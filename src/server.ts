@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type RequestHandler } from 'express';
-import { type ApiDependencies, createApi, createHealthRoutes, problemHandler } from './api/index.ts';
+import { type ApiDependencies, createApi, createHealthRoutes, type Phase, problemHandler } from './api/index.ts';
 import type { Config } from './config/index.ts';
 import type { WebhookHandler } from './ingest/index.ts';
 import type { Gateway } from './llm/index.ts';
@@ -27,6 +27,8 @@ export interface ServerDependencies
 /** A server that listens. */
 export interface OpenServer {
   readonly url: string;
+  /** Says from now on that it is ready. */
+  ready(): void;
   /** Is not ready any more, takes no new connection, and ends what assistants have open. */
   close(): Promise<void>;
   /** Ends the connections that are left. */
@@ -38,12 +40,12 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
   const { config, db, models, catalogue, slack, webhooks, identity, log } = dependencies;
   const { mode, services, server: declared } = config;
   const { host, names } = declared;
-  let ready = true;
+  let phase: Phase = 'starting';
   let port = declared.port;
   const app = express().disable('x-powered-by');
   // Before anything reads a body: its signature is over the bytes as they came.
   if (slack) app.use(slack);
-  app.use(createHealthRoutes({ ...dependencies, mode, models: models.names, isReady: () => ready }));
+  app.use(createHealthRoutes({ ...dependencies, mode, models: models.names, phase: () => phase }));
   const about = {
     mode,
     database: db.kind,
@@ -74,8 +76,11 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
   port = (server.address() as AddressInfo).port;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ready() {
+      phase = 'ready';
+    },
     async close() {
-      ready = false;
+      phase = 'stopping';
       server.close();
       server.closeIdleConnections();
       await mcp.close();

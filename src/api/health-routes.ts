@@ -7,6 +7,9 @@ import { failingRunbooks } from '../rag/index.ts';
 import type { Pressure } from '../remediation/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 
+/** Whether it takes work: not before all of it has started, and not once it stops. */
+export type Phase = 'starting' | 'ready' | 'stopping';
+
 export interface HealthDependencies {
   readonly db: Database;
   readonly killSwitch: Pick<KillSwitch, 'state'>;
@@ -15,24 +18,23 @@ export interface HealthDependencies {
   readonly mode: AutonomyMode;
   /** The names of the models that are configured. */
   readonly models: readonly string[];
-  /** False once Nightshift stops. */
-  readonly isReady: () => boolean;
+  readonly phase: () => Phase;
 }
 
 /**
  * Makes the routes for whatever watches the process, which need no token: `/healthz` (it runs), `/readyz` (it takes work and its database
- * answers; 503 while it stops) and `/metrics` in Prometheus's text format.
+ * answers; 503 while it starts or stops) and `/metrics` in Prometheus's text format.
  */
 export function createHealthRoutes(dependencies: HealthDependencies): Router {
-  const { db, killSwitch, pressure, metrics, mode, models, isReady } = dependencies;
+  const { db, killSwitch, pressure, metrics, mode, models, phase } = dependencies;
   const router = Router();
 
   router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
 
   router.get('/readyz', async (_request, response) => {
     await db.ping();
-    const ready = isReady();
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'stopping', mode, database: db.kind, models });
+    const status = phase();
+    response.status(status === 'ready' ? 200 : 503).json({ status, mode, database: db.kind, models });
   });
 
   router.get('/metrics', async (_request, response) => {

@@ -1,5 +1,5 @@
 /** The REST API that the CLI and other clients speak, its error answers, and what a monitor asks for. Decides nothing by itself. */
-export { createHealthRoutes } from './health-routes.ts';
+export { createHealthRoutes, type Phase } from './health-routes.ts';
 export { problemHandler } from './problem.ts';
 export { type ApiDependencies, createApi } from './routes.ts';
 export { citeAll, showEvent, showIncident, showIncidentWhole } from './show.ts';

@@ -58,8 +58,8 @@ export function createDumper({ db, dataDir, databaseUrl }: DumperDependencies): 
 
   async function run(argv: readonly string[], url: string | null): Promise<{ rows: number; bytes: number }> {
     const child = spawn(process.execPath, [DUMP_PROCESS, ...argv], {
-      // Not the command line, which everybody on this machine can read.
-      env: url === null ? {} : { DATABASE_URL: url },
+      // Not the command line, which everybody on this machine can read; beside it what a connection goes by.
+      env: url === null ? {} : { ...connectionVariables(), DATABASE_URL: url },
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: stopping.signal,
     });
@@ -87,6 +87,12 @@ export function createDumper({ db, dataDir, databaseUrl }: DumperDependencies): 
       await turn;
     },
   };
+}
+
+/** What Postgres's clients read where a URL leaves it out, and Node.js where it trusts an authority. */
+function connectionVariables(): Record<string, string | undefined> {
+  const isOne = (name: string) => name.startsWith('PG') || name === 'HOME' || name === 'NODE_EXTRA_CA_CERTS';
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => isOne(name)));
 }
 
 /** Waits for the end of the process, and takes away what it left unfinished where it was killed. */

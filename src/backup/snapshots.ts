@@ -9,8 +9,9 @@ const HOUR_MS = 3_600_000;
 /** After a failure, or a start at which one is due already. */
 const SOON_MS = 10 * 60_000;
 const NAME = /^nightshift-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.dump\.gz$/;
-/** What a process that died has left, and no other could still be at. */
-const LEFTOVER = /^nightshift-\d{8}T\d{6}Z\.dump\.gz\.\d+\.part$/;
+/** What a process that died has left, and no other could still be at: its own snapshots, and backups that were asked for over the API. */
+const LEFTOVER =
+  /^(nightshift-\d{8}T\d{6}Z\.dump\.gz\.\d+\.part|\.nightshift-asked-[0-9a-f]{16}\.dump\.gz(\.\d+\.part)?)$/;
 const LEFTOVER_AGE_MS = 24 * HOUR_MS;
 
 export interface Snapshots {
@@ -93,6 +94,8 @@ export function createSnapshots({
 
   return {
     start() {
+      // Also where none are taken by the clock; a folder that is not there has none.
+      void removeLeftovers(folder, now()).catch(() => {});
       if (everyHours > 0) void plan(false);
     },
     async stop() {

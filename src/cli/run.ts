@@ -70,8 +70,8 @@ export async function runCli(terminal: Terminal): Promise<number> {
   const [first = ''] = terminal.argv;
   const meant = COMMANDS.filter(({ names }) => names.includes(first));
   const isStart = first === 'start';
-  for (const { load } of meant.length > 0 || isStart ? meant : COMMANDS) (await load())(program, terminal);
   try {
+    for (const { load } of meant.length > 0 || isStart ? meant : COMMANDS) (await load())(program, terminal);
     await program.parseAsync([...terminal.argv], { from: 'user' });
     return 0;
   } catch (error) {

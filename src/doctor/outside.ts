@@ -114,6 +114,8 @@ function model(config: ModelConfig, index: number): Check {
       const response = await fetch(isAnthropic ? `${base}/v1/models?limit=1000` : `${base}/models`, {
         headers,
         signal,
+        // The key is for this address and no other.
+        redirect: 'manual',
       });
       const text = await response.text();
       if (response.status === 401 || response.status === 403)

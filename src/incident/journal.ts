@@ -25,7 +25,7 @@ export function createJournal(db: Database, incident: Incident): Journal {
   };
   return async <T>(key: string, run: () => Promise<T>): Promise<T> => {
     const full = `${prefix}${key.length > KEY_MAX ? keySha256(key) : key}`;
-    // Read once: while the stage runs, nobody else writes in it.
+    // Read once: whoever has the incident is alone with it, but for a worker that has lost it and does not know yet.
     before ??= load();
     const stored = await before.catch((error: unknown) => {
       before = undefined;
@@ -40,12 +40,15 @@ export function createJournal(db: Database, incident: Incident): Journal {
       result: json(result),
       duration_ms: Math.round(performance.now() - started),
     };
-    await db.q
+    const written = await db.q
       .insertInto('journal')
       .values(row)
       .onConflict((conflict) => conflict.doNothing())
-      .execute();
-    stored.set(full, result);
-    return result;
+      .returning('key')
+      .executeTakeFirst();
+    // What that one has written counts, as it will after a crash.
+    const counts = written ? result : ((await load()).get(full) as T);
+    stored.set(full, counts);
+    return counts;
   };
 }

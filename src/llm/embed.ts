@@ -43,13 +43,19 @@ export function createVectors(config: RemoteEmbeddingsConfig): Vectors {
   const { model, dimensions, timeoutSeconds } = config;
   const baseURL = config.baseUrl ?? BASE_URL;
   const { host } = new URL(baseURL);
-  const client = createClient(config, baseURL);
-  // Whoever asks is told.
-  client.catch(() => {});
+  let client: Promise<OpenAI> | undefined;
   let known = dimensions ?? null;
 
+  function openClient(): Promise<OpenAI> {
+    client ??= createClient(config, baseURL).catch((error: unknown) => {
+      client = undefined;
+      throw error;
+    });
+    return client;
+  }
+
   async function send(texts: readonly string[], signal: AbortSignal): Promise<number[][]> {
-    const reply: unknown = await (await client).embeddings.create(
+    const reply: unknown = await (await openClient()).embeddings.create(
       { model, input: [...texts], encoding_format: 'float', ...(dimensions === undefined ? {} : { dimensions }) },
       { signal },
     );

@@ -113,10 +113,13 @@ export async function askEndpoint(
 
 /** Loads the SDK of a provider from now on, and of no other: each is megabytes. */
 function providerOf(config: ModelConfig): Provider {
-  const loaded = load(config);
-  // Whoever asks is told.
+  let loaded = load(config);
+  // Whoever asks is told, and has it tried again.
   loaded.catch(() => {});
-  return async (question, options) => (await loaded)(question, options);
+  return async (question, options) => {
+    const provider = await loaded.catch(() => (loaded = load(config)));
+    return provider(question, options);
+  };
 }
 
 async function load(config: ModelConfig): Promise<Provider> {

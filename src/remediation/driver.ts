@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/index.ts';
-import type { Database } from '../database/index.ts';
+import { type Database, databaseTrouble } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Failpoint } from '../failpoints.ts';
 import {
@@ -137,15 +137,22 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         runStage(loaded, lease, abort),
       );
       failpoint(`land.before.${outcome.state}`);
-      const landed = await landWith(lease, incident, outcome, signals).catch((error: unknown) => {
-        if (error instanceof Fenced) throw error;
-        // What cannot be committed counts as the stage's failure, so that it ends with a person and not in an endless retry.
-        log.error(
-          { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
-          'cannot land',
-        );
-        return landWith(lease, incident, afterFailure(incident, error), []);
-      });
+      const landed = await landWith(lease, incident, outcome, signals)
+        .catch(async (error: unknown) => {
+          if (error instanceof Fenced) throw error;
+          // What was done is known, and is not thrown away because the database was gone for a moment.
+          if (databaseTrouble(error)) return landWith(lease, incident, outcome, signals);
+          throw error;
+        })
+        .catch((error: unknown) => {
+          if (error instanceof Fenced) throw error;
+          // What cannot be committed counts as the stage's failure, so that it ends with a person and not in an endless retry.
+          log.error(
+            { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
+            'cannot land',
+          );
+          return landWith(lease, incident, afterFailure(incident, error), []);
+        });
       failpoint(`land.after.${outcome.state}`);
       if (landed === 'moved') throw new Fenced();
       if (landed === 'woken') continue;

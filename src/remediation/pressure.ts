@@ -63,12 +63,16 @@ export function createPressure({ db, queue, limit, metrics, log }: PressureDepen
   async function look(): Promise<number> {
     const { waiting, said } = await measure();
     if (waiting <= limit && said !== 'overloaded') return 0;
-    const shed = waiting > limit ? await db.transaction(shedSome) : [];
+    // Told with what it is about: a process that dies in between would leave them to nobody.
+    const shed = await db.transaction(async () => {
+      const ours = waiting > limit ? await shedSome() : [];
+      await tell();
+      return ours;
+    });
     for (const { severity } of shed) {
       metrics.shed.inc({ severity: severityOf(severity) });
       metrics.transitions.inc({ state: 'escalated' });
     }
-    await db.transaction(() => tell());
     return shed.length;
   }
 
@@ -132,7 +136,7 @@ export function createPressure({ db, queue, limit, metrics, log }: PressureDepen
     });
   }
 
-  /** One message for all that were handed over since the last one, and one when it is over; runs inside a transaction. */
+  /** One message for all that were handed over since the last one, and one when it is over; runs inside the same transaction. */
   async function tell(): Promise<void> {
     if (!(await isMine())) return;
     const { rows } = await sql<{ kind: string; recent: boolean; quiet: boolean }>`

@@ -184,7 +184,10 @@ describe.each(kinds)('SIGTERM on %s', (database) => {
     expect(shown.events.filter(({ type }) => type === 'action.started')).toHaveLength(1);
   });
 
-  it.concurrent('while a model hangs: it is parked, and goes on at the next start', async ({ expect, onTestFinished }) => {
+  it.concurrent('while a model hangs: it is parked, and goes on at the next start', async ({
+    expect,
+    onTestFinished,
+  }) => {
     const scene = await setScene(database, onTestFinished, { hang: 'model', model: true });
     await scene.deliver();
     await eventually('the model was asked', async () => scene.hung.asked > 0 || undefined);

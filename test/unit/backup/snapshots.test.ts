@@ -12,7 +12,11 @@ describe('scheduled snapshots', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const snapshots = (now: string, dump: (path: string) => void = (path) => writeFileSync(path, '')) => {
+  const snapshots = (
+    now: string,
+    dump: (path: string) => void = (path) => writeFileSync(path, ''),
+    everyHours = 24,
+  ) => {
     const lines: string[] = [];
     const metrics = createMetrics();
     const made = createSnapshots({
@@ -23,7 +27,7 @@ describe('scheduled snapshots', () => {
         },
         stop: async () => {},
       },
-      config: { everyHours: 24, keep: 2, folder },
+      config: { everyHours, keep: 2, folder },
       metrics,
       log: createLogger('info', { write: (line) => void lines.push(line) }),
       now: () => new Date(now),
@@ -50,6 +54,20 @@ describe('scheduled snapshots', () => {
       'nightshift-mine.dump.gz',
       'notes.txt',
     ]);
+  });
+
+  it('takes away what processes that died have left, also where none are taken by the clock', async () => {
+    const asked = '.nightshift-asked-0123456789abcdef.dump.gz';
+    for (const name of [asked, `${asked}.77.part`, 'nightshift-20261101T040000Z.dump.gz.77.part']) {
+      writeFileSync(join(folder, name), '');
+      utimesSync(join(folder, name), 0, 0);
+    }
+    writeFileSync(join(folder, `${asked}.78.part`), '');
+    utimesSync(join(folder, `${asked}.78.part`), Date.parse('2026-11-01') / 1000, Date.parse('2026-11-01') / 1000);
+    const none = snapshots('2026-11-01T04:00:00Z', undefined, 0);
+    none.start();
+    await expect.poll(() => readdirSync(folder)).toEqual([`${asked}.78.part`]);
+    await none.stop();
   });
 
   it('says that it failed, deletes nothing then, and stops nobody', async () => {
