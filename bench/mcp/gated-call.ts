@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import pg from 'pg';
 import { createJudgePlan } from '../../src/approval/index.ts';
 import { parseConfig } from '../../src/config/index.ts';
@@ -177,7 +178,9 @@ function openLane(
     },
   });
   const landed = async (incident: Incident, outcome: Outcome, expected: string) => {
-    const how = await db.transaction(() => land(db, incident, outcome, { signals: [], leaves: false }));
+    const how = await db.transaction(() =>
+      land(db, incident, outcome, { signals: [], leaves: false, held: sql`true` }),
+    );
     if (typeof how === 'string' || outcome.state !== expected)
       throw new Error(
         `${String(how)}, ${outcome.state} in place of ${expected}: ${JSON.stringify(outcome.context ?? {})}`,

@@ -12,6 +12,8 @@ export interface Backend {
   readonly guard: Guard;
   /** Runs statements outside any transaction of ours, several at once where there are no values. */
   execute(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** The same on a session of its own, which nothing else keeps busy; on the embedded database there is only one. */
+  executeAside(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
   /** Told of a statement that will come again and again, before it is run. */
   readonly prepare: (text: string) => void;
   /** Calls back on every NOTIFY of a channel, and once after each (re)connection, since some may have been missed. */
@@ -73,6 +75,11 @@ export class Database {
       queryId: { queryId: 'queue' },
     });
     return { rows: result.rows };
+  }
+
+  /** Plain SQL outside any transaction, which waits for no other: see `Backend.executeAside`. */
+  executeAside(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    return this.#backend.executeAside(text, values);
   }
 
   /** Sends a NOTIFY that listeners get when the current transaction commits. */

@@ -105,16 +105,18 @@ async function openFolder(folder: string | null, prepare: Prepare, onClosed: () 
     const opened = await openPglite(folder);
     pglite = opened;
     const kysely = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite: opened }) });
+    const execute = async (text: string, values?: unknown[]) => {
+      if (values?.length) return opened.query(text, values);
+      const results = await opened.exec(text);
+      return { rows: results.flatMap((result) => result.rows) };
+    };
     return new Database(kysely, {
       kind: 'embedded',
       guard: await prepare(kysely),
       // It is in this process, and keeps no statements.
       prepare: () => {},
-      execute: async (text, values) => {
-        if (values?.length) return opened.query(text, values);
-        const results = await opened.exec(text);
-        return { rows: results.flatMap((result) => result.rows) };
-      },
+      execute,
+      executeAside: execute,
       listen: async (channel, listener) => {
         const unlisten = await opened.listen(channel, listener);
         return () => unlisten();

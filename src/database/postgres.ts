@@ -94,21 +94,26 @@ async function open(
   const first = [statement, takeOn(guard)].filter((one) => one !== null).join('; ');
   // pg-pool hands out a new connection only once this has worked, though its types do not tell that it waits.
   const hook = { onConnect: (client: pg.ClientBase) => client.query(first) };
-  const pool = quiet(new pg.Pool({ ...config, ...options, ...hook, max: POOL_MAX, Client: PreparingClient }));
+  const poolOf = (max: number) => quiet(new pg.Pool({ ...config, ...options, ...hook, max, Client: PreparingClient }));
+  const pool = poolOf(POOL_MAX);
+  const aside = poolOf(1);
   return new Database(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }), {
     kind: 'postgres',
     guard,
     prepare,
-    execute: async (text, values) => {
-      const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, values);
-      return { rows: Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows };
-    },
+    execute: (text, values) => execute(pool, text, values),
+    executeAside: (text, values) => execute(aside, text, values),
     // Under a name of its own, by which an administrator of the server knows it.
     listen: (channel, listener) =>
       listen({ ...config, application_name: 'nightshift listener', stream: createSocket }, channel, listener),
-    // Destroying kysely has ended the pool.
-    close: async () => {},
+    // Destroying kysely has ended the other pool.
+    close: () => aside.end(),
   });
+}
+
+async function execute(pool: pg.Pool, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+  const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, values);
+  return { rows: Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows };
 }
 
 /**

@@ -1,15 +1,17 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { type Database, json } from '../database/index.ts';
 import { redactValue } from '../telemetry/index.ts';
 import { CLOSED_STATES, type Context, type Incident, isClosed, type State } from './incident.ts';
 import type { Message, NewEvent, Signal } from './stage.ts';
-import { type IncidentRow, incidentColumns, toIncident } from './store.ts';
+import { incidentColumns, type StageRow, stageColumns, toIncident } from './store.ts';
 import { redactedData } from './timeline.ts';
 
 /** What is committed together when an incident moves. */
 export interface Move {
   readonly state: State;
   readonly context: Context;
+  /** What must be true in the database for it to move: that whoever moves it may still do so. */
+  readonly provided: RawBuilder<unknown>;
   /** Whether it moves only if nothing was said to it since it was loaded, so that no wake-up is slept through. */
   readonly unlessWoken: boolean;
   readonly events: readonly NewEvent[];
@@ -22,10 +24,10 @@ export interface Move {
 
 /**
  * Moves an incident to its next state, with its timeline and its messages (without secrets), if nobody else has moved it since it was
- * loaded; gives it as it is then, or null, with nothing written. It is one statement, and so whole also outside a transaction.
+ * loaded, and if what it provides holds; gives it as it is then, or null, with nothing written. It is one statement, and so whole also outside a transaction.
  */
 export async function moveIncident(db: Database, incident: Incident, move: Move): Promise<Incident | null> {
-  const { state, context, unlessWoken, messages, heard, leaves } = move;
+  const { state, context, provided, unlessWoken, messages, heard, leaves } = move;
   const closing = isClosed(state) && !isClosed(incident.state);
   const reopening = incident.state === 'resolved' && state === 'received';
   const closedAt = closing ? sql`clock_timestamp()` : reopening ? sql`null` : sql`closed_at`;
@@ -42,14 +44,14 @@ export async function moveIncident(db: Database, incident: Incident, move: Move)
   const dropped = sql`, dropped as (delete from signal using moved
     where signal.id = any(${heard.map(({ id }) => id)}::bigint[]))`;
   const nothing = sql``;
-  const { rows } = await db.prepared(sql<IncidentRow>`
+  const { rows } = await db.prepared(sql<StageRow>`
     with moved as (
       update incident set state = ${state}, version = version + 1, context = ${json(context)},
         updated_at = clock_timestamp(), closed_at = ${closedAt}${reopening ? reopened : nothing}${leaves ? sql`, job_id = null` : nothing}
-      where id = ${incident.id} and version = ${incident.version}
+      where id = ${incident.id} and version = ${incident.version} and ${provided}
         ${unlessWoken ? sql`and wake_seq = ${incident.wakeSeq}` : nothing}
       returning ${incidentColumns('incident')}
     )${events.length > 0 ? told : nothing}${messages.length > 0 ? said : nothing}${heard.length > 0 ? dropped : nothing}
-    select ${incidentColumns('moved')} from moved`);
+    select ${stageColumns('moved')} from moved`);
   return rows[0] ? toIncident(rows[0]) : null;
 }

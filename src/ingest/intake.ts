@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isPageWorthy, severityOf } from '../alert/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -14,13 +15,17 @@ const WAITING_MAX = 20_000;
 /** From here on only deliveries with something in them for which somebody would be woken get in. */
 const WAITING_LESSER_MAX = WAITING_MAX / 2;
 
+/** After a pause of this process, a body that was sent is read first, and three turns later that its sender has gone; with some to spare. */
+const TURNS_TO_HEAR = 6;
+
 export interface Intake {
   /**
-   * Commits a delivery, together with others that arrive at the same time; when it resolves, all of it is durable.
+   * Commits a delivery, together with others that arrive at the same time; when it resolves, all of it is durable. One whose sender has given it up
+   * (`givenUp`) before its commit began is dropped: it is sent again, and by then it may be what has long been said to be over.
    * @throws NightshiftError `database_unavailable` where it is not, or `busy` where too much waits already, for what is not page-worthy at half of that;
    * nothing is kept then.
    */
-  accept(delivery: Delivery): Promise<Accepted>;
+  accept(delivery: Delivery, givenUp?: AbortSignal): Promise<Accepted>;
 }
 
 export interface IntakeDependencies extends AcceptDependencies {
@@ -31,6 +36,7 @@ export interface IntakeDependencies extends AcceptDependencies {
 
 interface Waiting {
   readonly delivery: Delivery;
+  readonly givenUp: AbortSignal | undefined;
   readonly resolve: (accepted: Accepted) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -46,7 +52,10 @@ export function createIntake(dependencies: IntakeDependencies): Intake {
   async function work(): Promise<void> {
     working = true;
     while (waiting.length > 0) {
+      for (let turn = 0; turn < TURNS_TO_HEAR; turn += 1) await nextTurn();
+      dropGivenUp();
       const batch = takeBatch();
+      if (batch.length === 0) continue;
       try {
         const results = await commit(batch);
         batch.forEach(({ resolve }, index) => {
@@ -59,6 +68,16 @@ export function createIntake(dependencies: IntakeDependencies): Intake {
       }
     }
     working = false;
+  }
+
+  function dropGivenUp(): void {
+    for (let index = waiting.length - 1; index >= 0; index -= 1) {
+      const { delivery, givenUp, reject } = waiting[index] as Waiting;
+      if (!givenUp?.aborted) continue;
+      waiting.splice(index, 1);
+      waitingAlerts -= delivery.alerts.length;
+      reject(new NightshiftError('busy', 'its sender did not wait for the answer, and is going to send it again'));
+    }
   }
 
   function takeBatch(): Waiting[] {
@@ -112,12 +131,12 @@ export function createIntake(dependencies: IntakeDependencies): Intake {
   }
 
   return {
-    accept(delivery) {
+    accept(delivery, givenUp) {
       const together = waitingAlerts + delivery.alerts.length;
       const refused = waiting.length > 0 && together > WAITING_LESSER_MAX && refusal(delivery, together);
       if (refused) return Promise.reject(new NightshiftError('busy', refused));
       return new Promise((resolve, reject) => {
-        waiting.push({ delivery, resolve, reject });
+        waiting.push({ delivery, givenUp, resolve, reject });
         waitingAlerts += delivery.alerts.length;
         if (!working) void work();
       });

@@ -58,12 +58,15 @@ export function createWebhooks(dependencies: WebhookDependencies): WebhookHandle
 
   const answer = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     let name = '';
+    const givenUp = new AbortController();
+    response.once('close', () => givenUp.abort());
     try {
       const door = doorAt(doors, path);
       name = door.name;
       if (request.method !== 'POST') throw notAllowed(request.method);
-      send(response, 202, 'application/json', await inTime(door, take(door, request)));
+      send(response, 202, 'application/json', await inTime(door, take(door, request, givenUp.signal)));
     } catch (error) {
+      givenUp.abort();
       const known = knownError(error);
       if (known.code === 'busy') sayBusy(known, path);
       else if (known.status >= 500) log.error({ error, code: known.code, path }, 'request failed');
@@ -90,10 +93,15 @@ function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookD
     return room;
   };
 
-  const commit = async (door: Door, proof: Proof, body: string, parsed: ParsedDelivery) => {
+  const commit = async (
+    door: Door,
+    proof: Proof,
+    body: string,
+    { parsed, givenUp }: { readonly parsed: ParsedDelivery; readonly givenUp?: AbortSignal },
+  ) => {
     const eventId = parsed.eventId ?? proof.signature;
     const { occurredAt, groupKey } = parsed;
-    const accepted = await intake.accept({
+    const delivery = {
       source: door.name,
       sender: proof.sender,
       body,
@@ -102,7 +110,8 @@ function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookD
       ...(groupKey === undefined ? {} : { groupKey }),
       ...(eventId === undefined ? {} : { eventId }),
       ...(occurredAt === undefined ? {} : { occurredAt }),
-    });
+    };
+    const accepted = await intake.accept(delivery, givenUp);
     for (const { status, source } of parsed.alerts) metrics.alerts.inc({ source, status });
     return accepted;
   };
@@ -110,13 +119,13 @@ function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookD
   /** An authenticated delivery that cannot be read is kept before it is refused: its sender will not send it again. */
   const keep = async (door: Door, proof: Proof, body: string, error: unknown): Promise<never> => {
     if (error instanceof NightshiftError && error.status < 500 && error.problems.length > 0) {
-      await commit(door, proof, body, { alerts: [], problems: error.problems });
+      await commit(door, proof, body, { parsed: { alerts: [], problems: error.problems } });
       log.warn({ source: door.name, problems: error.problems }, 'delivery refused');
     }
     throw error;
   };
 
-  return async (door: Door, request: IncomingMessage): Promise<object> => {
+  return async (door: Door, request: IncomingMessage, givenUp: AbortSignal): Promise<object> => {
     const now = clock();
     const { headers } = request;
     const first = door.authenticator.byHeaders({ headers, peer: request.socket.remoteAddress }, now);
@@ -136,7 +145,7 @@ function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookD
         return { body, parsed: await door.read(body, now) };
       };
       const { body, parsed } = await read().catch((error) => keep(door, proof, held.bytes.toString('utf8'), error));
-      const accepted = await commit(door, proof, body, parsed);
+      const accepted = await commit(door, proof, body, { parsed, givenUp });
       return report(door, parsed, accepted);
     } finally {
       held.done();

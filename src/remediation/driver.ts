@@ -179,12 +179,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     signals: readonly Signal[],
   ): Promise<'moved' | 'woken' | 'left' | Incident> {
     const leaves = outcome.wait !== undefined || isClosed(outcome.state) || stopping;
-    if (isWholeInOneStatement(incident, outcome) && !leaves) return land(db, incident, outcome, { signals, leaves });
+    const how = { signals, leaves, held: queue.held(lease) };
+    if (isWholeInOneStatement(incident, outcome) && !leaves) return land(db, incident, outcome, how);
     return db.transaction(async () => {
       // Nothing may be folded under an incident at the moment that it is over, nor stay under one that is over when it opens again.
       if (isClosed(outcome.state) && !isClosed(incident.state)) await holdOpenings(db);
       if (isClosed(incident.state) && !isClosed(outcome.state)) await lockOpenings(db);
-      const landed = await land(db, incident, outcome, { signals, leaves });
+      const landed = await land(db, incident, outcome, how);
       if (landed === 'moved' || landed === 'woken') return landed;
       if (isClosed(incident.state) && !isClosed(outcome.state)) await foldByCause(db, services, correlation);
       if (outcome.state === 'escalated' && incident.state !== 'escalated')
@@ -211,7 +212,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
           .where('id', '=', incident.id)
           .forUpdate()
           .executeTakeFirstOrThrow();
-        if (now.version !== incident.version || (await queue.touch([lease])).length > 0) throw new Fenced();
+        if (now.version !== incident.version || !(await queue.touch(lease))) throw new Fenced();
         return now.wake_seq === incident.wakeSeq;
       },
     };
@@ -235,7 +236,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   async function keepLeases(): Promise<void> {
-    for (const lost of await queue.touch([...active.keys()])) active.get(lost)?.abort();
+    for (const lost of await queue.keep([...active.keys()])) active.get(lost)?.abort();
   }
 
   function every(milliseconds: number, what: string, run: () => Promise<void>): void {

@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import {
@@ -21,14 +22,23 @@ export class Fenced extends Error {}
 /**
  * Writes what a stage returned: the move, the timeline and the messages in one statement, and the stage's own writes, for which there must be a
  * transaction. Gives the incident as it is then, or why nothing was written.
- * `moved`: another worker was there first. `woken`: something was said meanwhile that the stage has not heard, so it must run again.
+ * `moved`: another worker was there first, or may be by now, because this one does not hold it any more. `woken`: something was said meanwhile that the stage has not heard, so it must run again.
  * @throws Error on a transition that the table does not allow.
  */
 export async function land(
   db: Database,
   incident: Incident,
   outcome: Outcome,
-  { signals, leaves }: { readonly signals: readonly Signal[]; readonly leaves: boolean },
+  {
+    signals,
+    leaves,
+    held,
+  }: {
+    readonly signals: readonly Signal[];
+    readonly leaves: boolean;
+    /** That this worker's lease has not lapsed, in the words of SQL. */
+    readonly held: RawBuilder<unknown>;
+  },
 ): Promise<Incident | 'moved' | 'woken'> {
   const stays = outcome.state === incident.state;
   if (
@@ -43,10 +53,12 @@ export async function land(
   const heard = isClosed(outcome.state) ? signals : (outcome.heard ?? []);
   const told = withEnding(incident, outcome, context);
   const { state } = outcome;
-  const landed = await moveIncident(db, incident, { state, context, unlessWoken, ...told, heard, leaves });
+  const move = { state, context, provided: held, unlessWoken, ...told, heard, leaves };
+  const landed = await moveIncident(db, incident, move);
   if (landed === null) {
-    const now = await db.q.selectFrom('incident').select('version').where('id', '=', incident.id).executeTakeFirst();
-    return now?.version === incident.version ? 'woken' : 'moved';
+    const { rows } = await sql`
+      select 1 from incident where id = ${incident.id} and version = ${incident.version} and ${held}`.execute(db.q);
+    return rows.length > 0 ? 'woken' : 'moved';
   }
   await outcome.write?.();
   return landed;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { PgBoss } from 'pg-boss';
 import { SEVERITIES, type Severity } from '../alert/index.ts';
 import { type Database, json } from '../database/index.ts';
@@ -39,8 +39,12 @@ export interface Queue {
   putOff(jobIds: readonly string[], seconds: number): Promise<string[]>;
   /** Counts what is due now and in nobody's hands. */
   depth(): Promise<Depth[]>;
-  /** Keeps leases alive; gives those that are lost. */
-  touch(leases: readonly Lease[]): Promise<Lease[]>;
+  /** Keeps a lease alive, and from lapsing before the current transaction ends; tells whether it still held. */
+  touch(lease: Lease): Promise<boolean>;
+  /** Keeps leases alive, however busy the database's other sessions are; gives those that are lost. */
+  keep(leases: readonly Lease[]): Promise<Lease[]>;
+  /** That a lease has not lapsed, in the words of SQL: a condition for what only its holder may write. */
+  held(lease: Lease): RawBuilder<unknown>;
   stop(): Promise<void>;
 }
 
@@ -68,20 +72,27 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     monitorIntervalSeconds: 2,
     maintenanceIntervalSeconds: 600,
   });
+  const aside = { executeSql: (text: string, values?: unknown[]) => db.executeAside(text, values) };
   boss.on('error', (error) => log.error({ error }, 'job queue'));
-  await boss.start();
-  await boss.createQueue(QUEUE, {
-    policy: 'exclusive',
-    heartbeatSeconds: HEARTBEAT_SECONDS,
-    retryLimit: 1_000_000,
-    retryDelay: 1,
-    retryBackoff: true,
-    retryDelayMax: 30,
-    expireInSeconds: DAY_SECONDS,
-    retentionSeconds: 365 * DAY_SECONDS,
-    deleteAfterSeconds: 3600,
-  });
-  if (db.kind === 'embedded') await releaseAll(db, boss);
+  const stop = () => boss.stop({ graceful: false, close: false });
+  try {
+    await boss.start();
+    await boss.createQueue(QUEUE, {
+      policy: 'exclusive',
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+      retryLimit: 1_000_000,
+      retryDelay: 1,
+      retryBackoff: true,
+      retryDelayMax: 30,
+      expireInSeconds: DAY_SECONDS,
+      retentionSeconds: 365 * DAY_SECONDS,
+      deleteAfterSeconds: 3600,
+    });
+    if (db.kind === 'embedded') await releaseAll(db, boss);
+  } catch (error) {
+    await stop().catch(() => {});
+    throw error;
+  }
 
   return {
     async enqueue(enqueued, due) {
@@ -140,21 +151,20 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
         return { kind, waiting: row?.waiting ?? 0, oldestSeconds: row?.oldest ?? 0 };
       });
     },
-    async touch(leases) {
+    async touch({ attempt }) {
+      return affected(await boss.touch(QUEUE, attempt)).length === 1;
+    },
+    async keep(leases) {
       if (leases.length === 0) return [];
-      const kept = new Set(
-        affected(
-          await boss.touch(
-            QUEUE,
-            leases.map(({ attempt }) => attempt),
-          ),
-        ),
-      );
+      const attempts = leases.map(({ attempt }) => attempt);
+      const kept = new Set(affected(await boss.touch(QUEUE, attempts, { db: aside })));
       return leases.filter(({ attempt }) => !kept.has(attempt.id));
     },
-    async stop() {
-      await boss.stop({ graceful: false, close: false });
+    held({ attempt }) {
+      return sql`exists (select 1 from pgboss.job where name = ${QUEUE} and id = ${attempt.id}::uuid
+        and state = 'active' and retry_count = ${attempt.retryCount})`;
     },
+    stop,
   };
 }
 

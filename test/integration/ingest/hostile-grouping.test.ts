@@ -45,6 +45,7 @@ describe.each(anyDatabase)('on $name', ({ open }) => {
     await moveIncident(at(), incident, {
       state,
       context: { ...incident.context, ...context },
+      provided: sql`true`,
       unlessWoken: false,
       events: [],
       messages: [],

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPostgres } from '../../../src/database/index.ts';
 import { loadIncident, moveIncident } from '../../../src/incident/index.ts';
@@ -251,6 +252,7 @@ describe.skipIf(databases.every(({ name }) => name !== 'postgres'))(
             const close = {
               state: 'resolved' as const,
               context: incident.context,
+              provided: sql`true`,
               unlessWoken: true,
               events: [],
               messages: [],

@@ -255,6 +255,7 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
       await moveIncident(other, incident, {
         state: 'escalated',
         context: incident.context,
+        provided: sql`true`,
         unlessWoken: false,
         events: [],
         messages: [],
@@ -321,7 +322,7 @@ describe('words', () => {
     await addSignal(db, incident.id, kind, 'alice');
     const signals = await signalsOf(db, incident.id);
     await db.transaction(() =>
-      land(db, incident, afterFailure(incident, new Error('a hiccup')), { signals, leaves: false }),
+      land(db, incident, afterFailure(incident, new Error('a hiccup')), { signals, leaves: false, held: sql`true` }),
     );
     expect(await signalsOf(db, incident.id)).toMatchObject([{ kind, by: 'alice' }]);
     await db.close();
