@@ -28,6 +28,8 @@ import type { Stages } from './stages.ts';
 const POLL_MS = 1000;
 const TOUCH_MS = 4000;
 const RECONCILE_MS = 30_000;
+/** How long what was loaded may be handed from stage to stage: that an alert was reported again is said to nobody. */
+const KNOWN_MS_MAX = 30_000;
 /** How long a stop waits for what is under way to land. */
 const GRACE_MS = 12_000;
 
@@ -102,16 +104,12 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     } catch (error) {
       // Whoever stops gives it back.
       if (stopping && controller.signal.aborted) return;
-      if (error instanceof Fenced)
-        log.warn({ incident: incidentName(lease.incidentId) }, 'another worker has this incident now');
-      else if (error instanceof Foreign) await leave(lease, error).catch(() => {});
-      else {
-        log.error(
-          { incident: incidentName(lease.incidentId), error: messageOf(error) },
-          'incident given back to the queue',
-        );
-        await queue.giveBack(lease).catch(() => {});
-      }
+      if (error instanceof Foreign) return await leave(lease, error).catch(() => {});
+      const incident = incidentName(lease.incidentId);
+      if (error instanceof Fenced) log.warn({ incident }, 'another worker has this incident now');
+      else log.error({ incident, error: messageOf(error) }, 'incident given back to the queue');
+      // Does nothing where it is another's.
+      await queue.giveBack(lease).catch(() => {});
     } finally {
       active.delete(lease);
       kick();
@@ -129,7 +127,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   /** Runs stage after stage; each lands in one transaction, or not at all. */
   async function advance(lease: Lease, abort: AbortSignal): Promise<void> {
     let known: Loaded | null = null;
+    let loadedAt = 0;
     for (;;) {
+      if (Date.now() - loadedAt > KNOWN_MS_MAX) known = null;
+      if (known === null) loadedAt = Date.now();
       const loaded: Loaded = known ?? (await loadForStage(db, lease.incidentId));
       known = null;
       const { incident, signals } = loaded;

@@ -17,6 +17,8 @@ import { makeTemplates } from './templates.ts';
 
 /** From as many runs on, a point that none of them reached is one that the plans miss. */
 const WHOLE_RUNS = 500;
+/** It says how far it is after each so many. */
+const SAY_RUNS = 50;
 const DIAGNOSIS = {
   root_cause: 'It is ill.',
   confidence: 'high',
@@ -46,8 +48,14 @@ const number = (name: string, text: string) => {
   return value;
 };
 
-// Then whatever it has started, mounted and plugged in goes with it, as at its end.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+// What runs is played to its end, and what was seen until then is counted; a second signal ends it at once.
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+    say(`${signal}: waits for the runs that are under way`);
+  });
 try {
   process.exitCode = await main();
 } catch (error) {
@@ -75,7 +83,7 @@ async function main(): Promise<number> {
   const tally = createTally();
   try {
     await inParallel(plans, number('abreast', values.abreast), async (plan) => {
-      if (tally.kills >= wanted) return;
+      if (tally.kills >= wanted || interrupted) return;
       if (values.replay !== undefined || values.verbose) say(showPlan(plan));
       try {
         const result = await runOnce({
@@ -87,7 +95,9 @@ async function main(): Promise<number> {
         });
         tally.add(result);
         if (result.violations.length > 0) report(result);
-        else if (values.verbose) say(`${plan.seed}: ${result.seconds.toFixed(1)} s, ${result.kills.length} kill(s)`);
+        if (tally.runs % SAY_RUNS === 0)
+          say(`${tally.runs} runs, ${tally.kills} kills, ${tally.violations} violations`);
+        if (values.verbose) say(`${plan.seed}: ${result.seconds.toFixed(1)} s, ${result.kills.length} kill(s)`);
       } catch (error) {
         tally.fail(plan);
         say(

@@ -192,19 +192,22 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     await nightshift?.stop();
   });
 
-  // What another replica commits for POST /incidents/ID/words; by a program of its own, because nothing may run in between.
-  const sayStop = () => {
-    const said = `import pg from 'pg';
+  // By a program of its own, because nothing may run in between.
+  const meanwhile = (statements: string) => {
+    const program = `import pg from 'pg';
       const client = new pg.Client({ connectionString: process.argv[1] });
       await client.connect();
-      const id = "(select max(id) from incident)";
-      await client.query("begin; insert into signal (incident_id, kind, by) values (" + id + ", 'stop', 'alice'); update incident set wake_seq = wake_seq + 1 where id = " + id + "; commit");
+      await client.query(process.argv[2]);
       await client.end();`;
-    const done = spawnSync(process.execPath, ['--input-type=module', '-e', said, nightshift.databaseUrl ?? ''], {
-      cwd: ROOT,
-      encoding: 'utf8',
-    });
+    const args = ['--input-type=module', '-e', program, nightshift.databaseUrl ?? '', statements];
+    const done = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
     if (done.status !== 0) throw new Error(done.stderr);
+  };
+  // What another replica commits for POST /incidents/ID/words.
+  const sayStop = () => {
+    const id = '(select max(id) from incident)';
+    meanwhile(`begin; insert into signal (incident_id, kind, by) values (${id}, 'stop', 'alice');
+      update incident set wake_seq = wake_seq + 1 where id = ${id}; commit`);
   };
 
   it('sends nothing when a stop is said right before the intent', async () => {
@@ -232,6 +235,25 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     expect(stopped.state).toBe('stopped');
     expect(types(stopped)).not.toContain('diagnosis.made');
     expect(supervisor.started).not.toContain('halted early');
+  });
+
+  it('knows that an alert was reported again while its stages took their time', async () => {
+    const { now } = Date;
+    const report = (age: string) => meanwhile(`update alert set last_seen_at = now() - interval '${age}'`);
+    atFailpoint = (name) => {
+      if (name === 'driver.taken') report('1 hour');
+      if (name === 'land.before.planned') Date.now = now;
+      if (name !== 'land.before.diagnosed') return;
+      report('0 s');
+      Date.now = () => now() + 31_000;
+    };
+    try {
+      await open(nightshift, firing({ process: 'slowly' }));
+      await expect.poll(() => supervisor.started, { timeout: 10_000 }).toContain('slowly');
+    } finally {
+      atFailpoint = () => {};
+      Date.now = now;
+    }
   });
 
   it('goes on in sessions that prepared their statements before the table had more columns', async () => {
