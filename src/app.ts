@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMatcherList } from './alert/index.ts';
 import { createSealer } from './audit/index.ts';
-import { createDumper, createSnapshots, explainDamage } from './backup/index.ts';
+import { createDumper, createSnapshots, explainDamage, finishRestore } from './backup/index.ts';
 import { renderEvent } from './cli/index.ts';
 import type { Config } from './config/index.ts';
 import { type Database, openEmbedded, openPostgres } from './database/index.ts';
@@ -104,6 +104,7 @@ async function wire(
   });
   parts.add('database', 'database', { stop: () => db.close() });
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  await finishRestore(db, { dataDir, log });
   const files = filesOf(dataDir);
   const identity = createIdentity({ db, people: config.people, record: (event) => addEvents(db, null, [event]) });
   const killSwitch = createKillSwitch({ db, file: config.killSwitch.file, identity });

@@ -1,6 +1,7 @@
 /** All that is asked over HTTP comes in here, and goes on to the room that it is for. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type RequestHandler } from 'express';
 import { type ApiDependencies, createApi, createHealthRoutes, type Phase, problemHandler } from './api/index.ts';
 import type { Config } from './config/index.ts';
@@ -9,6 +10,9 @@ import type { Gateway } from './llm/index.ts';
 import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
 import type { Catalogue, Look } from './mcp-tools/index.ts';
 import type { Logger, Metrics } from './telemetry/index.ts';
+
+/** How long a stop waits for the rest of a request; nothing has come of what is cut off before it is whole. */
+const ARRIVES_MS = 1000;
 
 export interface ServerDependencies
   extends Omit<ApiDependencies, 'services' | 'about' | 'backupFolder' | 'killSwitchFile'> {
@@ -29,9 +33,9 @@ export interface OpenServer {
   readonly url: string;
   /** Says from now on that it is ready. */
   ready(): void;
-  /** Is not ready any more, takes no new connection, and ends what assistants have open. */
+  /** Is not ready any more, takes no new connection, ends what assistants have open, and waits for the requests that have come whole. */
   close(): Promise<void>;
-  /** Ends the connections that are left. */
+  /** Ends the connections that are left, whatever is under way on them. */
   cut(): void;
 }
 
@@ -69,7 +73,10 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
   app.use(problemHandler(log));
 
   // Webhooks beside express, which takes more than half of the throughput.
+  const underWay = new Set<IncomingMessage>();
   const server = createServer((request, response) => {
+    underWay.add(request);
+    response.once('close', () => underWay.delete(request));
     if (!webhooks(request, response)) app(request, response);
   });
   await listen(server, declared);
@@ -84,6 +91,11 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
       server.close();
       server.closeIdleConnections();
       await mcp.close();
+      const givenUpAt = Date.now() + ARRIVES_MS;
+      const isWaitedFor = ({ complete }: IncomingMessage) => complete || Date.now() < givenUpAt;
+      while ([...underWay].some(isWaitedFor)) await sleep(20);
+      // What is left says nothing, and would be waited for in vain.
+      server.closeAllConnections();
     },
     cut: () => server.closeAllConnections(),
   };

@@ -1,10 +1,11 @@
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PassThrough, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { messageOf, NightshiftError } from '../errors.ts';
+import { syncFolder } from './data-files.ts';
 import { type Header, invalid, readEntries, type Trailer } from './dump-lines.ts';
 import { checkMigrations } from './restore-dump.ts';
 
@@ -43,12 +44,6 @@ export async function writeDumpFile<T>(
     await rm(part, { force: true });
     throw error;
   }
-}
-
-/** Without this a power loss may take the name of a file that is on the disk. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
-  await folder.sync().finally(() => folder.close());
 }
 
 /** Reads a dump file as the lines that it holds. @throws NightshiftError `not_found`, or `invalid_backup` where it is no gzip, or truncated. */

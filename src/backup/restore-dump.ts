@@ -3,7 +3,7 @@ import { readPage, verifyAudit } from '../audit/index.ts';
 import { type Database, listMigrations, migrate, migrateUpTo } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { addEvents } from '../incident/index.ts';
-import { AUDIT_HEAD, checkDataFiles, writeDataFiles } from './data-files.ts';
+import { AUDIT_HEAD, checkDataFiles, stageDataFiles } from './data-files.ts';
 import { type DataFile, type DumpedTable, type Header, invalid, readEntries, type Trailer } from './dump-lines.ts';
 import { VERSION } from './version.ts';
 
@@ -15,13 +15,13 @@ export interface Restored {
   readonly rows: Trailer['rows'];
   /** How many events the audit holds, all of which were verified, and what is wrong with it. */
   readonly audit: { readonly events: number; readonly problems: readonly string[] };
-  /** Where the heads that the audit had before are now; null where there were none, or the same. */
-  readonly headsBefore: string | null;
+  /** Of the dump: its small files wait under this name until somebody places them. */
+  readonly sha256: string;
 }
 
 export interface RestoreOptions {
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Where the small files go; null where there are none to write. */
+  /** Where the small files go, to be placed once all of it has its place; null where there are none to write. */
   readonly dataDir: string | null;
   /** In the timeline: `backup.restored` or `database.moved`. */
   readonly event: 'backup.restored' | 'database.moved';
@@ -73,8 +73,9 @@ export async function restoreDump(
         data: { at: header.at, by: header.version, from: header.database, sha256: trailer.sha256, head: audit.head },
       },
     ]);
-    const headsBefore = dataDir === null ? null : writeDataFiles(dataDir, files, await db.now());
-    return { header, rows: trailer.rows, audit, headsBefore };
+    const { rows, sha256 } = trailer;
+    if (dataDir !== null) await stageDataFiles(dataDir, files, sha256);
+    return { header, rows, audit, sha256 };
   });
 }
 

@@ -5,6 +5,7 @@ import { Agent, fetch } from 'undici';
 import {
   checkDumpFile,
   copyDump,
+  placeDataFiles,
   type Restored,
   readDataFiles,
   readDumpFile,
@@ -61,7 +62,12 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
         });
       };
       await (url ? fillPostgres(url, fill) : fillEmbedded(dataDir, fill));
-      if (restored) for (const line of render(restored)) out(line);
+      if (restored) {
+        for (const line of render(restored)) out(line);
+        const kept = await placeDataFiles(dataDir, restored.sha256);
+        if (kept !== null)
+          out(`  the audit here was newer than the backup; its heads are kept in ${kept}, as proof of what is lost`);
+      }
       out(
         `restored into ${url ? 'the Postgres of DATABASE_URL' : join(dataDir, 'postgres')}; start it with: nightshift start`,
       );
@@ -176,14 +182,11 @@ async function moveTo(url: string, dataDir: string): Promise<Restored> {
   return restored;
 }
 
-function render({ rows, audit, headsBefore, header }: Restored): string[] {
+function render({ rows, audit, header }: Restored): string[] {
   const tables = Object.entries(rows).filter(([, count]) => count > 0);
   return [
     `taken ${header.at}: ${tables.map(([name, count]) => `${name} ${count}`).join(', ')}`,
     `  audit: ${audit.events} event(s), ${audit.problems.length === 0 ? 'whole' : `BROKEN: ${audit.problems.slice(0, 3).join('; ')}`}`,
-    ...(headsBefore === null
-      ? []
-      : [`  the audit here was newer than the backup; its heads are kept in ${headsBefore}, as proof of what is lost`]),
   ];
 }
 

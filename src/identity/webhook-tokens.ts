@@ -40,12 +40,12 @@ export async function shareWebhookToken(
             where (value ->> 'seen')::bigint > ${seen - GOOD_FOR_SECONDS})`;
     const { rows } = await sql<{ tokens: Record<string, { sha256: string; seen: number }> }>`
       select webhook_tokens as tokens from installation`.execute(db.q);
-    const before = rows[0]?.tokens[sha256(replica)];
+    const { [sha256(replica)]: before, ...rest } = rows[0]?.tokens ?? {};
     if (before?.sha256 !== own || before.seen < seen - DAY_SECONDS)
       await sql`update installation set webhook_tokens = ${others} || ${json({ [sha256(replica)]: { sha256: own, seen } })}`.execute(
         db.q,
       );
-    const good = Object.values(rows[0]?.tokens ?? {}).filter((one) => one.seen > seen - GOOD_FOR_SECONDS);
+    const good = Object.values(rest).filter((one) => one.seen > seen - GOOD_FOR_SECONDS);
     known = new Set([own, ...(db.kind === 'embedded' ? [] : good.map((one) => one.sha256))]);
   };
   await learn();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
-import type { Matcher } from '../alert/index.ts';
+import type { Labels, Matcher } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import type { Identity } from '../identity/index.ts';
@@ -8,6 +8,7 @@ import {
   addEvents,
   addMaintenance,
   endMaintenance,
+  isAbout,
   isFoldable,
   listMaintenance,
   lockOpenings,
@@ -64,13 +65,16 @@ export function createGrouping({
     return result;
   };
 
-  /** What waits for a maintenance looks again whether it still has to, and what is just about to wait as well. */
-  async function wakeHeld(): Promise<void> {
-    const { rows } = await sql<{ id: number }>`
-      select id from incident
-      where state in (${sql.join(STATES.filter(isFoldable))}) and parent_id is null
-      order by id`.execute(db.q);
-    await driver.wake(rows.map(({ id }) => id));
+  /** What one of these is about looks again whether it has to wait, and what is just about to wait as well. */
+  async function wakeConcerned(changed: readonly Maintenance[]): Promise<void> {
+    if (changed.length === 0) return;
+    // No other alert comes meanwhile: that takes the lock that is held here.
+    const { rows } = await sql<{ id: number; source: string; labels: Labels }>`
+      select distinct i.id, a.source, a.labels from incident i join alert a on a.incident_id = i.id and a.cycle = i.cycle
+      where i.state in (${sql.join(STATES.filter(isFoldable))}) and i.parent_id is null and a.status = 'firing'
+      order by i.id`.execute(db.q);
+    const concerned = rows.filter((alert) => changed.some((one) => isAbout(one, alert)));
+    await driver.wake([...new Set(concerned.map(({ id }) => id))]);
   }
 
   return {
@@ -101,26 +105,35 @@ export function createGrouping({
     endMaintenance: (id, by) =>
       commit(async () => {
         byOneWhoMay(by);
+        const ended = (await listMaintenance(db)).filter((one) => one.id === id);
         await endMaintenance(db, id);
         await addEvents(db, null, [{ type: 'maintenance.ended', actor: by, data: { id } }]);
-        await wakeHeld();
+        await wakeConcerned(ended);
       }),
     async setSilences(source, silences) {
-      const known = (await listMaintenance(db)).filter(({ origin }) => origin === source);
-      const one = (all: readonly Omit<Maintenance, 'origin'>[]) => JSON.stringify(all.map(describe));
-      if (one(known.toSorted(byId)) === one(silences.toSorted(byId))) return;
+      const told = silences.map((one) => ({ ...one, origin: source }));
+      const changed = async () => {
+        const known = (await listMaintenance(db)).filter(({ origin }) => origin === source);
+        return [...missingFrom(told, known), ...missingFrom(known, told)];
+      };
+      if ((await changed()).length === 0) return;
       await commit(async () => {
+        const concerning = await changed();
         await replaceMaintenance(db, source, silences);
         await addEvents(db, null, [
           { type: 'silences.changed', actor: source, data: { silences: silences.map(describe) } },
         ]);
-        await wakeHeld();
+        await wakeConcerned(concerning);
       });
     },
   };
 }
 
-const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
+/** Gives those of some that are not, as they are, among others. */
+function missingFrom(others: readonly Maintenance[], some: readonly Maintenance[]): Maintenance[] {
+  const there = new Set(others.map((one) => JSON.stringify(describe(one))));
+  return some.filter((one) => !there.has(JSON.stringify(describe(one))));
+}
 
 function describe({ id, matchers, reason, madeBy, startsAt, endsAt }: Omit<Maintenance, 'origin'>) {
   return { id, match: matchers.map(writeMatcher), reason, by: madeBy, from: startsAt, until: endsAt };

@@ -71,7 +71,7 @@ export function createJobs({
       .where('id', 'in', children)
       .execute();
     await enqueue(rows.map(asBegun), due);
-    for (const { job_id: jobId } of rows) if (jobId !== null) await queue.pullForward(jobId, { due });
+    await queue.pullForward(jobsOf(rows), { due });
   }
 
   return {
@@ -88,12 +88,9 @@ export function createJobs({
         rows.filter((row) => row.job_id === null).map((row) => (by === 'person' ? asBegun(row) : asItStands(row))),
         0,
       );
-      for (const { job_id: jobId, version, severity } of rows) {
-        if (jobId === null) continue;
-        if (by === 'person') await queue.pullForward(jobId, { begun: severityOf(severity) });
-        // The job of what no stage has seen is due already, and each is a statement.
-        else if (version > 0) await queue.pullForward(jobId);
-      }
+      // The job of what no stage has seen is due already.
+      if (by === 'alerts') return queue.pullForward(jobsOf(rows.filter(({ version }) => version > 0)));
+      for (const row of rows) await queue.pullForward(jobsOf([row]), { begun: severityOf(row.severity) });
     },
     async next(incident, outcome) {
       if (isClosed(outcome.state)) await unfold(incident, outcome.state);
@@ -122,6 +119,10 @@ export function createJobs({
       return rows.length;
     },
   };
+}
+
+function jobsOf(rows: readonly { readonly job_id: string | null }[]): string[] {
+  return rows.flatMap(({ job_id: jobId }) => jobId ?? []);
 }
 
 /** Goes before all that is to be begun. */

@@ -25,8 +25,8 @@ export type Due = Date | number;
 export interface Queue {
   /** Enqueues the jobs of incidents, due now or later; gives the id of each, but none for one that has a job already. */
   enqueue(jobs: readonly Enqueued[], due: Due): Promise<ReadonlyMap<number, string>>;
-  /** Makes a queued job due now, or at a time, and puts it among what has begun where that is asked for; does nothing to one that a worker holds. */
-  pullForward(jobId: string, change?: { readonly due?: Due; readonly begun?: Severity }): Promise<void>;
+  /** Makes queued jobs due now, or at a time, and puts them among what has begun where that is asked for; does nothing to those that a worker holds. */
+  pullForward(jobIds: readonly string[], change?: { readonly due?: Due; readonly begun?: Severity }): Promise<void>;
   /** Takes up to `max` jobs that are due, the one with the highest priority first. */
   take(max: number): Promise<Lease[]>;
   /** Gives a job back as done; tells whether this lease still held it. */
@@ -94,6 +94,17 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     throw error;
   }
 
+  const pullForward: Queue['pullForward'] = async (jobIds, { due = 0, begun } = {}) => {
+    if (jobIds.length === 0) return;
+    const at =
+      typeof due === 'number' ? sql`clock_timestamp() + ${due} * interval '1 second'` : sql`${due}::timestamptz`;
+    const priority = begun === undefined ? sql`j.priority` : sql`${begunPriority(begun)}::int`;
+    // One statement for many, as `update` of pg-boss does it for one.
+    await sql`
+      update pgboss.job j set start_after = ${at}, keep_until = ${at} + (j.keep_until - j.start_after), priority = ${priority}
+      where j.name = ${QUEUE} and j.id = any(${jobIds}::uuid[]) and j.state < 'active'`.execute(db.q);
+  };
+
   return {
     async enqueue(enqueued, due) {
       const severities = new Set(enqueued.flatMap(({ severity, team }) => (team === null ? [] : [severity])));
@@ -109,10 +120,7 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
       const made = new Set(jobs.length === 0 ? [] : await boss.insert(QUEUE, jobs, { returnId: true }));
       return new Map(jobs.filter(({ id }) => made.has(id)).map(({ id, data }) => [data.incident, id]));
     },
-    async pullForward(jobId, { due, begun } = {}) {
-      const priority = begun === undefined ? {} : { priority: begunPriority(begun) };
-      await boss.update(QUEUE, undefined, { id: jobId, startAfter: due ?? 0, ...priority });
-    },
+    pullForward,
     async take(max) {
       const jobs = await boss.fetch<{ incident: number }>(QUEUE, { batchSize: max });
       return jobs.map(({ id, retryCount, data }) => ({ incidentId: data.incident, attempt: { id, retryCount } }));
@@ -124,15 +132,10 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
       await boss.fail(QUEUE, attempt);
     },
     async release(leases) {
-      await db.transaction(async () => {
-        for (const { attempt } of leases) {
-          if (affected(await boss.fail(QUEUE, attempt)).length > 0)
-            await boss.update(QUEUE, undefined, { id: attempt.id, startAfter: 0 });
-        }
-      });
+      const attempts = leases.map(({ attempt }) => attempt);
+      await db.transaction(async () => pullForward(affected(await boss.fail(QUEUE, attempts))));
     },
     async putOff(jobIds, seconds) {
-      // One statement for many, as `update` of pg-boss does it for one.
       const { rows } = await sql<{ id: string }>`
         update pgboss.job j set priority = 0, start_after = clock_timestamp() + ${seconds} * interval '1 second',
           keep_until = j.keep_until + ${seconds} * interval '1 second'

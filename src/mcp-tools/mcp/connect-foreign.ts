@@ -73,7 +73,8 @@ export async function connectForeign(
   return {
     client,
     list: async () => ({ server: { name, version }, ...(await listTools(client, at)) }),
-    close: () => client.close(),
+    // What a program has started may hold its output open, and then it never counts as closed.
+    close: () => client.close().finally(release),
   };
 }
 
@@ -114,18 +115,26 @@ function openProgram({ command = '', args, env }: McpSettings): Opened {
   transport.stderr?.on('data', (data: Buffer) => {
     stderr = `${stderr}${data.toString('utf8')}`.slice(-STDERR_KEPT);
   });
-  // It would outlive us where it does not look at its input.
-  const kill = () => {
-    if (transport.pid !== null) process.kill(transport.pid, 'SIGKILL');
-  };
-  process.once('exit', kill);
+  programs.add(transport);
   return {
     transport,
     at: `the MCP server ${command}`,
-    release: () => process.removeListener('exit', kill),
+    release: () => void programs.delete(transport),
     said: () => stderr.replaceAll(/\s+/g, ' ').trim(),
   };
 }
+
+/** They would outlive us where they do not look at their input. */
+const programs = new Set<StdioClientTransport>();
+process.once('exit', () => {
+  for (const { pid } of programs) {
+    try {
+      if (pid !== null) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  }
+});
 
 function openAddress({ token, oauth }: McpSettings, server: URL): Opened {
   const agent = guardedAgent('listed', { connections: CONNECTIONS_MAX });

@@ -1,12 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDumpWriter } from '../../../src/backup/dump-lines.ts';
-import { checkDumpFile, readDumpFile, restoreDump, writeDump, writeDumpFile } from '../../../src/backup/index.ts';
+import {
+  checkDumpFile,
+  finishRestore,
+  readDumpFile,
+  restoreDump,
+  writeDump,
+  writeDumpFile,
+} from '../../../src/backup/index.ts';
 import {
   type Database,
   fillEmbedded,
@@ -16,6 +23,7 @@ import {
   openEmbedded,
   openPostgres,
 } from '../../../src/database/index.ts';
+import { createLogger } from '../../../src/telemetry/index.ts';
 import { copyEmbedded, databases, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { scratchDirectory } from '../../real-parts/program.ts';
 import { asOwner, contentOf, fill } from './filled.ts';
@@ -211,6 +219,36 @@ describe.each(databases.map(({ name }) => name))('a restore into %s', { timeout:
     const db = await (empty.url ? openPostgres(empty.url) : openEmbedded(empty.dataDir));
     expect((await contentOf(db)).incident).toHaveLength(2);
     await db.close();
+  });
+
+  it('puts no file where it belongs before the rows are there, and a start does that where the restore was cut off', async () => {
+    const { dataDir, url } = await target();
+    await restore({ dataDir, url }, file);
+    const [waits, ...others] = readdirSync(dataDir).filter((name) => name.startsWith('admin.token'));
+    expect([waits, others]).toEqual([expect.stringMatching(/^admin\.token\.restored-[0-9a-f]{64}$/), []]);
+    expect(statSync(join(dataDir, waits as string)).mode & 0o777).toBe(0o600);
+    // Of one that came to nothing.
+    const stray = join(dataDir, `webhook.token.restored-${'0'.repeat(64)}`);
+    writeFileSync(stray, 'x');
+    const lines: string[] = [];
+    const log = createLogger('info', { write: (line) => void lines.push(line) });
+    const db = await (url ? openPostgres(url) : openEmbedded(dataDir));
+    try {
+      writeFileSync(join(dataDir, 'admin.token'), 'mine');
+      await expect(finishRestore(db, { dataDir, log })).rejects.toMatchObject({
+        code: 'conflict',
+        message: expect.stringContaining(`${join(dataDir, 'admin.token')} would be overwritten`),
+      });
+      rmSync(join(dataDir, 'admin.token'));
+      for (const _again of [1, 2]) await finishRestore(db, { dataDir, log });
+    } finally {
+      await db.close();
+    }
+    expect(readFileSync(join(dataDir, 'admin.token'), 'utf8')).toBe('a');
+    expect(readdirSync(dataDir)).not.toContain(waits);
+    expect(existsSync(stray)).toBe(true);
+    expect(lines.filter((line) => line.includes('cut off'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('came to nothing'))).not.toHaveLength(0);
   });
 
   it('brings what an older version has dumped up to date', async () => {

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readHeads, readPage, verifyAudit } from '../../../src/audit/index.ts';
 import {
   checkDumpFile,
+  createDumper,
+  placeDataFiles,
   readDataFiles,
   readDumpFile,
   restoreDump,
@@ -50,11 +52,13 @@ async function place(kind: 'embedded' | 'postgres'): Promise<Place> {
 
 const restore = async ({ dataDir, url }: Place, file: string) => {
   await checkDumpFile(file);
-  const go = (db: Database) =>
-    restoreDump(db, { bytes: readDumpFile(file), dataDir, event: 'backup.restored', acceptBrokenAudit: false }).then(
-      () => {},
-    );
+  let sha256 = '';
+  const go = async (db: Database) => {
+    const options = { dataDir, event: 'backup.restored', acceptBrokenAudit: false } as const;
+    ({ sha256 } = await restoreDump(db, { bytes: readDumpFile(file), ...options }));
+  };
   await (url ? fillPostgres(url, go) : fillEmbedded(dataDir, go));
+  await placeDataFiles(dataDir, sha256);
 };
 
 /** Each test makes embedded databases, which takes seconds each, and many on a machine that is busy. */
@@ -136,3 +140,32 @@ describe.each(databases.map(({ name }) => name))('what was backed up from %s', {
     }
   });
 });
+
+it.each(databases.filter(({ name }) => name === 'postgres'))(
+  'a dump of a running Nightshift on $name finds it by what the environment says of connections, and hears nothing else of it',
+  { timeout: SLOW_MS },
+  async () => {
+    const served = await throwawayDatabaseUrl();
+    const scratch = scratchDirectory();
+    const db = await openPostgres(served.url);
+    const { hostname, port, username, password, pathname } = new URL(served.url);
+    // As libpq reads them, where the URL leaves them out.
+    const declared = { PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password };
+    const before = { ...process.env };
+    const dumper = createDumper({ db, dataDir: scratch.path, databaseUrl: `postgres://${pathname}` });
+    try {
+      Object.assign(process.env, declared, { NODE_OPTIONS: '--require=/nowhere.js' });
+      await dumper.dump(join(scratch.path, 'dump.gz'), { withFiles: false });
+    } finally {
+      for (const name of [...Object.keys(declared), 'NODE_OPTIONS']) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+      await dumper.stop();
+      await db.close();
+      await served.drop();
+    }
+    expect((await checkDumpFile(join(scratch.path, 'dump.gz'))).rows).toHaveProperty('incident', 0);
+    scratch.remove();
+  },
+);

@@ -15,7 +15,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkDumpFile } from '../../../src/backup/index.ts';
 import { runCli } from '../../../src/cli/index.ts';
-import { openEmbedded } from '../../../src/database/index.ts';
+import { openEmbedded, openPostgres } from '../../../src/database/index.ts';
 import { databases, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { eventually, scratchDirectory } from '../../real-parts/program.ts';
 import {
@@ -55,6 +55,14 @@ async function run(dataDir: string, argv: readonly string[], env: Record<string,
     untilStopped: () => Promise.reject(new Error('not here')),
   });
   return { code, out: said.out.join('\n'), err: said.err.join('\n') };
+}
+
+/** What the timeline says of the restore into a data directory, or into the database that the environment names. */
+async function restoredEvent(dataDir: string, { DATABASE_URL: url }: Record<string, string>): Promise<unknown> {
+  const db = await (url ? openPostgres(url) : openEmbedded(dataDir));
+  const row = await db.q.selectFrom('event').select('data').where('type', '=', 'backup.restored').executeTakeFirst();
+  await db.close();
+  return row?.data;
 }
 
 /** Each test makes embedded databases, which takes seconds each, and many on a machine that is busy. */
@@ -158,7 +166,14 @@ describe.each(databases.map(({ name }) => name))('backup and restore on %s', { t
     const env: Record<string, string> = served ? { DATABASE_URL: served.url } : {};
     const restored = await run(fresh, ['restore', file], env);
     expect(restored).toMatchObject({ code: 0, out: expect.stringContaining('whole') });
+    expect(readdirSync(fresh)).toEqual(expect.arrayContaining(['admin.token', 'webhook.token']));
+    expect(readdirSync(fresh).filter((name) => name.includes('.restored-'))).toEqual([]);
+    // As if the restore had been cut off before its last step.
+    const admin = readFileSync(join(fresh, 'admin.token'), 'utf8');
+    const { sha256 } = (await restoredEvent(fresh, env)) as { sha256: string };
+    renameSync(join(fresh, 'admin.token'), join(fresh, `admin.token.restored-${sha256}`));
     const again = await start({ database: 'embedded', dataDir: fresh, env });
+    expect(readFileSync(join(fresh, 'admin.token'), 'utf8')).toBe(admin);
     await finish(again);
     await again.stop();
     expect(await run(fresh, ['audit', 'verify'], env)).toMatchObject({

@@ -195,6 +195,31 @@ describe('without a running Nightshift', () => {
     expect(code).toBe(0);
   });
 
+  it('follows nobody elsewhere, with a key or without', async () => {
+    const elsewhere: string[] = [];
+    const trap = await answering(200, { data: [{ id: 'm' }], status: 'ok' }, elsewhere);
+    const door = createServer((request, response) =>
+      response.writeHead(307, { location: `${trap}${request.url}` }).end(),
+    );
+    servers.push(door);
+    const url = `http://${await listen(door)}`;
+    const { line } = await doctor(
+      {
+        sources: {
+          pd: { type: 'pagerduty', secrets: ['0123456789abcdef01'], api: { token: TOKEN, from: 'a@example.com', url } },
+        },
+        models: [
+          { provider: 'openai', model: 'm', apiKey: KEY, baseUrl: `${url}/v1` },
+          { provider: 'anthropic', model: 'm', apiKey: KEY, baseUrl: url },
+        ],
+      },
+      ['--ask-models'],
+    );
+    expect(line('pagerduty: pd')[0]).toContain('it answers 307');
+    for (const name of ['openai', 'anthropic']) expect(line(`model: ${name}/m`)[0]).toContain('it answers 307');
+    expect(elsewhere).toEqual([]);
+  });
+
   it('waits five seconds for whoever does not answer, and for all of them at once', async () => {
     const silent = await answering(0, null);
     const account = {

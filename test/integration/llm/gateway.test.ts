@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { LLMock } from '@copilotkit/aimock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ModelConfig } from '../../../src/config/index.ts';
@@ -352,4 +355,45 @@ describe('failing over', () => {
     });
     expect(mock.getRequests()).toHaveLength(0);
   });
+});
+
+/** In a process of its own, in which an SDK cannot be read the first two times that it is wanted, as where no more files can be opened. */
+const UNREADABLE = `
+import { registerHooks } from 'node:module';
+let times = 0;
+registerHooks({
+  resolve(name, context, next) {
+    if (name === process.argv[1] && ++times < 3) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    return next(name, context);
+  },
+});
+const { openEmbedded } = await import('./src/database/index.ts');
+const { createModels } = await import('./src/llm/index.ts');
+const { createMetrics } = await import('./src/telemetry/index.ts');
+const db = await openEmbedded(null);
+const models = createModels(JSON.parse(process.argv[2]), { db, metrics: createMetrics() });
+for (const _ of [1, 2]) {
+  const signal = new AbortController().signal;
+  const said = await models.ask({ ...JSON.parse(process.argv[3]), signal }).then(({ text }) => text, ({ message }) => message);
+  console.log(JSON.stringify(said));
+}
+await db.close();
+`;
+
+it.each([
+  ['@anthropic-ai/sdk', 'Anthropic'],
+  ['openai', 'OpenAI'],
+])('loads %s again where it could not be read', async (sdk, name) => {
+  mock.onMessage('why is checkout down?', { content: 'The worker is wedged.' });
+  const { config } = both().find((one) => one.name === name) ?? expect.fail();
+  const { signal: _, ...asked } = request();
+  const given = [sdk, JSON.stringify(modelsConfig([config])), JSON.stringify(asked)];
+  const argv = ['--input-type=module-typescript', '-e', UNREADABLE, ...given];
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { cwd: join(import.meta.dirname, '../../..') });
+  const [first, second] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as string);
+  expect(first).not.toBe('The worker is wedged.');
+  expect(second).toBe('The worker is wedged.');
 });

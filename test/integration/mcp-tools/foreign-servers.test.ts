@@ -1,5 +1,6 @@
 /** MCP servers that others wrote, from npm: one as a program, one over HTTP; pinned, called, and refused once they change. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +14,8 @@ import {
   TOOLSETS,
   type ToolClient,
 } from '../../../src/mcp-tools/index.ts';
+import { connectForeign } from '../../../src/mcp-tools/mcp/connect-foreign.ts';
+import { mcpSettingsSchema } from '../../../src/mcp-tools/mcp/settings.ts';
 import { createMint, type Mint } from '../../../src/policy/mint.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
 import { eventually, freePort, scratchDirectory } from '../../real-parts/program.ts';
@@ -232,6 +235,28 @@ describe('a foreign MCP server that is a program', () => {
     expect(await house.call('files.list_directory', { path: folder })).toMatchObject({ outcome: 'succeeded' });
   });
 
+  it('is one of any number: nobody listens to this process once more for each, and none outlives it', async () => {
+    const listeners = () => process.listenerCount('exit');
+    const settings = mcpSettingsSchema.parse({ command: process.execPath, args: [EVERYTHING, 'stdio'], tools: {} });
+    const before = listeners();
+    const open = await Promise.all([1, 2].map(() => connectForeign(settings, { onChange: () => {}, onEnd: () => {} })));
+    expect(listeners()).toBe(before);
+    for (const { close } of open) await close();
+    const file = join(house.path, 'deaf.pid');
+    // It does not look at its input, and says nothing.
+    const deaf = `require('fs').writeFileSync(${JSON.stringify(file)}, String(process.pid)); setInterval(() => {}, 1000)`;
+    const source = `
+      import { existsSync } from 'node:fs';
+      import { connectForeign } from './src/mcp-tools/mcp/connect-foreign.ts';
+      const settings = { command: process.execPath, args: ['-e', ${JSON.stringify(deaf)}], env: {}, tools: {} };
+      connectForeign(settings, { onChange() {}, onEnd() {} });
+      setInterval(() => existsSync(${JSON.stringify(file)}) && process.exit(3), 50);`;
+    const parent = spawn(process.execPath, ['--input-type=module-typescript', '-e', source], { stdio: 'inherit' });
+    expect(await once(parent, 'exit')).toEqual([3, null]);
+    const pid = Number(readFileSync(file, 'utf8'));
+    await expect.poll(() => isGone(pid), { timeout: 10_000 }).toBe(true);
+  });
+
   it('gets no service: what it asks for ends in an error', async () => {
     const ask = ['sampling/createMessage', 'elicitation/create', 'roots/list'];
     say({ ask });
@@ -304,6 +329,15 @@ describe('a foreign MCP server that is a program', () => {
     expect(out).toMatch(why);
   });
 });
+
+/** Also what has ended, and nobody has asked how. */
+function isGone(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
 
 describe('a foreign MCP server over Streamable HTTP', () => {
   let upstream: ChildProcess;

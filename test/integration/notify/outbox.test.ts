@@ -73,10 +73,10 @@ describe.each(anyDatabase)('messages to people, from $name', ({ open }) => {
     running.push(outbox);
     outbox.start();
   };
-  const say = async (kind: string, words = `INC needs a person: ${kind}`) => {
+  const say = async (kind: string, words = `INC needs a person: ${kind}`, about: number | null = id) => {
     await db.q
       .insertInto('outbox')
-      .values({ incident_id: id, kind, message: json({ kind, text: words }) })
+      .values({ incident_id: about, kind, message: json({ kind, text: words }) })
       .execute();
   };
   const deliveries = () =>
@@ -248,6 +248,20 @@ describe.each(anyDatabase)('messages to people, from $name', ({ open }) => {
     const key = `nightshift/${INSTALLATION}/INC-${id}`;
     expect(pagerDuty.pages).toEqual([key]);
     expect(pagerDuty.alerts.get(key)?.open).toBe(false);
+  });
+
+  it('page once for an overload of Nightshift, whatever incidents it is about, and end that page when it is over', async () => {
+    const sayOfItself = (kind: string) => say(kind, 'Nightshift is overloaded', null);
+    start({ pagerduty: pagerduty() });
+    await sayOfItself('watchdog_gone');
+    for (const _again of [1, 2]) await sayOfItself('overloaded');
+    await settled(3);
+    const key = (matter: string) => `nightshift/${INSTALLATION}/${matter}`;
+    expect(pagerDuty.pages.toSorted()).toEqual([key('overload'), key('watchdog')]);
+    expect(pagerDuty.alerts.get(key('overload'))).toMatchObject({ severity: 'critical' });
+    await sayOfItself('overload_over');
+    await settled(4);
+    expect([key('overload'), key('watchdog')].map((one) => pagerDuty.alerts.get(one)?.open)).toEqual([false, true]);
   });
 
   it('page nobody for a question, nor when nobody was paged at its end', async () => {

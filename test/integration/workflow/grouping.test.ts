@@ -1,8 +1,15 @@
 /** What belongs together: folds, storms, flapping, maintenance; one is worked on, and the others wait. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeMatcher } from '../../../src/alert/index.ts';
+import { parseConfig } from '../../../src/config/index.ts';
+import type { Maintenance } from '../../../src/incident/index.ts';
+import { createDriver, createGrouping, startQueue } from '../../../src/remediation/index.ts';
+import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
 import { anyDatabase } from '../../real-parts/databases.ts';
+import { deliveryOf, testIntake } from '../support/intake.ts';
 import { alert, type Setup, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
 const SERVICES = `services:
@@ -197,6 +204,59 @@ describe.each(anyDatabase)('on $name', ({ name: database }) => {
 
   const adminToken = async () =>
     (await import('node:fs/promises')).readFile(nightshift.app.adminTokenFile, 'utf8').then((text) => text.trim());
+});
+
+describe.each(anyDatabase)('a time in which nothing is done, when it changes on $name', ({ open }) => {
+  it('wakes what it is about and nothing else, whoever begins, changes or ends it', async () => {
+    const db = await open();
+    const log = createLogger('silent');
+    const queue = await startQueue(db, log);
+    try {
+      const config = parseConfig({
+        ...{ env: {}, directory: '/', toolsetSettings: {}, readFile: () => null },
+        file: { path: 'nightshift.yaml', text: '{}' },
+      });
+      const metrics = createMetrics();
+      const driver = createDriver({
+        ...{ db, queue, stages: {} as never, concurrency: 1, config, metrics, log, failpoint: () => {} },
+      });
+      const grouping = createGrouping({ db, driver, identity: { mayDecide: () => true } });
+      const labelled = (service: string) => ({ fingerprint: service, labels: { alertname: 'x', service } });
+      await testIntake(db).accept(deliveryOf(['db', 'web', 'cart'].map(labelled)));
+      await testIntake(db).accept(
+        deliveryOf([{ ...labelled('db'), source: 'other', fingerprint: 'o' }], { source: 'other' }),
+      );
+      const wokenBy = async (change: () => Promise<unknown>) => {
+        await sql`update incident set wake_seq = 0`.execute(db.q);
+        await change();
+        const { rows } = await sql<{ id: number }>`select id from incident where wake_seq > 0 order by id`.execute(
+          db.q,
+        );
+        return rows.map(({ id }) => id);
+      };
+      const until = new Date(Date.now() + 3_600_000);
+      const about = (id: string, service: string, reason = ''): Omit<Maintenance, 'origin'> => ({
+        ...{ id, matchers: [makeMatcher('service', '=', service)], reason, madeBy: 'ada' },
+        ...{ startsAt: new Date(), endsAt: until },
+      });
+      const set = (...silences: Omit<Maintenance, 'origin'>[]) =>
+        wokenBy(() => grouping.setSilences('alertmanager', silences));
+      const [ofDb, ofWeb] = [about('s1', 'db'), about('s2', 'web')];
+      expect(await set(ofDb)).toEqual([1]);
+      expect(await set(ofWeb, ofDb)).toEqual([2]);
+      expect(await set(ofDb, ofWeb)).toEqual([]);
+      expect(await set(ofDb, { ...ofWeb, reason: 'longer' })).toEqual([2]);
+      expect(await set(ofDb)).toEqual([2]);
+      expect(await wokenBy(() => grouping.setSilences('other', [about('s3', 'web')]))).toEqual([]);
+      const matchers = [makeMatcher('service', '=~', 'cart|db')];
+      const begun = { matchers, reason: 'upgrade', from: null, until, by: 'ada' };
+      const { id } = await grouping.beginMaintenance(begun);
+      expect(await wokenBy(() => grouping.endMaintenance(id, 'ada'))).toEqual([1, 3]);
+    } finally {
+      await queue.stop();
+      await db.close();
+    }
+  });
 });
 
 function silence(id: string, name: string, value: string, isRegex = false): object {

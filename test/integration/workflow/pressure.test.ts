@@ -17,7 +17,7 @@ import {
 } from '../../../src/remediation/index.ts';
 import { createAwaitPerson } from '../../../src/remediation/waiting.ts';
 import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
-import { databases, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
+import { anyDatabase, databases, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { allEvents } from '../support/events.ts';
 import { deliveryOf, testIntake } from '../support/intake.ts';
 
@@ -267,6 +267,24 @@ describe.each(databases)('the queue on $name', ({ open }) => {
     expect((await messages()).slice(2)).toMatchObject([{ kind: 'overload_over' }]);
   });
 
+  it('hands nothing over without telling people in the same breath', async () => {
+    const asOwner = (...statements: string[]) =>
+      db.transaction(async () => {
+        for (const one of ['set local role none', ...statements]) await sql.raw(one).execute(db.q);
+      });
+    const driver = driverOf(recordingStages(db, []));
+    const [id] = await opened(2, { team: 'a', severity: 'info' }, driver);
+    await asOwner(
+      `create function refuse() returns trigger language plpgsql as 'begin raise ''no message''; end'`,
+      'create trigger refuse before insert on outbox execute function refuse()',
+    );
+    await expect(pressureOf(0).look()).rejects.toThrow('no message');
+    expect(await loadIncident(db, id as number)).toMatchObject({ state: 'received', version: 0 });
+    await asOwner('drop function refuse cascade');
+    expect(await pressureOf(0).look()).toBe(2);
+    expect(await db.q.selectFrom('outbox').select('kind').execute()).toEqual([{ kind: 'overloaded' }]);
+  });
+
   it('loses nothing of it: what resolves is closed, and what a person asks for is begun after all', async () => {
     const begun: number[] = [];
     const driver = driverOf(recordingStages(db, begun));
@@ -401,4 +419,29 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('several repl
       await drop();
     }
   });
+});
+
+it.each(anyDatabase)('a queue that cannot be started on $name asks for nothing any more', async ({ open }) => {
+  const db = await open();
+  try {
+    await (await startQueue(db, log)).stop();
+    await db.transaction(async () => {
+      await sql`set local role none`.execute(db.q);
+      await sql`alter function pgboss.create_queue rename to create_nothing`.execute(db.q);
+    });
+    let asked = 0;
+    const execute = db.executeSql.bind(db);
+    db.executeSql = (text, values) => {
+      asked += 1;
+      return execute(text, values);
+    };
+    await expect(startQueue(db, log)).rejects.toThrow(/create_queue/);
+    const before = asked;
+    expect(before).toBeGreaterThan(0);
+    // It looks after itself every two seconds.
+    await sleep(5000);
+    expect(asked).toBe(before);
+  } finally {
+    await db.close();
+  }
 });
