@@ -207,13 +207,14 @@ function openLane(
       const resolution = catalogue.resolve('bench.change', { name }, {});
       if (!action || !resolution.ok) throw new Error('there is no such action');
       const { call } = resolution;
-      const intent = { actionId: action.id, target: action.target, timeoutSeconds: call.timeoutSeconds };
+      const inspection = { uid: null, population: null, preview: null };
+      const intent = { action, inspection, timeoutSeconds: call.timeoutSeconds };
       return async () => {
         const clearance = mint.clear(call, { incident: 'INC-0', action: action.id, grantor: 'bench' }, new Date());
         const added = await db.transaction(() => addIntent(db, intent, async () => true));
         const result = await client.call(call, { clearance, signal: new AbortController().signal });
         if (added !== 'added' || result.outcome !== 'succeeded') throw new Error(`${added}, ${result.outcome}`);
-        await finishIntent(db, action.id, result.outcome, json({ result: result.result }));
+        await finishIntent(db, action.id, { outcome: result.outcome, said: { result: result.result } });
       };
     },
     async bareCall(name) {

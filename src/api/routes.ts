@@ -158,7 +158,7 @@ export function createApi({
   router.get('/runbooks/search', async (request, response) => {
     const { q, limit, alert } = read(searchSchema, request.query);
     const labels: Labels = alert === undefined ? {} : { alertname: alert };
-    const ranked = await citeAll(db, await rankRunbooks(db, { labels, annotations: { summary: q }, limit, embedder }));
+    const ranked = citeAll(await rankRunbooks(db, { labels, annotations: { summary: q }, limit, embedder }));
     response.json({ found: ranked.filter(({ fits }) => fits), others: ranked.filter(({ fits }) => !fits) });
   });
 

@@ -1,7 +1,7 @@
 import { type Approval, listApprovals, renderCard } from '../approval/index.ts';
 import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { evidenceOf, withFullTexts } from '../diagnosis/index.ts';
+import { fullEvidenceOf } from '../diagnosis/index.ts';
 import {
   alertsOf,
   childrenOf,
@@ -13,7 +13,7 @@ import {
 } from '../incident/index.ts';
 import { spentOnIncident } from '../llm/index.ts';
 import { type Action, actionsOf } from '../planning/index.ts';
-import { citeLines, originsOf } from '../rag/index.ts';
+import { citeLines, type Found } from '../rag/index.ts';
 import { redactValue } from '../telemetry/index.ts';
 
 const EVENTS_MAX = 5000;
@@ -56,7 +56,7 @@ export async function showIncidentWhole(db: Database, id: number, services: Serv
     diagnosis: incident.context.diagnosis,
     checks: incident.context.checks,
     costUsd: await spentOnIncident(db, id),
-    evidence: await withFullTexts(db, id, await evidenceOf(db, id)),
+    evidence: await fullEvidenceOf(db, id),
     actions: (await actionsOf(db, id)).map(showAction),
     approvals: await showApprovals(db, await listApprovals(db, { incidentId: id })),
     events: (await eventsAfter(db, id, 0, EVENTS_MAX)).map(showEvent),
@@ -102,14 +102,7 @@ export async function showApprovals(db: Database, approvals: readonly Approval[]
   );
 }
 
-/** Adds to passages where exactly they stand: repository, commit and path, and all of it in one line for people. */
-export async function citeAll<F extends { path: string; startLine: number; endLine: number }>(
-  db: Database,
-  found: readonly F[],
-) {
-  const origins = await originsOf(
-    db,
-    found.map(({ path }) => path),
-  );
-  return found.map((one) => ({ ...one, ...origins.get(one.path), cite: citeLines(one, origins.get(one.path)) }));
+/** Adds to passages where exactly they stand, in one line for people. */
+export function citeAll(found: readonly Found[]) {
+  return found.map((one) => ({ ...one, cite: citeLines(one, one) }));
 }

@@ -1,5 +1,5 @@
 import type { Database } from '../database/index.ts';
-import { beginVerification, escalate, isFiring, type Stage } from '../incident/index.ts';
+import { beginVerification, escalate, isFiring, type Stage, timeOf } from '../incident/index.ts';
 import { actionsOf, setAction } from '../planning/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { approvalOf, endApproval } from './approval.ts';
@@ -37,7 +37,7 @@ export function createAwaitDecision({ db, metrics }: { db: Database; metrics: Me
       metrics.approvals.inc({ status: 'approved' });
       return { state: 'acting', write: () => setAction(db, asked.id, { status: 'approved' }) };
     }
-    if (approval.status !== 'pending' || approval.expiresAt <= (await db.now())) {
+    if (approval.status !== 'pending' || approval.expiresAt <= (await timeOf(db, incident))) {
       metrics.approvals.inc({ status: 'expired' });
       const event = { type: 'approval.expired', actor: 'nightshift', data: { approval: approval.id } };
       const handOver = escalate('nobody answered in time');

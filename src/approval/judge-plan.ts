@@ -1,6 +1,6 @@
-import { type GateDependencies, type Judged, judgeAction, toStored } from '../gate/index.ts';
+import { type GateDependencies, type Judged, judgeAction, readStanding, toStored } from '../gate/index.ts';
 import { beginVerification, escalate, isFiring, type NewEvent, type Outcome, type Stage } from '../incident/index.ts';
-import { type Action, actionsOf, restoreSecrets, setAction } from '../planning/index.ts';
+import { type Action, restoreSecrets, setAction } from '../planning/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { addApproval, draftApproval } from './approval.ts';
@@ -11,12 +11,12 @@ export function createJudgePlan(dependencies: GateDependencies & { metrics: Metr
   const { db, config, policy, metrics } = dependencies;
   return async ({ incident, alerts }) => {
     if (!isFiring(alerts)) return beginVerification('alert');
-    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
-      ({ attempt }) => attempt === incident.context.attempt,
+    const standing = await readStanding(db, incident, alerts);
+    const left = standing.actions.filter(
+      ({ attempt, status }) => attempt === incident.context.attempt && status === 'proposed',
     );
-    const left = plan.filter(({ status }) => status === 'proposed');
     const all = await Promise.all(
-      left.map(async (action) => ({ action, ...(await judgeAction(action, alerts, dependencies)) })),
+      left.map(async (action) => ({ action, ...(await judgeAction(action, alerts, { ...dependencies, standing })) })),
     );
     const judged = all.filter(({ obsolete }) => !obsolete);
     const cancelObsolete = async () => {

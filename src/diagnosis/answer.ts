@@ -9,7 +9,7 @@ import { redact } from '../telemetry/index.ts';
 import { fitCase, tokensOf } from './context.ts';
 import { quoteOccurs } from './critique.ts';
 import { fence } from './describe.ts';
-import { type Evidence, evidenceOf, withFullTexts } from './store.ts';
+import { type Evidence, fullEvidenceOf } from './store.ts';
 
 const QUESTION_MAX = 1_000;
 const ANSWER_MAX = 2_900;
@@ -60,7 +60,7 @@ export function createAnswer({ db, models, embedder }: AnswerDependencies): Answ
 /** The incident's own evidence first, so that its ids mean the same as everywhere; then passages that fit the question. */
 async function gather(db: Database, embedder: Embedder, question: string, incidentId: number | null): Promise<Case> {
   const incident = incidentId === null ? null : await loadIncident(db, incidentId);
-  const own = incident ? await withFullTexts(db, incident.id, await evidenceOf(db, incident.id)) : [];
+  const own = incident ? await fullEvidenceOf(db, incident.id) : [];
   const query = { labels: {}, annotations: { summary: question }, embedder, limit: PASSAGES_MAX };
   const runbooks = await retrieveRunbooks(db, query);
   const past = await retrievePastIncidents(db, { ...query, ...(incident ? { excludeIncidentId: incident.id } : {}) });

@@ -9,7 +9,7 @@ import { critique } from './critique.ts';
 import { claimsOf, critiqueWithModel, type Review } from './critique-with-model.ts';
 import { fromRunbook } from './from-runbook.ts';
 import type { Specialists } from './specialists.ts';
-import { type Evidence, evidenceOf, withFullTexts } from './store.ts';
+import { type Evidence, evidenceOf, fullEvidenceOf } from './store.ts';
 import { route } from './triage-by-labels.ts';
 
 const ANSWER_TOKENS_MAX = 2_000;
@@ -42,11 +42,12 @@ export function createDiagnose(dependencies: DiagnoseDependencies): Stage {
   const { db, models } = dependencies;
   return async (work) => {
     const { incident } = work;
-    const evidence = await evidenceOf(db, incident.id, incident.cycle);
+    const isAsked = models.namesFor('diagnose').length > 0;
+    const evidence = await (isAsked ? fullEvidenceOf : evidenceOf)(db, incident.id, incident.cycle);
     const events: NewEvent[] = [];
     let diagnosis: Diagnosis | null = null;
-    if (models.namesFor('diagnose').length > 0) {
-      const asked = await askModel(work, await withFullTexts(db, incident.id, evidence), dependencies);
+    if (isAsked) {
+      const asked = await askModel(work, evidence, dependencies);
       events.push(...asked.events);
       diagnosis = asked.diagnosis;
     }

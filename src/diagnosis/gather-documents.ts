@@ -6,8 +6,7 @@ import {
   citeLines,
   contradictionsOf,
   type Embedder,
-  matchingRunbooks,
-  originsOf,
+  type Runbook,
   retrievePastIncidents,
   retrieveRunbooks,
 } from '../rag/index.ts';
@@ -33,7 +32,18 @@ export interface DocumentDependencies {
 export async function gatherRunbooks(
   { incident, alerts }: Work,
   specialist: Specialist,
-  { db, embedder, models, gatherSeconds, abort }: DocumentDependencies & { readonly abort: AbortSignal },
+  {
+    db,
+    embedder,
+    models,
+    gatherSeconds,
+    matching,
+    abort,
+  }: DocumentDependencies & {
+    /** The runbooks that may act on the alerts. */
+    readonly matching: readonly Runbook[];
+    readonly abort: AbortSignal;
+  },
 ): Promise<Found[]> {
   const found = await retrieveRunbooks(db, { ...queryOf(alerts), embedder, limit: RERANKED_MAX });
   const ranked = found.filter(({ path, why }) => why.matched || why.linked || specialist.reads(path));
@@ -44,24 +54,20 @@ export async function gatherRunbooks(
   const flagged = ranked.filter(({ flags }) => flags.length > 0);
   const reranked = await rerank(sound, { incidentId: incident.id, alerts, models, signal });
   const best = [...reranked.found, ...flagged].slice(0, RUNBOOKS_MAX);
-  const paths = best.map(({ path }) => path);
-  const labelSets = alerts.map((alert) => alert.labels);
-  const [origins, against] = [
-    await originsOf(db, paths),
-    contradictionsOf(await matchingRunbooks(db, labelSets), alerts),
-  ];
-  return best.map(({ title, breadcrumb, content, score, why, flags, ...place }) => {
+  const against = contradictionsOf(matching, alerts);
+  return best.map(({ title, breadcrumb, content, score, why, flags, repository, commit, repositoryPath, ...place }) => {
     const { path, startLine, endLine } = place;
     const contradicts = against.get(path) ?? [];
     const marked = contradicts.length > 0 ? `; contradicts ${contradicts.join(', ')}` : '';
-    const origin = origins.get(path);
     return {
       kind: 'runbook',
-      title: `${title} (${citeLines(place, origin)}${marked})`,
+      title: `${title} (${citeLines(place, { commit })}${marked})`,
       content: redact(content, CONTENT_MAX),
       origin: {
         path,
-        ...origin,
+        repository,
+        commit,
+        repositoryPath,
         breadcrumb,
         startLine,
         endLine,

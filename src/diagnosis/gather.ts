@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts';
 import type { NewEvent, Note, Stage, Work } from '../incident/index.ts';
 import type { Models } from '../llm/index.ts';
 import type { Catalogue, Look } from '../mcp-tools/index.ts';
-import { type Embedder, findInstructions } from '../rag/index.ts';
+import { type Embedder, findInstructions, matchingRunbooks } from '../rag/index.ts';
 import { gatherPastIncidents, gatherRunbooks } from './gather-documents.ts';
 import { investigate } from './investigate.ts';
 import { investigateDeeply } from './investigate-deep.ts';
@@ -44,7 +44,8 @@ export function createGather(dependencies: GatherDependencies): Stage {
     const { incident } = work;
     const specialist = specialistOf(work, specialists);
     const { gathered, leftOut } = await gatherAll(work, specialist, dependencies);
-    const before = numberOfLast(await evidenceOf(db, incident.id));
+    // Evidence is gathered once in each cycle.
+    const before = incident.cycle === 1 ? 0 : numberOfLast(await evidenceOf(db, incident.id));
     const evidence = gathered
       .flatMap(({ found }) => found)
       .map((found, index): Evidence => ({ ref: `E${before + index + 1}`, ...marked(found) }));
@@ -83,23 +84,28 @@ async function gatherAll(
   { db, config, catalogue, look, embedder, models }: GatherDependencies,
 ): Promise<{ gathered: Gathered[]; leftOut: readonly string[] }> {
   const { gatherSeconds } = config.limits;
-  const { looks, leftOut } = await looksWorthMaking(db, catalogue, { alerts: work.alerts, specialist });
-  const documents = { db, embedder, models, gatherSeconds };
-  const inTime = (name: string, gather: (abort: AbortSignal) => Promise<Found[]>) =>
-    work.journal(name, async (): Promise<Gathered> => {
-      try {
-        return { name, found: await withDeadline(gather, gatherSeconds, work.abort), missing: null };
-      } catch (error) {
-        work.abort.throwIfAborted();
-        return { name, found: [], missing: `${name}: ${messageOf(error)}` };
-      }
-    });
-  const gathered = await Promise.all([
-    inTime('runbooks', (abort) => gatherRunbooks(work, specialist, { ...documents, abort })),
-    inTime('past incidents', () => gatherPastIncidents(work, documents)),
+  const labelSets = work.alerts.map(({ labels }) => labels);
+  const matching = await matchingRunbooks(db, labelSets);
+  const { looks, leftOut } = looksWorthMaking(matching, catalogue, { alerts: work.alerts, specialist });
+  const documents = { db, embedder, models, gatherSeconds, matching };
+  const inTime = async (name: string, gather: (abort: AbortSignal) => Promise<Found[]>): Promise<Gathered> => {
+    try {
+      return { name, found: await withDeadline(gather, gatherSeconds, work.abort), missing: null };
+    } catch (error) {
+      work.abort.throwIfAborted();
+      return { name, found: [], missing: `${name}: ${messageOf(error)}` };
+    }
+  };
+  const [found, ...looked] = await Promise.all([
+    work.journal('documents', () =>
+      Promise.all([
+        inTime('runbooks', (abort) => gatherRunbooks(work, specialist, { ...documents, abort })),
+        inTime('past incidents', () => gatherPastIncidents(work, documents)),
+      ]),
+    ),
     ...looks.map((one) => gatherLook(work, one, { look, models, gatherSeconds })),
   ]);
-  return { gathered, leftOut };
+  return { gathered: [...found, ...looked], leftOut };
 }
 
 async function gatherLook(

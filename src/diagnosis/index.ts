@@ -7,5 +7,5 @@ export { createDiagnose } from './diagnose.ts';
 export { fromRunbook } from './from-runbook.ts';
 export { createGather } from './gather.ts';
 export { loadSpecialists, type Specialist, type Specialists } from './specialists.ts';
-export { type Evidence, evidenceOf, withFullTexts } from './store.ts';
+export { type Evidence, evidenceOf, fullEvidenceOf } from './store.ts';
 export { createTriage } from './triage.ts';

@@ -1,7 +1,6 @@
 import type { Alert, Labels } from '../alert/index.ts';
-import type { Database } from '../database/index.ts';
 import type { Call, Catalogue } from '../mcp-tools/index.ts';
-import { bindChecks, fillTemplates, matchingRunbooks } from '../rag/index.ts';
+import { bindChecks, fillTemplates, type Runbook } from '../rag/index.ts';
 import { nameOf } from './make-look.ts';
 import type { LOOK_KINDS, Specialist, SpecialistLook } from './specialists.ts';
 
@@ -16,24 +15,20 @@ export interface PlannedLook {
 }
 
 /**
- * Chooses the looks that are made at once: what the matching runbooks check, then what the specialist looks at first, for the first five
+ * Chooses the looks that are made at once: what these runbooks check, then what the specialist looks at first, for the first five
  * alerts; at most 12, equal ones once. Gives how many were left out as well.
  */
-export async function looksWorthMaking(
-  db: Database,
+export function looksWorthMaking(
+  runbooks: readonly Runbook[],
   catalogue: Catalogue,
   { alerts, specialist }: { alerts: readonly Alert[]; specialist: Specialist },
-): Promise<{ looks: PlannedLook[]; leftOut: readonly string[] }> {
+): { looks: PlannedLook[]; leftOut: readonly string[] } {
   const looked = alerts.slice(0, ALERTS_LOOKED_AT_MAX);
   const found = new Map<string, PlannedLook>();
   const add = (look: PlannedLook) => {
     const name = nameOf(look.call);
     if (!found.has(name)) found.set(name, look);
   };
-  const runbooks = await matchingRunbooks(
-    db,
-    alerts.map((alert) => alert.labels),
-  );
   for (const runbook of runbooks) {
     for (const { call } of bindChecks(runbook, looked, catalogue).checks) add({ kind: 'check', call });
   }

@@ -1,4 +1,5 @@
-import { type Database, json } from '../database/index.ts';
+import type { Selectable } from 'kysely';
+import { type Database, json, type Schema } from '../database/index.ts';
 import { redact, redactValue } from '../telemetry/index.ts';
 
 /** A retrieved passage or what a read-only tool said, with an id that a diagnosis can cite. */
@@ -48,36 +49,33 @@ export async function addEvidence(
 
 /** Reads the evidence of an incident in the order it was found, of one cycle or of all; without the whole of long texts. */
 export async function evidenceOf(db: Database, incidentId: number, cycle?: number): Promise<Evidence[]> {
-  let query = db.q.selectFrom('evidence').selectAll().where('incident_id', '=', incidentId);
-  if (cycle !== undefined) query = query.where('cycle', '=', cycle);
-  const rows = await query.execute();
-  return rows
-    .map(({ ref, kind, title, content, origin }) => ({
-      ref,
-      kind: kind as Evidence['kind'],
-      title,
-      content,
-      origin: origin as Record<string, unknown>,
-    }))
-    .sort((a, b) => Number(a.ref.slice(1)) - Number(b.ref.slice(1)));
+  const rows = await evidenceRows(db, incidentId, cycle).selectAll('e').execute();
+  return rows.map(toEvidence).sort(byNumber);
 }
 
-/** Adds to evidence the whole of what is cut or summarised in it, so that quotes can be looked up. */
-export async function withFullTexts(
-  db: Database,
-  incidentId: number,
-  evidence: readonly Evidence[],
-): Promise<Evidence[]> {
-  const rows = await db.q
-    .selectFrom('evidence_full')
-    .select(['ref', 'content'])
-    .where('incident_id', '=', incidentId)
+/** Reads it with the whole of what is cut or summarised in it, so that quotes can be looked up. */
+export async function fullEvidenceOf(db: Database, incidentId: number, cycle?: number): Promise<Evidence[]> {
+  const rows = await evidenceRows(db, incidentId, cycle)
+    .leftJoin('evidence_full as f', (join) =>
+      join.onRef('f.incident_id', '=', 'e.incident_id').onRef('f.ref', '=', 'e.ref'),
+    )
+    .selectAll('e')
+    .select('f.content as full')
     .execute();
-  const full = new Map(rows.map(({ ref, content }) => [ref, content]));
-  return evidence.map((one) => {
-    const text = full.get(one.ref);
-    return text === undefined ? one : { ...one, full: text };
-  });
+  return rows.map(({ full, ...row }) => ({ ...toEvidence(row), ...(full === null ? {} : { full }) })).sort(byNumber);
+}
+
+function evidenceRows(db: Database, incidentId: number, cycle?: number) {
+  const query = db.q.selectFrom('evidence as e').where('e.incident_id', '=', incidentId);
+  return cycle === undefined ? query : query.where('e.cycle', '=', cycle);
+}
+
+function toEvidence({ ref, kind, title, content, origin }: Selectable<Schema['evidence']>): Evidence {
+  return { ref, kind: kind as Evidence['kind'], title, content, origin: origin as Record<string, unknown> };
+}
+
+function byNumber(a: Evidence, b: Evidence): number {
+  return Number(a.ref.slice(1)) - Number(b.ref.slice(1));
 }
 
 /** Gives what the timeline shows of an item of evidence. */

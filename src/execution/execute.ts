@@ -1,7 +1,13 @@
 import { type Approval, approvalOf, boundFields, digestOf, useApproval } from '../approval/index.ts';
-import { json } from '../database/index.ts';
 import type { Failpoint } from '../failpoints.ts';
-import { type GateDependencies, judgeAction, judgeAgain } from '../gate/index.ts';
+import {
+  type GateDependencies,
+  judgeAction,
+  judgeAgain,
+  readStanding,
+  type Standing,
+  type StandingAction,
+} from '../gate/index.ts';
 import {
   addEvents,
   beginVerification,
@@ -14,9 +20,9 @@ import {
   type Work,
 } from '../incident/index.ts';
 import type { Call, CallResult, Inspection } from '../mcp-tools/index.ts';
-import { type Action, actionsOf, setAction } from '../planning/index.ts';
+import { type Action, setAction } from '../planning/index.ts';
 import type { Mint, Question, Verdict } from '../policy/index.ts';
-import { addIntent, finishIntent, intentOf } from './intent.ts';
+import { addIntent, finishIntent } from './intent.ts';
 import { putBackSecrets, type ToSend } from './put-back-secrets.ts';
 
 export interface ExecuteDependencies extends GateDependencies {
@@ -36,16 +42,15 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   const { db, client, identity, killSwitch, mint, failpoint } = dependencies;
   return async (work) => {
     const { incident, alerts } = work;
-    const plan = (await actionsOf(db, incident.id, incident.cycle)).filter(
-      ({ attempt }) => attempt === incident.context.attempt,
-    );
+    const standing = await readStanding(db, incident, alerts);
+    const plan = standing.actions.filter(({ attempt }) => attempt === incident.context.attempt);
     const action = plan.find(({ status }) => status === 'allowed' || status === 'approved' || status === 'running');
     if (!action) return { state: 'planned' };
-    if (await intentOf(db, action.id))
+    if (action.sentAt !== null)
       return land(action, plan, { outcome: 'unknown', error: 'Nightshift stopped while this ran' });
     if (!isFiring(alerts)) return { ...beginVerification('alert'), write: () => cancelLeft(plan) };
 
-    const cleared = await recheck(action, work);
+    const cleared = await recheck(action, work, standing);
     if ('refusal' in cleared) return cleared.refusal;
     const toSend = putBackSecrets(cleared.call, { labels: action.labels, alerts }, dependencies);
     if (!toSend.ok) return refuse(action, toSend.message);
@@ -59,13 +64,10 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       if (!(await work.assertHeld())) return 'woken';
       const added = await addIntent(
         db,
-        { actionId: action.id, target: action.target, timeoutSeconds: cleared.call.timeoutSeconds },
+        { action, inspection: cleared.inspection, timeoutSeconds: cleared.call.timeoutSeconds },
         () => stillCleared(action, cleared, toSend),
       );
-      if (added === 'added') {
-        await setAction(db, action.id, { status: 'running', inspection: cleared.inspection });
-        await addEvents(db, incident.id, [started(action, cleared)]);
-      }
+      if (added === 'added') await addEvents(db, incident.id, [started(action, cleared)]);
       return added;
     });
     if (begun === 'refused')
@@ -78,12 +80,9 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     // The last thing before the send: what was sent cannot be called back.
     const stop = await killSwitch.state();
     if (stop.engaged) {
-      const refusal = refuse(action, `everything is stopped: ${stop.why}`);
-      const write = async () => {
-        await finishIntent(db, action.id, 'failed', json({ error: 'it was not sent' }));
-        await refusal.write?.();
-      };
-      return { ...refusal, write };
+      const said = { error: 'it was not sent' };
+      const write = () => finishIntent(db, action.id, { outcome: 'failed', said, status: 'cancelled' });
+      return { ...refuse(action, `everything is stopped: ${stop.why}`), write };
     }
     // Not the worker's own signal: a call that was sent is waited for, even when Nightshift is asked to stop.
     const result = await client.call(toSend.call, { clearance, signal: new AbortController().signal });
@@ -92,8 +91,12 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
   };
 
   /** Checks again, as things stand now: policy, target, tool, and for an asked action the very approval. */
-  async function recheck(action: Action, { alerts }: Work): Promise<Cleared | { refusal: Outcome }> {
-    const judged = await judgeAction(action, alerts, dependencies);
+  async function recheck(
+    action: StandingAction,
+    { alerts }: Work,
+    standing: Standing,
+  ): Promise<Cleared | { refusal: Outcome }> {
+    const judged = await judgeAction(action, alerts, { ...dependencies, standing });
     const { verdict } = judged;
     const changed = (why: string) => ({ refusal: refuse(action, why, verdict) });
     if (judged.obsolete) {
@@ -186,8 +189,7 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
       result.outcome === 'succeeded' &&
       plan.some(({ status, ordinal }) => status === 'proposed' && ordinal > action.ordinal);
     const write = async () => {
-      await finishIntent(db, action.id, result.outcome, json(said));
-      await setAction(db, action.id, { status: result.outcome, result: said });
+      await finishIntent(db, action.id, { outcome: result.outcome, said });
       if (!more) await cancelLeft(plan.filter(({ ordinal }) => ordinal > action.ordinal));
     };
     if (more) return { state: 'planned', events: [event], write };

@@ -1,10 +1,9 @@
 /** Why an action is before the gate at all: the runbooks that tell it, or the tool that declares how it takes another one back. */
 import type { Alert } from '../alert/index.ts';
-import type { Database } from '../database/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { StoredAlert } from '../incident/index.ts';
 import { type Catalogue, resolveInverse } from '../mcp-tools/index.ts';
-import { type Action, actionsOf, doneOf } from '../planning/index.ts';
+import { type Action, doneOf } from '../planning/index.ts';
 import type { Question } from '../policy/index.ts';
 import {
   bindRemedies,
@@ -12,12 +11,11 @@ import {
   contradictionsOf,
   describeContradictions,
   describeFlags,
-  matchingRunbooks,
   type PinOf,
 } from '../rag/index.ts';
+import type { Standing } from './standing.ts';
 
-interface DeclarationDependencies {
-  readonly db: Database;
+interface DeclarationDependencies extends Pick<Standing, 'actions' | 'runbooks'> {
   readonly catalogue: Catalogue;
   readonly pinOf: PinOf;
   readonly identity: Pick<Identity, 'personByEmail'>;
@@ -40,12 +38,12 @@ export interface Declaration {
  * Tells whether this is exactly the call that its tool declares for taking that action back, and for which firing alert. The operator vouches
  * for it with the tool's declaration; null where it is another call.
  */
-export async function undoDeclarationOf(
+export function undoDeclarationOf(
   action: Action,
   firing: readonly StoredAlert[],
-  { db, catalogue }: Pick<DeclarationDependencies, 'db' | 'catalogue'>,
-): Promise<Declaration | null> {
-  const done = (await actionsOf(db, action.incidentId, action.cycle)).find(({ id }) => id === action.undoOf);
+  { actions, catalogue }: Pick<DeclarationDependencies, 'actions' | 'catalogue'>,
+): Declaration | null {
+  const done = actions.find(({ id }) => id === action.undoOf);
   const inverse = done?.status === 'succeeded' ? resolveInverse(catalogue, doneOf(done)) : null;
   if (!inverse?.ok || callFingerprint(inverse.call) !== action.fingerprint) return null;
   const labels = JSON.stringify(Object.entries(action.labels).sort());
@@ -53,16 +51,12 @@ export async function undoDeclarationOf(
   return { by, origin: 'pinned', editors: [], contradictions: [], flagged: [] };
 }
 
-/** Tells which firing alerts bind exactly this call, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */
+/** Tells which firing alerts bind exactly this call by the runbooks that match them, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */
 export async function declarationOf(
   action: Action,
   firing: readonly StoredAlert[],
-  { db, catalogue, pinOf, identity }: DeclarationDependencies,
+  { runbooks, catalogue, pinOf, identity }: DeclarationDependencies,
 ): Promise<Declaration> {
-  const runbooks = await matchingRunbooks(
-    db,
-    firing.map((alert) => alert.labels),
-  );
   // Its conditions were looked at where it was planned from this runbook, and a person has chosen; a model has not asked.
   const isMeant = ({ path }: { path: string }) =>
     action.origin === `runbook:${path}` || action.origin.startsWith('person:');

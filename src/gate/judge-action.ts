@@ -1,4 +1,3 @@
-import type { Labels } from '../alert/index.ts';
 import type { AutonomyMode, Config, Service } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Identity } from '../identity/index.ts';
@@ -11,7 +10,6 @@ import {
   type Policy,
   type PolicyRule,
   type Question,
-  type RunEffect,
   serviceApprovers,
   strictest,
   type Verdict,
@@ -20,7 +18,8 @@ import type { PinOf } from '../rag/index.ts';
 import { declarationOf, undoDeclarationOf } from './declaration.ts';
 import { blockOf } from './ineffective.ts';
 import type { KillSwitch } from './kill-switch.ts';
-import { recentRuns, recordOf } from './recent-runs.ts';
+import { countRuns, countsOf } from './recent-runs.ts';
+import type { Standing, StandingAction } from './standing.ts';
 
 export interface GateDependencies {
   readonly db: Database;
@@ -55,24 +54,24 @@ interface Denied {
 }
 
 /**
- * Judges a planned action as things stand now: its call is bound anew (tool, instance, arguments, risk), its target is looked at,
- * the runbooks and who vouches for them are read anew, and runs are counted from our own intents. It is judged for every firing
+ * Judges a planned action as things stand, by what was read anew for it (`readStanding`): its call is bound anew (tool, instance, arguments,
+ * risk), its target is looked at, who vouches for its runbooks is read anew, and runs are counted from our own intents. It is judged for every firing
  * alert that it is for, and the most restrictive verdict holds. An action whose tool or target changed since it was planned is
  * denied; one whose alerts all resolved is obsolete.
  */
 export async function judgeAction(
-  action: Action,
+  action: StandingAction,
   alerts: readonly StoredAlert[],
-  dependencies: GateDependencies,
+  { standing, ...dependencies }: GateDependencies & { readonly standing: Standing },
 ): Promise<Judged> {
   const { db, config, autonomy, policy, catalogue, client, killSwitch } = dependencies;
-  const stop = await killSwitch.state();
-  if (stop.engaged) return denied('kill-switch', `everything is stopped: ${stop.why}`);
   const firing = alerts.filter((alert) => alert.status === 'firing');
+  const stop = await killSwitch.stateBy(standing.stop);
+  if (stop.engaged) return denied('kill-switch', `everything is stopped: ${stop.why}`);
   const declared =
     action.undoOf === null
-      ? await declarationOf(action, firing, dependencies)
-      : await undoDeclarationOf(action, firing, dependencies);
+      ? await declarationOf(action, firing, { ...standing, ...dependencies })
+      : undoDeclarationOf(action, firing, { ...standing, ...dependencies });
   if (declared === null)
     return denied(
       'undo-changed',
@@ -100,7 +99,7 @@ export async function judgeAction(
   }
   const [first] = calls;
   if (!first) return { ...denied('alert-resolved', 'no alert that this is for is firing'), obsolete: true };
-  const block = isRemedy(action) ? await blockOf(db, action, config.limits.ineffectiveSeconds) : null;
+  const block = isRemedy(action) ? blockOf(action.seenRuns, config.limits.ineffectiveSeconds, standing.at) : null;
   if (block !== null) {
     const times = block.times === 1 ? 'the last time' : `the last ${block.times} times`;
     const why = `${action.tool} on ${action.target} did not help ${times}, so it is not tried again before ${block.until.toISOString()}`;
@@ -110,13 +109,13 @@ export async function judgeAction(
   if (!inspected.ok && inspected.refused) return denied('tool-refused', inspected.error);
   const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
 
-  const at = await db.now();
-  const record = recordReader(db);
-  const facts: Omit<Question, 'recent'>[] = [];
-  for (const { call, alert } of calls) {
+  const labelSets = calls.map(({ alert }) => alert.labels);
+  const counted = { call: first.call, labelSets, population: inspection.population, undoOf: action.undoOf };
+  const { at, recent, recordFor } = await countsOf(db, { ...standing, records: action.records }, counted);
+  const questions = calls.map(({ call, alert }): Question => {
     const { labels, receivedAt } = alert;
     const { tool, instance, target, risk } = call;
-    facts.push({
+    return {
       call: { tool, instance, target, arguments: call.arguments, risk },
       labels,
       mode: modeFor(labels, config.mode, autonomy),
@@ -126,12 +125,11 @@ export async function judgeAction(
       receivedAt,
       population: inspection.population,
       serviceApprovers: approversOf(config.services.serviceOf(labels)),
-      record: await record(tool, labels),
+      recent,
+      record: recordFor(labels),
       limits: config.limits,
-    });
-  }
-  const recent = await recentRuns(db, facts, action.undoOf);
-  const questions = facts.map((one) => ({ ...one, recent }));
+    };
+  });
   return {
     call: first.call,
     verdict: strictest([
@@ -143,7 +141,7 @@ export async function judgeAction(
         ? asking('runbooks-contradict', questions, declared.contradictions.join('; '))
         : []),
       ...(declared.flagged.length > 0 ? asking('instruction-like-text', questions, declared.flagged.join('; ')) : []),
-      ...((await wasDenied(db, action.id)) ? asking('denied-before', questions, 'a person said no to it before') : []),
+      ...(action.wasDenied ? asking('denied-before', questions, 'a person said no to it before') : []),
     ]),
     questions,
     inspection,
@@ -160,37 +158,14 @@ export async function judgeAgain(
   { undoOf }: Pick<Action, 'undoOf'>,
   { db, policy }: GateDependencies,
 ): Promise<Verdict> {
-  const at = await db.now();
-  const recent = await recentRuns(db, questions, undoOf);
-  const record = recordReader(db);
-  const verdicts: Verdict[] = [];
-  for (const question of questions) {
-    const now = { at, recent, record: await record(question.call.tool, question.labels) };
-    verdicts.push(judge({ ...question, ...now }, policy));
-  }
-  return strictest(verdicts);
-}
-
-/** Reads each record once, however many alerts share it. */
-function recordReader(db: Database): (tool: string, labels: Labels) => Promise<RunEffect[]> {
-  const read = new Map<string, Promise<RunEffect[]>>();
-  return (tool, { alertname = '', service = '' }) => {
-    const key = JSON.stringify([tool, alertname, service]);
-    const record = read.get(key) ?? recordOf(db, { tool, alertname, service });
-    read.set(key, record);
-    return record;
-  };
-}
-
-/** A no outlives what it was asked for: the same action is never allowed unasked afterwards. */
-async function wasDenied(db: Database, actionId: string): Promise<boolean> {
-  const row = await db.q
-    .selectFrom('approval')
-    .select('id')
-    .where('action_id', '=', actionId)
-    .where('status', '=', 'denied')
-    .executeTakeFirst();
-  return row !== undefined;
+  const [first] = questions;
+  if (!first) throw new Error('there is no question to judge again');
+  const labelSets = questions.map(({ labels }) => labels);
+  const { call, population } = first;
+  const { at, recent, recordFor } = await countRuns(db, { call, labelSets, population, undoOf });
+  return strictest(
+    questions.map((question) => judge({ ...question, at, recent, record: recordFor(question.labels) }, policy)),
+  );
 }
 
 /** What the gate itself asks about, beside the policy. */

@@ -1,7 +1,7 @@
 import { lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { sql } from 'kysely';
-import type { Database } from '../database/index.ts';
+import { type Selectable, sql } from 'kysely';
+import type { Database, Schema } from '../database/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import type { Identity } from '../identity/index.ts';
 import { addEvents, plain } from '../incident/index.ts';
@@ -25,6 +25,8 @@ export interface KillSwitch {
    * engaged. Never throws.
    */
   state(): Promise<KillState>;
+  /** The same by its row as it was just read beside other things (null where it is gone), which is not enough before a send. */
+  stateBy(row: KillRow | null): Promise<KillState>;
   /** Stops everything, and voids whatever was said towards a release. @throws whatever the database throws. */
   engage(word: { readonly by: string; readonly via: string; readonly reason: string }): Promise<void>;
   /**
@@ -49,9 +51,11 @@ export function createKillSwitch({ db, file, identity }: KillSwitchDependencies)
   return {
     async state() {
       const [byFile, byRow] = await Promise.all([fileState(file), rowState(db)]);
-      if (byFile === null) return byRow;
-      const why = byRow.engaged ? `${byRow.why}; ${byFile}` : byFile;
-      return { ...byRow, engaged: true, why };
+      return either(byRow, byFile);
+    },
+
+    async stateBy(row) {
+      return either(stateOf(row), await fileState(file));
     },
 
     async engage({ by, via, reason }) {
@@ -106,17 +110,37 @@ export function createKillSwitch({ db, file, identity }: KillSwitchDependencies)
 
 const LOST = 'the row of the kill switch is gone from the database';
 
+/** Inside JSON, a moment is text. */
+export type KillRow = Omit<Selectable<Schema['kill_switch']>, 'at'> & { readonly at: Date | string };
+
+/** The query for the row of the switch. */
+export function killRow(db: Database) {
+  return db.q.selectFrom('kill_switch').selectAll().limit(1);
+}
+
 async function rowState(db: Database): Promise<KillState> {
-  const unreadable = (why: string) => ({ engaged: true, why, by: null, at: null, releaseVotes: [] });
   try {
-    const row = await db.q.selectFrom('kill_switch').selectAll().executeTakeFirst();
-    if (!row) return unreadable(LOST);
-    const { engaged, reason, by, via, at, release_votes: releaseVotes } = row;
-    const why = engaged ? `${by} stopped everything via ${via}: ${reason || 'no reason given'}` : '';
-    return { engaged, why, by, at, releaseVotes };
+    return stateOf((await killRow(db).executeTakeFirst()) ?? null);
   } catch (error) {
     return unreadable(`the kill switch cannot be read from the database: ${messageOf(error)}`);
   }
+}
+
+function stateOf(row: KillRow | null): KillState {
+  if (row === null) return unreadable(LOST);
+  const { engaged, reason, by, via, at, release_votes: releaseVotes } = row;
+  const why = engaged ? `${by} stopped everything via ${via}: ${reason || 'no reason given'}` : '';
+  return { engaged, why, by, at: new Date(at), releaseVotes };
+}
+
+function unreadable(why: string): KillState {
+  return { engaged: true, why, by: null, at: null, releaseVotes: [] };
+}
+
+function either(byRow: KillState, byFile: string | null): KillState {
+  if (byFile === null) return byRow;
+  const why = byRow.engaged ? `${byRow.why}; ${byFile}` : byFile;
+  return { ...byRow, engaged: true, why };
 }
 
 /** Says why the file stops everything, or gives null. Only where its folder is there and the file is not, it does not. */

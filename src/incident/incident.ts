@@ -144,6 +144,18 @@ export const contextSchema = kept({
 });
 export type Context = z.infer<typeof contextSchema>;
 
+/** What was seen beside an incident by the statement that read it for a stage: what is not there need not be asked for. */
+export interface Glimpse {
+  /** The database's time. */
+  readonly at: Date;
+  /** Whether any maintenance or silence is in force, whatever it is about. */
+  readonly maintenance: boolean;
+  /** Whether the journal has anything of the stage that it is at. */
+  readonly journal: boolean;
+  /** Whether a call was sent for it that a secret was put back into. */
+  readonly sentSecret: boolean;
+}
+
 export interface Incident {
   readonly id: number;
   readonly state: State;
@@ -166,6 +178,8 @@ export interface Incident {
   readonly service: string | null;
   /** Whether a newer version has left it in a form that this one does not know; its context is then empty, and it must not be moved. */
   readonly isForeign: boolean;
+  /** Null where it was not read for a stage, and nobody looked. */
+  readonly glimpse: Glimpse | null;
 }
 
 /** An incident is in a form that only a newer version knows. */

@@ -10,6 +10,7 @@ export {
   contextSchema,
   type Diagnosis,
   Foreign,
+  type Glimpse,
   type Incident,
   incidentName,
   isClosed,
@@ -25,6 +26,7 @@ export {
   addMaintenance,
   endMaintenance,
   heldBy,
+  isAbout,
   listMaintenance,
   type Maintenance,
   replaceMaintenance,
@@ -61,5 +63,6 @@ export {
   openIncident,
   openIncidents,
   signalsOf,
+  timeOf,
 } from './store.ts';
 export { addEvents, addEventsOf, eventsAfter, followEvents, type StoredEvent } from './timeline.ts';

@@ -6,6 +6,9 @@ import { NightshiftError } from '../errors.ts';
 /** The origin of what a person began here; no source may have this name. */
 const BY_PERSON = 'person';
 
+/** That a row of `maintenance` holds now, in the words of SQL. */
+export const IN_FORCE = sql`maintenance.starts_at <= clock_timestamp() and maintenance.ends_at > clock_timestamp()`;
+
 /** A time in which nothing is done about alerts that match; a silence of Alertmanager is one of its origin's own. */
 export interface Maintenance {
   readonly id: string;
@@ -103,6 +106,14 @@ export async function endMaintenance(db: Database, id: string): Promise<void> {
   await db.q.deleteFrom('maintenance').where('id', '=', id).where('origin', '=', BY_PERSON).execute();
 }
 
+/** Tells whether a maintenance is about an alert, whenever it holds: a silence is about those of its own Alertmanager only. */
+export function isAbout(
+  { origin, matchers }: Maintenance,
+  { source, labels }: Pick<Alert, 'source' | 'labels'>,
+): boolean {
+  return (origin === BY_PERSON || origin === source) && matchesLabels(matchers, labels);
+}
+
 /**
  * Tells why nothing is to be done for now about these alerts, and until when: each of them lies within a maintenance, or within a silence
  * of the Alertmanager that sent it. Gives null where one of them does not, or where there are none.
@@ -113,11 +124,7 @@ export function heldBy(
   now: Date,
 ): { because: string; until: Date } | null {
   const holding = all.filter(({ startsAt, endsAt }) => startsAt <= now && endsAt > now);
-  const found = alerts.map(({ source, labels }) =>
-    holding.findLast(
-      ({ origin, matchers }) => (origin === BY_PERSON || origin === source) && matchesLabels(matchers, labels),
-    ),
-  );
+  const found = alerts.map((alert) => holding.findLast((one) => isAbout(one, alert)));
   const known = found.filter((one) => one !== undefined);
   if (known.length === 0 || known.length < found.length) return null;
   const [first] = known.toSorted((a, b) => a.endsAt.getTime() - b.endsAt.getTime()) as [Maintenance];

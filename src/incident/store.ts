@@ -3,7 +3,18 @@ import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { newTraceId, redactValue } from '../telemetry/index.ts';
-import { type Context, contextSchema, Foreign, type Incident, incidentName, STATES, type State } from './incident.ts';
+import {
+  type Context,
+  contextSchema,
+  Foreign,
+  type Glimpse,
+  type Incident,
+  incidentName,
+  STATES,
+  type State,
+} from './incident.ts';
+import { inJournal } from './journal.ts';
+import { IN_FORCE } from './maintenance.ts';
 import { plain } from './plain.ts';
 import type { Message, Signal, StoredAlert } from './stage.ts';
 import { addEventsOf } from './timeline.ts';
@@ -39,10 +50,22 @@ const COLUMNS = [
   'service',
 ] as const satisfies readonly (keyof Schema['incident'])[];
 export type IncidentRow = Pick<Selectable<Schema['incident']>, (typeof COLUMNS)[number]>;
+/** Inside JSON, a moment is text. */
+export type StageRow = IncidentRow & { readonly glimpse: Omit<Glimpse, 'at'> & { readonly at: string } };
 
 /** The columns of an incident in a statement where it goes by that name. */
 export function incidentColumns(alias: string): RawBuilder<unknown> {
   return sql.join(COLUMNS.map((column) => sql.ref(`${alias}.${column}`)));
+}
+
+/** The same with a glimpse of what stands beside it, for a stage. */
+export function stageColumns(alias: string): RawBuilder<unknown> {
+  const id = sql.ref(`${alias}.id`);
+  return sql`${incidentColumns(alias)}, jsonb_build_object('at', clock_timestamp(),
+    'maintenance', exists (select from maintenance where ${IN_FORCE}),
+    'journal', exists (select from journal where ${inJournal(alias)}),
+    'sentSecret', exists (select from action join intent on intent.action_id = action.id
+      where action.incident_id = ${id} and action.arguments::text like '%[redacted:%')) as glimpse`;
 }
 
 function notFound(id: number): NightshiftError {
@@ -60,8 +83,8 @@ export async function loadForStage(
   db: Database,
   id: number,
 ): Promise<{ incident: Incident; alerts: StoredAlert[]; signals: Signal[] }> {
-  const { rows } = await db.prepared(sql<IncidentRow & { alerts: AlertRow[]; signals: Signal[] }>`
-    select ${incidentColumns('i')},
+  const { rows } = await db.prepared(sql<StageRow & { alerts: AlertRow[]; signals: Signal[] }>`
+    select ${stageColumns('i')},
       coalesce((select jsonb_agg(jsonb_build_object('id', s.id, 'kind', s.kind, 'by', s.by) order by s.id)
         from signal s where s.incident_id = i.id), '[]') as signals,
       coalesce((select jsonb_agg(to_jsonb(a)) from (
@@ -169,7 +192,8 @@ export async function countIncidents(db: Database): Promise<Record<State, number
 }
 
 /** Reads an incident out of its row; one that this version does not know can still be listed. */
-export function toIncident(row: IncidentRow): Incident {
+export function toIncident(row: IncidentRow | StageRow): Incident {
+  const glimpse = 'glimpse' in row ? { ...row.glimpse, at: new Date(row.glimpse.at) } : null;
   const context = contextSchema.safeParse(row.context);
   return {
     id: row.id,
@@ -190,7 +214,13 @@ export function toIncident(row: IncidentRow): Incident {
     closedAt: row.closed_at,
     parentId: row.parent_id,
     service: row.service,
+    glimpse,
   };
+}
+
+/** Gives the database's time at which an incident was read for its stage; asks the database where it was read for anything else. */
+export async function timeOf(db: Database, { glimpse }: Pick<Incident, 'glimpse'>): Promise<Date> {
+  return glimpse?.at ?? (await db.now());
 }
 
 /** Gives the alerts of an incident's present cycle, oldest first, and of each fingerprint only the latest. */

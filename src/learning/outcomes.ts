@@ -1,6 +1,3 @@
-import { sql } from 'kysely';
-import type { Database } from '../database/index.ts';
-import type { Incident } from '../incident/index.ts';
 import type { Action } from '../planning/index.ts';
 import type { RemedyOutcome, RemedyResult } from '../rag/index.ts';
 
@@ -12,24 +9,17 @@ export const RAN: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed'
  * what the checks saw after the last is what came of it, and no step of it counts by itself. What a person asked for by hand is
  * no part of it, or somebody could make a record; nor is an alert without a name.
  */
-export async function outcomesOf(
-  db: Database,
-  { id, cycle }: Pick<Incident, 'id' | 'cycle'>,
-  actions: readonly Action[],
-): Promise<RemedyOutcome[]> {
-  const sent = await db.q
-    .selectFrom('action as a')
-    .innerJoin('intent as i', 'i.action_id', 'a.id')
-    .select(['a.attempt', sql<Date>`max(i.sent_at)`.as('at')])
-    .where('a.incident_id', '=', id)
-    .where('a.cycle', '=', cycle)
-    .groupBy('a.attempt')
-    .execute();
+export function outcomesOf(actions: readonly Action[]): RemedyOutcome[] {
+  const sent = Map.groupBy(
+    actions.filter(({ sentAt }) => sentAt !== null),
+    ({ attempt }) => attempt,
+  );
   const planned = Map.groupBy(
     actions.filter(({ requestedBy, undoOf }) => requestedBy === null && undoOf === null),
     ({ attempt }) => attempt,
   );
-  return sent.flatMap(({ attempt, at }) => {
+  return [...sent].flatMap(([attempt, those]) => {
+    const at = new Date(Math.max(...those.map(({ sentAt }) => Number(sentAt))));
     const steps = planned.get(attempt) ?? [];
     const ran = steps.filter(({ status }) => RAN.has(status));
     const last = ran.at(-1);

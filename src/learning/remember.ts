@@ -1,7 +1,7 @@
-import { commonLabels } from '../alert/index.ts';
+import { type Alert, commonLabels } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
-import { addEvents, alertsOf, type Incident } from '../incident/index.ts';
-import { type Action, actionsOf } from '../planning/index.ts';
+import { addEvents, type Incident } from '../incident/index.ts';
+import type { Action } from '../planning/index.ts';
 import { type Embedder, keepOutcomes, rememberIncident } from '../rag/index.ts';
 import { outcomesOf, RAN } from './outcomes.ts';
 
@@ -12,10 +12,8 @@ export function createRemember({
 }: {
   db: Database;
   embedder: Embedder;
-}): (incident: Incident) => Promise<void> {
-  return async (incident) => {
-    const alerts = await alertsOf(db, incident);
-    const planned = await actionsOf(db, incident.id, incident.cycle);
+}): (incident: Incident, of: { alerts: readonly Alert[]; planned: readonly Action[] }) => Promise<void> {
+  return async (incident, { alerts, planned }) => {
     const actions = planned.filter(({ status, undoOf }) => RAN.has(status) && undoOf === null);
     const takenBack = planned.filter(({ status, undoOf }) => status === 'succeeded' && undoOf !== null);
     const healedBy = actions.findLast(({ status, effect }) => status === 'succeeded' && effect === 'healed') ?? null;
@@ -34,7 +32,7 @@ export function createRemember({
       embedder,
     );
     const place = { incidentId: incident.id, cycle: incident.cycle };
-    await keepOutcomes(db, place, await outcomesOf(db, incident, planned));
+    await keepOutcomes(db, place, outcomesOf(planned));
     await addEvents(db, incident.id, [{ type: 'incident.remembered', actor: 'nightshift', data: { summary } }]);
   };
 }

@@ -93,7 +93,7 @@ export function addTools(server: McpServer, ports: McpPorts, principal: Principa
           limit,
           embedder,
         });
-        return { found: await citeAll(db, found), fits: found.length > 0 };
+        return { found: citeAll(found), fits: found.length > 0 };
       }),
   );
 

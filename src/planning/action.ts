@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
-import { type Labels, labelsSchema } from '../alert/index.ts';
+import { jsonArrayFrom } from 'kysely/helpers/postgres';
+import { type Alert, type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
 import type { Incident } from '../incident/index.ts';
 import type { Call, Inspection, RiskClass } from '../mcp-tools/index.ts';
 import type { Question, RunEffect, Verdict } from '../policy/index.ts';
+import { matchingOf, matchingRows, type Runbook } from '../rag/index.ts';
 
 export type ActionStatus =
   | 'proposed'
@@ -51,6 +53,8 @@ export interface Action {
   /** How the world was afterwards, as the checks say. */
   readonly effect: RunEffect | null;
   readonly createdAt: Date;
+  /** When its intent was committed; null where it never was about to be sent. */
+  readonly sentAt: Date | null;
 }
 
 export interface DraftAction {
@@ -110,15 +114,37 @@ export async function addActions(
 
 /** Reads the actions of an incident in the order they were planned, of one cycle or of all. */
 export async function actionsOf(db: Database, incidentId: number, cycle?: number): Promise<Action[]> {
-  let query = db.q
-    .selectFrom('action')
-    .selectAll()
-    .where('incident_id', '=', incidentId)
-    .orderBy('cycle')
-    .orderBy('attempt')
-    .orderBy('ordinal');
-  if (cycle !== undefined) query = query.where('cycle', '=', cycle);
-  return (await query.execute()).map(toAction);
+  return (await actionRows(db, incidentId, cycle).execute()).map(toAction);
+}
+
+/** Reads the actions of an incident's cycle, and the runbooks that may act on its alerts, as they are at one moment. */
+export async function actionsAndRunbooks(
+  db: Database,
+  { id, cycle }: Pick<Incident, 'id' | 'cycle'>,
+  alerts: readonly Pick<Alert, 'labels'>[],
+): Promise<{ actions: Action[]; runbooks: Runbook[] }> {
+  const labelSets = alerts.map(({ labels }) => labels);
+  const { actions, runbooks } = await db.q
+    .selectNoFrom([
+      jsonArrayFrom(actionRows(db, id, cycle)).as('actions'),
+      jsonArrayFrom(matchingRows(db, labelSets)).as('runbooks'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { actions: actions.map(toAction), runbooks: matchingOf(runbooks, labelSets) };
+}
+
+/** The query for what `toAction` reads, in the order the actions were planned. */
+export function actionRows(db: Database, incidentId: number, cycle?: number) {
+  const query = db.q
+    .selectFrom('action as a')
+    .leftJoin('intent as i', 'i.action_id', 'a.id')
+    .selectAll('a')
+    .select('i.sent_at')
+    .where('a.incident_id', '=', incidentId)
+    .orderBy('a.cycle')
+    .orderBy('a.attempt')
+    .orderBy('a.ordinal');
+  return cycle === undefined ? query : query.where('a.cycle', '=', cycle);
 }
 
 /** Records how an action stands now. */
@@ -146,13 +172,16 @@ export async function setAction(
     .execute();
 }
 
-/** Records how the world was after the actions of an attempt, for those of them that were sent; a tool's own word counts for nothing. */
+/**
+ * Records how the world was after the actions of an attempt, for those of them that were sent, and gives their ids; a tool's own word counts
+ * for nothing.
+ */
 export async function setEffect(
   db: Database,
   { id, cycle, context }: Pick<Incident, 'id' | 'cycle' | 'context'>,
   effect: RunEffect,
-): Promise<void> {
-  await db.q
+): Promise<string[]> {
+  const rows = await db.q
     .updateTable('action')
     .set({ effect })
     .where('incident_id', '=', id)
@@ -161,10 +190,17 @@ export async function setEffect(
     .where('undo_of', 'is', null)
     .where('status', 'in', ['succeeded', 'failed', 'unknown'])
     .where('id', 'in', db.q.selectFrom('intent').select('action_id'))
+    .returning('id')
     .execute();
+  return rows.map(({ id }) => id);
 }
 
-function toAction(row: Selectable<Schema['action']>): Action {
+/** Inside JSON, moments are text. */
+type ActionRow = Omit<Selectable<Schema['action']>, 'created_at'> &
+  Readonly<{ created_at: Date | string; sent_at: Date | string | null }>;
+
+/** Reads an action out of its row. */
+export function toAction(row: ActionRow): Action {
   return {
     id: row.id,
     incidentId: row.incident_id,
@@ -190,6 +226,7 @@ function toAction(row: Selectable<Schema['action']>): Action {
     undoOf: row.undo_of,
     inspection: row.inspection as Inspection | null,
     effect: row.effect as RunEffect | null,
-    createdAt: row.created_at,
+    createdAt: new Date(row.created_at),
+    sentAt: row.sent_at === null ? null : new Date(row.sent_at),
   };
 }

@@ -1,8 +1,7 @@
 import { type Alert, titleOf } from '../alert/index.ts';
-import type { Database } from '../database/index.ts';
 import { type Check, plain } from '../incident/index.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
-import { alertsFor, bindChecks, matchingRunbooks, type Runbook } from '../rag/index.ts';
+import { alertsFor, bindChecks, type Runbook } from '../rag/index.ts';
 
 /** What must hold before an incident with these alerts may close by itself. */
 export interface DecidingChecks {
@@ -11,16 +10,6 @@ export interface DecidingChecks {
   readonly unbound: readonly string[];
   /** Alerts for which no runbook declares a check. */
   readonly unchecked: readonly string[];
-}
-
-/** Gives the checks that decide for these alerts, bound anew: an alert may have joined since the plan was made. */
-export async function currentChecks(
-  db: Database,
-  alerts: readonly Alert[],
-  catalogue: Catalogue,
-): Promise<DecidingChecks> {
-  const labelSets = alerts.map((alert) => alert.labels);
-  return decidingChecks(await matchingRunbooks(db, labelSets), alerts, catalogue);
 }
 
 /** Binds, for each alert, the checks of the first runbook (in the order given) that is for it and declares any. */

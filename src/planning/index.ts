@@ -2,14 +2,17 @@
 export {
   type Action,
   type ActionStatus,
+  actionRows,
+  actionsAndRunbooks,
   actionsOf,
   addActions,
   type DraftAction,
   setAction,
   setEffect,
   shortId,
+  toAction,
 } from './action.ts';
-export { currentChecks } from './checks.ts';
+export { decidingChecks } from './checks.ts';
 export { createPlan } from './plan.ts';
 export { type PutBack, restoreSecrets } from './secrets.ts';
 export { isSameCall } from './sort-calls.ts';

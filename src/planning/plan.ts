@@ -23,12 +23,11 @@ import {
   describeContradictions,
   describeFlags,
   describeRecord,
-  matchingRunbooks,
   type RemedyRecord,
   type Runbook,
   recordsOf,
 } from '../rag/index.ts';
-import { type Action, actionsOf, addActions } from './action.ts';
+import { type Action, actionsAndRunbooks, addActions } from './action.ts';
 import { decidingChecks, showCheck } from './checks.ts';
 import { type Bounds, showToolCheck } from './offer.ts';
 import { type Draft, planFromRunbooks } from './plan-from-runbooks.ts';
@@ -53,7 +52,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
   return async (work) => {
     const { incident, alerts } = work;
     const labelSets = alerts.map((alert) => alert.labels);
-    const runbooks = await matchingRunbooks(db, labelSets);
+    const { actions, runbooks } = await actionsAndRunbooks(db, incident, alerts);
     const { checks, unbound, unchecked } = decidingChecks(runbooks, alerts, catalogue);
     const context: { -readonly [Key in keyof Context]?: Context[Key] } = {
       checks: [...checks],
@@ -96,9 +95,7 @@ export function createPlan(dependencies: PlanDependencies): Stage {
       return handOver('the model could not ground a diagnosis in the evidence');
     }
 
-    const tried = (await actionsOf(db, incident.id, incident.cycle)).filter(
-      ({ status, undoOf }) => undoOf === null && SPENT.has(status),
-    );
+    const tried = actions.filter(({ status, undoOf }) => undoOf === null && SPENT.has(status));
     const names = [...new Set(labelSets.flatMap(({ alertname }) => alertname ?? []))];
     const records = await recordsOf(
       db,

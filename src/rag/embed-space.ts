@@ -48,6 +48,11 @@ export async function readServing(db: Database): Promise<Space> {
   return space;
 }
 
+/** Gives the embedder whose vectors serve searches, as far as this process knows. */
+export function knownServing(db: Database): Space {
+  return serving.get(db) ?? FIRST;
+}
+
 /** Gives the embedder of that name where this process has it: the configured one, or the offline one, which is always there. */
 export function embedderNamed(name: string, configured: Embedder): Embedder | null {
   return [configured, hashEmbedder].find(({ id }) => id === name) ?? null;
@@ -76,7 +81,7 @@ export async function askNear<Row extends { space: string }>(
     const point = await pointOf(space, embedder, text);
     return { rows: await search(point), point };
   };
-  const known = serving.get(db) ?? FIRST;
+  const known = knownServing(db);
   const answer = await ask(known);
   const [row] = answer.rows;
   if (row === undefined || row.space === known.name) return answer;

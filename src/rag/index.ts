@@ -55,5 +55,5 @@ export { type Found, rankRunbooks, retrieveRunbooks, type Why } from './retrieve
 export { type Check, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
 export { isFileOfUrl, pathsOfUrl } from './runbook-url.ts';
 export { reachRemote, stateOf } from './sources.ts';
-export { bySpecificity, matchingRunbooks, runbookByPath } from './store.ts';
+export { bySpecificity, matchingOf, matchingRows, matchingRunbooks, runbookByPath } from './store.ts';
 export { createRunbookKeeper, type RunbookKeeper } from './watch.ts';

@@ -108,12 +108,12 @@ export async function setOrigin(db: Database, path: string, origin: Origin): Pro
     .execute();
 }
 
-/** Gives where the indexed runbooks come from, by their paths: all of them, or those of the given paths. */
-export async function originsOf(db: Database, paths?: readonly string[]): Promise<Map<string, Origin>> {
-  if (paths?.length === 0) return new Map();
-  let query = db.q.selectFrom('runbook').select(['path', 'repository', 'git_commit', 'repository_path']);
-  if (paths) query = query.where('path', 'in', [...paths]);
-  const rows = await query.execute();
+/** Gives where the indexed runbooks come from, by their paths. */
+export async function originsOf(db: Database): Promise<Map<string, Origin>> {
+  const rows = await db.q
+    .selectFrom('runbook')
+    .select(['path', 'repository', 'git_commit', 'repository_path'])
+    .execute();
   return new Map(
     rows.map(({ path, repository, git_commit: commit, repository_path: repositoryPath }) => [
       path,
@@ -130,7 +130,7 @@ export function isSameOrigin(a: Origin, b: Origin): boolean {
 /** Writes the place that a citation opens, for example `shop/down.md:12-30 @ 1a2b3c4`; without the commit where none holds it. */
 export function citeLines(
   { path, startLine, endLine }: { readonly path: string; readonly startLine: number; readonly endLine: number },
-  origin: Pick<Origin, 'commit'> | undefined,
+  { commit }: Pick<Origin, 'commit'>,
 ): string {
-  return `${path}:${startLine}-${endLine}${origin?.commit ? ` @ ${origin.commit.slice(0, 7)}` : ''}`;
+  return `${path}:${startLine}-${endLine}${commit ? ` @ ${commit.slice(0, 7)}` : ''}`;
 }

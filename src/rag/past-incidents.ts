@@ -3,7 +3,7 @@ import { type Labels, labelsSchema } from '../alert/index.ts';
 import { type Database, json } from '../database/index.ts';
 import type { Embedder } from './embed.ts';
 import { textOfIncident } from './embed-missing.ts';
-import { askNear, embedderNamed, readServing, stored } from './embed-space.ts';
+import { askNear, embedderNamed, knownServing, stored } from './embed-space.ts';
 import { askable, fuse, type Query, queryText } from './query.ts';
 import {
   describeRecord,
@@ -100,17 +100,16 @@ export async function rememberIncident(db: Database, incident: RememberedInciden
     ]),
   };
   await db.q
+    // What it said before is not what it says now.
+    .with('stale', (q) =>
+      q.deleteFrom('past_incident_vector').where('incident_id', '=', incidentId).where('cycle', '=', cycle),
+    )
     .insertInto('past_incident')
     .values({ incident_id: incidentId, cycle, ...row })
     .onConflict((conflict) => conflict.columns(['incident_id', 'cycle']).doUpdateSet(row))
     .execute();
-  // What it said before is not what it says now. A provider is not waited for: its vector is made in the background.
-  await db.q
-    .deleteFrom('past_incident_vector')
-    .where('incident_id', '=', incidentId)
-    .where('cycle', '=', cycle)
-    .execute();
-  const space = await readServing(db);
+  // A provider is not waited for: its vector is made in the background, and so is one for a space that this process does not know yet.
+  const space = knownServing(db);
   const local = embedderNamed(space.name, embedder);
   if (!local?.isLocal) return;
   const [vector = []] = await local.embed([textOfIncident({ title, labels, summary })]);

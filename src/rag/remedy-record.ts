@@ -53,13 +53,12 @@ export function stepsHash(runbook: Pick<Runbook, 'remedies'>): string | null {
   return runbook.remedies.length === 0 ? null : createHash('sha256').update(stepsSaid(runbook)).digest('hex');
 }
 
-/** Keeps what came of the remedies of one cycle of an incident, in place of what was kept of it before. */
+/** Keeps what came of the remedies of one cycle of an incident, in place of what was kept of them before. */
 export async function keepOutcomes(
   db: Database,
   { incidentId, cycle }: { incidentId: number; cycle: number },
   outcomes: readonly RemedyOutcome[],
 ): Promise<void> {
-  await db.q.deleteFrom('remedy_outcome').where('incident_id', '=', incidentId).where('cycle', '=', cycle).execute();
   if (outcomes.length === 0) return;
   await db.q
     .insertInto('remedy_outcome')
@@ -69,6 +68,17 @@ export async function keepOutcomes(
         incident_id: incidentId,
         cycle,
         steps_sha256: sql<string | null>`(select steps_sha256 from runbook where path = ${outcome.runbook}::text)`,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(['incident_id', 'cycle', 'attempt', 'alertname']).doUpdateSet(({ ref }) => ({
+        service: ref('excluded.service'),
+        runbook: ref('excluded.runbook'),
+        steps_sha256: ref('excluded.steps_sha256'),
+        tool: ref('excluded.tool'),
+        target: ref('excluded.target'),
+        outcome: ref('excluded.outcome'),
+        at: ref('excluded.at'),
       })),
     )
     .execute();

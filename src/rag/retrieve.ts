@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../database/index.ts';
 import { askNear, type Point } from './embed-space.ts';
 import type { Flag } from './instructions.ts';
+import type { Origin } from './origin.ts';
 import { askable, askedNames, askedTerms, askedUrls, type Query, queryText, type Signal } from './query.ts';
 import { influenceOf, ofRunbook, type RecordRow, type RemedyRecord, recordQuery, toRecord } from './remedy-record.ts';
 import { isFileOfUrl, pathsOfUrl } from './runbook-url.ts';
@@ -30,7 +31,7 @@ export interface Why {
 }
 
 /** A passage of a runbook, with the lines to quote it by. */
-export interface Found {
+export interface Found extends Origin {
   readonly path: string;
   readonly title: string;
   readonly breadcrumb: string;
@@ -51,6 +52,7 @@ interface Row extends RecordRow {
   title: string;
   front_matter: unknown;
   repository: string | null;
+  git_commit: string | null;
   repository_path: string | null;
   breadcrumb: string;
   content: string;
@@ -207,7 +209,7 @@ async function candidates(db: Database, query: Query, point: Point): Promise<Row
           where repository_path in (select jsonb_array_elements_text(${JSON.stringify(urls.flatMap(pathsOfUrl))}::jsonb))
       ) as every group by runbook_id
     ), judged as materialized (
-      select candidate.*, r.path, r.title, r.flags, record.*, r.front_matter, r.repository, r.repository_path, best.chunk_id, best.similarity,
+      select candidate.*, r.path, r.title, r.flags, record.*, r.front_matter, r.repository, r.git_commit, r.repository_path, best.chunk_id, best.similarity,
         coalesce(name.said, 0) as said, coalesce(name.rarity, 0) as rarity,
         ${on('equal-name') ? sql`coalesce(resembles = 1, false)` : sql`false`} as named,
         coalesce(r.front_matter ->> 'service' in (select jsonb_array_elements_text(${JSON.stringify(services)}::jsonb)), false) as service,
@@ -254,7 +256,7 @@ async function candidates(db: Database, query: Query, point: Point): Promise<Row
           named desc, relevance * ${on('record') ? influenceOf(sql`rate`) : sql`1`} desc, runbook_id) as place
       from scored
     )
-    select path, title, front_matter, repository, repository_path, breadcrumb, content, start_line, end_line, relevance, said, similarity, named, service,
+    select path, title, front_matter, repository, git_commit, repository_path, breadcrumb, content, start_line, end_line, relevance, said, similarity, named, service,
       words::integer, near::integer, alike::integer, flags, tried, healed, tries, rate, last, ${point.space} as space
     from placed join chunk on chunk.id = placed.chunk_id
     where place <= ${query.limit} or declares or shown
@@ -278,6 +280,9 @@ function foundOf({ row, matched, linked, fits, flags, record }: Candidate & Judg
   return {
     path: row.path,
     title: row.title,
+    repository: row.repository,
+    commit: row.git_commit,
+    repositoryPath: row.repository_path,
     breadcrumb: row.breadcrumb,
     startLine: row.start_line,
     endLine: row.end_line,

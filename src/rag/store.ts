@@ -1,7 +1,7 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import { z } from 'zod';
 import { type Labels, matchesLabels } from '../alert/index.ts';
-import { type Database, json } from '../database/index.ts';
+import { type Database, json, type Schema } from '../database/index.ts';
 import type { Chunk } from './chunk.ts';
 import type { Space } from './embed-space.ts';
 import { indexTerms } from './index-terms.ts';
@@ -35,12 +35,20 @@ export interface IndexedChunk extends Chunk {
 
 /** Gives the runbooks that may act on at least one of these label sets, those with the most matchers first, and last those that talk to a machine. */
 export async function matchingRunbooks(db: Database, labelSets: readonly Labels[]): Promise<Runbook[]> {
-  const rows = await db.q
+  return matchingOf(await matchingRows(db, labelSets).execute(), labelSets);
+}
+
+/** The query for what `matchingOf` chooses from, for a statement that reads other things as well. */
+export function matchingRows(db: Database, labelSets: readonly Labels[]) {
+  return db.q
     .selectFrom('runbook as r')
     .select(['r.path', 'r.title', 'r.sha256', 'r.front_matter', 'r.problems', 'r.flags', 'r.body'])
     .where(mayMatch(labelSets))
-    .orderBy('r.path')
-    .execute();
+    .orderBy('r.path');
+}
+
+/** Gives, of the rows of `matchingRows`, what `matchingRunbooks` would. */
+export function matchingOf(rows: readonly RunbookRow[], labelSets: readonly Labels[]): Runbook[] {
   return rows
     .map(fromRow)
     .filter((runbook) => runbook.actionable && matchesAny(runbook, labelSets))
@@ -84,15 +92,12 @@ export function declarationOf(frontMatter: unknown): Declaration {
   return parsed.success ? parsed.data : NO_DECLARATION;
 }
 
-function fromRow(row: {
-  path: string;
-  title: string;
-  sha256: string;
-  front_matter: unknown;
-  problems: unknown;
-  flags: unknown;
-  body: string;
-}): Runbook {
+type RunbookRow = Pick<
+  Selectable<Schema['runbook']>,
+  'path' | 'title' | 'sha256' | 'front_matter' | 'problems' | 'flags' | 'body'
+>;
+
+function fromRow(row: RunbookRow): Runbook {
   const { path, title, sha256, body } = row;
   const problems = problemsSchema.parse(row.problems);
   const declaration = declarationOf(row.front_matter);

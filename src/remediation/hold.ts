@@ -16,6 +16,7 @@ import {
   type Outcome,
   type Stage,
   type State,
+  timeOf,
   type Work,
 } from '../incident/index.ts';
 
@@ -60,8 +61,8 @@ export function withHold(
     // What a person asked for is not held back by what holds for alerts.
     const firing = alerts.filter(({ status, source }) => status === 'firing' && source !== BY_HAND);
     if (firing.length < alerts.filter(({ status }) => status === 'firing').length) return null;
-    const all = await listMaintenance(db);
-    const held = all.length === 0 ? null : heldBy(firing, all, await db.now());
+    if (incident.glimpse?.maintenance === false) return null;
+    const held = heldBy(firing, await listMaintenance(db), await timeOf(db, incident));
     return held === null || (await hasSent(incident)) ? null : held;
   }
 

@@ -52,7 +52,7 @@ export function createStages(dependencies: StageDependencies): Stages {
   const knowing =
     (stage: Stage): Stage =>
     async (work) => {
-      await knowSentSecrets(dependencies.db, work.incident.id);
+      if (work.incident.glimpse?.sentSecret !== false) await knowSentSecrets(dependencies.db, work.incident.id);
       return stage(work);
     };
 

@@ -1,5 +1,5 @@
 import { endApproval, listApprovals } from '../approval/index.ts';
-import { type Database, json } from '../database/index.ts';
+import type { Database } from '../database/index.ts';
 import { finishIntent } from '../execution/index.ts';
 import {
   beginVerification,
@@ -10,6 +10,7 @@ import {
   type Stage,
   type State,
   type StoredAlert,
+  timeOf,
 } from '../incident/index.ts';
 import { type Action, actionsOf, setAction } from '../planning/index.ts';
 
@@ -23,7 +24,8 @@ export function createAwaitPerson({ db, quietSeconds }: { db: Database; quietSec
     if (closer) return { ...beginVerification('person', closer.by), heard };
     if (signals.some(({ kind }) => kind === 'resolved') && !isFiring(alerts)) {
       const quietAt = incident.context.flapping ? quietSince(alerts) : null;
-      if (quietAt !== null && quietAt > (await db.now())) return { state: 'escalated', wait: { until: quietAt } };
+      if (quietAt !== null && quietAt > (await timeOf(db, incident)))
+        return { state: 'escalated', wait: { until: quietAt } };
       return { ...beginVerification('alert'), heard };
     }
     const asker = signals.findLast(({ kind }) => kind === 'ask_again');
@@ -69,10 +71,7 @@ export function createAwaitPerson({ db, quietSeconds }: { db: Database; quietSec
         data: { action: id, tool, target, arguments: args, error },
       })),
       write: async () => {
-        for (const { id } of lost) {
-          await finishIntent(db, id, 'unknown', json({ error }));
-          await setAction(db, id, { status: 'unknown', result: { error } });
-        }
+        for (const { id } of lost) await finishIntent(db, id, { outcome: 'unknown', said: { error } });
       },
     };
   }

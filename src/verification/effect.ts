@@ -14,28 +14,14 @@ const SENT: ReadonlySet<Action['status']> = new Set(['succeeded', 'failed', 'unk
 export async function effectOf(
   db: Database,
   incident: Incident,
-  { failing, outcomeUnknown }: { failing: number; outcomeUnknown: boolean },
+  { attempt, failing, outcomeUnknown }: { attempt: readonly Action[]; failing: number; outcomeUnknown: boolean },
 ): Promise<RunEffect | null> {
-  const sentAt = await firstSentAt(db, incident);
-  if (sentAt === null) return null;
+  const [sentAt] = attempt.flatMap((action) => action.sentAt ?? []).toSorted((a, b) => Number(a) - Number(b));
+  if (sentAt === undefined) return null;
   const { failingBefore } = incident.context;
   if (failingBefore !== null && failing > failingBefore) return 'worse';
   if (await hasJoinedSince(db, incident, sentAt)) return 'worse';
   return outcomeUnknown ? 'unknown' : 'unchanged';
-}
-
-async function firstSentAt(db: Database, { id, cycle, context }: Incident): Promise<Date | null> {
-  const row = await db.q
-    .selectFrom('intent as i')
-    .innerJoin('action as a', 'a.id', 'i.action_id')
-    .select('i.sent_at')
-    .where('a.incident_id', '=', id)
-    .where('a.cycle', '=', cycle)
-    .where('a.attempt', '=', context.attempt)
-    .orderBy('i.sent_at')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.sent_at ?? null;
 }
 
 /** One that only came back is not new. */

@@ -1,3 +1,4 @@
+import type { Alert } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Failpoint } from '../failpoints.ts';
@@ -12,6 +13,7 @@ import {
   type NewEvent,
   type Outcome,
   type Stage,
+  timeOf,
 } from '../incident/index.ts';
 import {
   askSource,
@@ -21,8 +23,16 @@ import {
   type Look,
   runChecks,
 } from '../mcp-tools/index.ts';
-import { actionsOf, addActions, currentChecks, setEffect, toolChecksOf, undoOf } from '../planning/index.ts';
-import type { Policy } from '../policy/index.ts';
+import {
+  type Action,
+  actionsAndRunbooks,
+  addActions,
+  decidingChecks,
+  setEffect,
+  toolChecksOf,
+  undoOf,
+} from '../planning/index.ts';
+import type { Policy, RunEffect } from '../policy/index.ts';
 import { effectOf, worseText } from './effect.ts';
 
 export interface VerifyDependencies {
@@ -33,7 +43,10 @@ export interface VerifyDependencies {
   readonly policy: Policy;
   readonly failpoint: Failpoint;
   /** Called in the transaction that resolves an incident, so that the next one like it finds it. */
-  readonly remember: (incident: Incident) => Promise<void>;
+  readonly remember: (
+    incident: Incident,
+    of: { alerts: readonly Alert[]; planned: readonly Action[] },
+  ) => Promise<void>;
 }
 
 type Verification = NonNullable<Context['verification']>;
@@ -45,18 +58,17 @@ type Verification = NonNullable<Context['verification']>;
 export function createVerify(dependencies: VerifyDependencies): Stage {
   const { db, config, catalogue, look, policy, failpoint, remember } = dependencies;
   return async ({ incident, alerts, signals, abort }) => {
-    const deciding = await currentChecks(db, alerts, catalogue);
+    const { actions, runbooks } = await actionsAndRunbooks(db, incident, alerts);
+    const deciding = decidingChecks(runbooks, alerts, catalogue);
     const { unbound, unchecked } = deciding;
     const heard = signals.filter(({ kind }) => kind === 'close' || kind === 'resolved');
     const closing = signals.find(({ kind }) => kind === 'close');
-    const now = await db.now();
+    const now = await timeOf(db, incident);
     const begun = incident.context.verification ?? freshVerification();
     const startedAt = begun.startedAt ?? now.toISOString();
     const verification = withCloser({ ...begun, startedAt }, closing?.by);
     const { undoing } = incident.context;
-    const attempt = (await actionsOf(db, incident.id, incident.cycle)).filter(
-      (action) => action.attempt === incident.context.attempt,
-    );
+    const attempt = actions.filter((action) => action.attempt === incident.context.attempt);
     // What was done must have done what it should; whether all is well is for the runbook's checks to say.
     const own = verification.after === 'action' && undoing === null ? toolChecksOf(attempt, catalogue) : [];
     const checks = [...deciding.checks, ...own];
@@ -67,8 +79,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     if (deciding.checks.length + unbound.length === 0) {
       const isDone =
         ranByHand && verification.after === 'action' && verification.patient && !verification.outcomeUnknown;
-      if (verification.closedBy !== null || isDone || (await isOverByItself(verification)))
-        return resolve(verification, []);
+      if (verification.closedBy !== null || isDone || isOverByItself(verification)) return resolve(verification, []);
       const failed = verification.after === 'action' ? attempt.find(({ status }) => status === 'failed') : undefined;
       return handOver(
         `${failed ? `${failed.tool} on ${failed.target} failed, and ` : ''}no check is declared for this alert, so only a person can say that it is over`,
@@ -121,9 +132,8 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
     );
 
     /** Where nothing was done, nothing is claimed either: the sender's word that it is over is enough. */
-    async function isOverByItself({ after }: Verification): Promise<boolean> {
+    function isOverByItself({ after }: Verification): boolean {
       if (after !== 'alert' || isFiring(alerts)) return false;
-      const actions = await actionsOf(db, incident.id, incident.cycle);
       return !actions.some(({ status }) => ['running', 'succeeded', 'failed', 'unknown'].includes(status));
     }
 
@@ -150,9 +160,11 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
         events,
         write: async () => {
           // Who closed it may have mended it, so the remedy gets no credit.
-          if (verified.after === 'action' && verified.closedBy === null && undoing === null)
-            await setEffect(db, incident, seen.length > 0 ? 'healed' : 'unknown');
-          await remember(incident);
+          const isCredited = verified.after === 'action' && verified.closedBy === null && undoing === null;
+          const effect: RunEffect = seen.length > 0 ? 'healed' : 'unknown';
+          const credited = isCredited ? await setEffect(db, incident, effect) : [];
+          const planned = actions.map((action) => (credited.includes(action.id) ? { ...action, effect } : action));
+          await remember(incident, { alerts, planned });
         },
       };
     }
@@ -166,7 +178,7 @@ export function createVerify(dependencies: VerifyDependencies): Stage {
       };
       const { outcomeUnknown } = failed;
       const counted = { failing: failing(incident.context.checks), outcomeUnknown };
-      const effect = failed.after === 'action' ? await effectOf(db, incident, counted) : null;
+      const effect = failed.after === 'action' ? await effectOf(db, incident, { ...counted, attempt }) : null;
       const event: NewEvent = {
         type: effect === 'worse' ? 'verification.worse' : 'verification.unchanged',
         actor: 'nightshift',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evidenceOf, withFullTexts } from '../../../src/diagnosis/store.ts';
+import { evidenceOf, fullEvidenceOf } from '../../../src/diagnosis/store.ts';
 import type { Call, CallResult } from '../../../src/mcp-tools/index.ts';
 import { anyDatabase } from '../../real-parts/databases.ts';
 import { aroundTests, makeStages, mock, model, openQuietly, runStages, storedAlert, type World } from './stages.ts';
@@ -293,9 +293,7 @@ describe.each(anyDatabase)('an investigation, on the $name database', ({ open })
       mock.on({ systemMessage: /You shorten the result/ }, { content: JSON.stringify(summary) });
       steps({ content: '', toolCalls: [call('evidence.read', { id: 'E4', offset: 12_000 })] }, { content: 'Enough.' });
       const { id } = await run(world({ answers: large }));
-      const logs = (await withFullTexts(at.db, id, await evidenceOf(at.db, id))).find(({ title }) =>
-        title.includes('kubernetes.logs'),
-      );
+      const logs = (await fullEvidenceOf(at.db, id)).find(({ title }) => title.includes('kubernetes.logs'));
       expect(logs?.content).toContain('450 FATAL: too many clients already');
       expect(logs?.content).not.toContain('made up');
       expect(logs?.content).toContain('evidence.read reads on');

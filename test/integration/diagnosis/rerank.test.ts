@@ -27,6 +27,9 @@ function passage(path: string, score: number, why: Partial<Found['why']> = {}): 
   return {
     path,
     title: path,
+    repository: null,
+    commit: null,
+    repositoryPath: null,
     breadcrumb: path,
     ...place,
     content: `What to do: ${path}`,

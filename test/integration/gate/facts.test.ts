@@ -2,15 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/database/index.ts';
-import {
-  recentRuns,
-  recordOf,
-  rejudge,
-  shadowReport,
-  storedJudgements,
-  toStored,
-  trackRecords,
-} from '../../../src/gate/index.ts';
+import { countRuns, rejudge, shadowReport, storedJudgements, toStored, trackRecords } from '../../../src/gate/index.ts';
 import { addEvents, contextSchema } from '../../../src/incident/index.ts';
 import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
 import { actionsOf, setEffect } from '../../../src/planning/index.ts';
@@ -42,6 +34,16 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
     await db?.close();
   });
 
+  const recentRuns = async (questions: readonly [Question, ...Question[]]) => {
+    const [{ call, population }] = questions;
+    const labelSets = questions.map(({ labels }) => labels);
+    return (await countRuns(db, { call, population, labelSets, undoOf: null })).recent;
+  };
+  const recordOf = async ({ tool, ...labels }: { tool: string; alertname: string; service: string }) => {
+    const call = { tool, instance: '', target: '' };
+    return (await countRuns(db, { call, population: null, labelSets: [labels], undoOf: null })).recordFor(labels);
+  };
+
   describe('the runs that limits count', () => {
     const ours = question({
       call: { tool: 'supervisor.restart', instance: 'shop', target: 'shop:process web' },
@@ -49,7 +51,7 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
       population: { group: 'group web', members: 4, affects: 1 },
     });
     const counts = async (one: Question, per: 'target' | 'instance' | 'tool' | 'service' | 'namespace' | 'all') => {
-      const recent = await recentRuns(db, [one]);
+      const recent = await recentRuns([one]);
       // What a limit of so many runs says, tells how many it counted.
       const speaks = (runs: number) =>
         judge({ ...one, recent }, policy({ limits: [limit({ per, runs, withinSeconds: 604_800 })] })).spoke.some(
@@ -84,12 +86,11 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
       expect(await counts(at, 'namespace')).toEqual({ two: true, three: false });
       expect(await counts(at, 'instance')).toEqual({ two: true, three: true });
       expect(await counts(at, 'all')).toEqual({ two: true, three: true });
-      const recent = await recentRuns(db, [at]);
+      const recent = await recentRuns([at]);
       expect(recent.filter(({ group }) => group === 'group web')).toHaveLength(2);
       // Bounded all the same, and none twice.
       expect(recent.length).toBeLessThan(1100);
       expect(recent).toEqual(recent.toSorted((a, b) => b.at.getTime() - a.at.getTime()));
-      expect(await recentRuns(db, [])).toEqual([]);
     });
 
     it('are those of all services that a call is for, and none that is older than seven days', async () => {
@@ -97,7 +98,7 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
       await addPastRun(db, { ...here, labels: { service: 'a' } });
       await addPastRun(db, { ...here, labels: { service: 'b' } });
       await addPastRun(db, { ...here, labels: { service: 'b' }, daysAgo: 8 });
-      const services = (await recentRuns(db, [labels('a'), labels('b')])).map(({ service }) => service);
+      const services = (await recentRuns([labels('a'), labels('b')])).map(({ service }) => service);
       expect(services.filter((one) => one === 'a' || one === 'b').sort()).toEqual(['a', 'b']);
     });
   });
@@ -112,7 +113,7 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
       await addPastRun(db, { labels, effect: 'unchanged', daysAgo: 1, sentDaysAgo: null });
       await addPastRun(db, { labels, effect: null });
       await addPastRun(db, { labels, effect: 'unknown', tool: 'host.purge' });
-      expect(await recordOf(db, of('ordered'))).toEqual(['worse', 'healed']);
+      expect(await recordOf(of('ordered'))).toEqual(['worse', 'healed']);
     });
 
     it('is written for what was sent, and for nothing that only failed to start', async () => {
@@ -133,15 +134,15 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
       await addPastRun(db, { labels: { alertname: 'Down' }, effect: 'healed' });
       await addPastRun(db, { labels: { alertname: '' }, effect: 'healed' });
       await addPastRun(db, { labels: {}, effect: 'healed' });
-      expect(await recordOf(db, of(''))).toEqual(['healed']);
-      expect(await recordOf(db, { ...of(''), alertname: '' })).toEqual([]);
-      expect(await recordOf(db, { ...of(''), alertname: 'Other' })).toEqual([]);
+      expect(await recordOf(of(''))).toEqual(['healed']);
+      expect(await recordOf({ ...of(''), alertname: '' })).toEqual([]);
+      expect(await recordOf({ ...of(''), alertname: 'Other' })).toEqual([]);
     });
 
     it('cannot be made by asking for runs by hand', async () => {
       const labels = { alertname: 'Down', service: 'by-hand' };
       await addPastRuns(db, healed(20), { labels, requestedBy: 'ana', decision: asked('nothing-allows') });
-      expect(await recordOf(db, of('by-hand'))).toEqual([]);
+      expect(await recordOf(of('by-hand'))).toEqual([]);
       expect((await trackRecords(db)).filter(({ service }) => service === 'by-hand')).toEqual([]);
     });
   });

@@ -237,6 +237,21 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     expect(supervisor.started).not.toContain('halted early');
   });
 
+  it('waits in the next stage for a maintenance that begins while one lands, though nobody tells it', async () => {
+    atFailpoint = (name) => {
+      if (name !== 'land.before.investigated') return;
+      meanwhile(`insert into maintenance (id, origin, matchers, reason, made_by, starts_at, ends_at) values ('mnt-upgrade', 'person',
+        '[{"label":"process","operator":"=","value":"upgraded"}]', 'upgrade', 'alice', now(), now() + interval '1 hour')
+        on conflict do nothing`);
+    };
+    const id = await open(nightshift, firing({ process: 'upgraded' }));
+    const held = await nightshift.until(id, (incident) => types(incident).includes('incident.held'));
+    atFailpoint = () => {};
+    expect(held.state).toBe('investigated');
+    expect(types(held)).not.toContain('diagnosis.made');
+    meanwhile(`delete from maintenance where id = 'mnt-upgrade'`);
+  });
+
   it('knows that an alert was reported again while its stages took their time', async () => {
     const { now } = Date;
     const report = (age: string) => meanwhile(`update alert set last_seen_at = now() - interval '${age}'`);

@@ -205,6 +205,7 @@ describe('what must still be the same when it is sent', () => {
       inspection: null,
       effect: null,
       createdAt: NOW,
+      sentAt: null,
     };
     expect(
       boundFields(action, { call, inspection: { uid: '8:42' }, risk: 'critical', policySha256: 'p'.repeat(64) }),

@@ -83,6 +83,7 @@ export function action(change: Partial<Action> = {}): Action {
     inspection: null,
     effect: null,
     createdAt: AT,
+    sentAt: null,
     ...change,
   };
 }
@@ -92,6 +93,7 @@ export function incident(change: Partial<Incident> = {}): Incident {
     id: 7,
     state: 'awaiting_approval',
     isForeign: false,
+    glimpse: null,
     version: 5,
     wakeSeq: 0,
     jobId: null,
