@@ -1,5 +1,5 @@
 /** All that is asked over HTTP comes in here, and goes on to the room that it is for. */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type RequestHandler } from 'express';
@@ -73,9 +73,11 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
   app.use(problemHandler(log));
 
   // Webhooks beside express, which takes more than half of the throughput.
-  const underWay = new Set<IncomingMessage>();
+  const underWay = new Map<IncomingMessage, ServerResponse>();
   const server = createServer((request, response) => {
-    underWay.add(request);
+    // What keeps its connection would ask on it for ever.
+    if (phase === 'stopping') response.shouldKeepAlive = false;
+    underWay.set(request, response);
     response.once('close', () => underWay.delete(request));
     if (!webhooks(request, response)) app(request, response);
   });
@@ -90,10 +92,11 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
       phase = 'stopping';
       server.close();
       server.closeIdleConnections();
+      for (const response of underWay.values()) response.shouldKeepAlive = false;
       await mcp.close();
       const givenUpAt = Date.now() + ARRIVES_MS;
       const isWaitedFor = ({ complete }: IncomingMessage) => complete || Date.now() < givenUpAt;
-      while ([...underWay].some(isWaitedFor)) await sleep(20);
+      while ([...underWay.keys()].some(isWaitedFor)) await sleep(20);
       // What is left says nothing, and would be waited for in vain.
       server.closeAllConnections();
     },

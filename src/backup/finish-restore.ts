@@ -13,11 +13,14 @@ export async function finishRestore(
 ): Promise<void> {
   for (const sha256 of stagedDumps(dataDir)) {
     const files = `${dataDir}/*.restored-${sha256}`;
-    const { rows } = await sql`
-      select 1 from event where type = 'backup.restored' and data ->> 'sha256' = ${sha256} limit 1`.execute(db.q);
-    if (rows.length > 0) {
-      await placeDataFiles(dataDir, sha256);
-      log.info({ files }, 'the restore of this database was cut off; its files are in their places now');
+    // Whatever was restored before belongs to the past of that backup.
+    const { rows } = await sql<{ sha256: string }>`
+      select data ->> 'sha256' as sha256 from event where type = 'backup.restored' order by id desc limit 1`.execute(
+      db.q,
+    );
+    if (rows[0]?.sha256 === sha256) {
+      const kept = await placeDataFiles(dataDir, sha256);
+      log.info({ files, kept }, 'the restore of this database was cut off; its files are in their places now');
     } else log.warn({ files }, 'left by a restore into another database, or one that came to nothing; remove them');
   }
 }

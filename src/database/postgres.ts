@@ -107,7 +107,9 @@ async function open(
     listen: (channel, listener) =>
       listen({ ...config, application_name: 'nightshift listener', stream: createSocket }, channel, listener),
     // Destroying kysely has ended the other pool.
-    close: () => aside.end(),
+    close: async () => {
+      if (!aside.ending) await aside.end();
+    },
   });
 }
 

@@ -88,24 +88,21 @@ async function gatherAll(
   const matching = await matchingRunbooks(db, labelSets);
   const { looks, leftOut } = looksWorthMaking(matching, catalogue, { alerts: work.alerts, specialist });
   const documents = { db, embedder, models, gatherSeconds, matching };
-  const inTime = async (name: string, gather: (abort: AbortSignal) => Promise<Found[]>): Promise<Gathered> => {
-    try {
-      return { name, found: await withDeadline(gather, gatherSeconds, work.abort), missing: null };
-    } catch (error) {
-      work.abort.throwIfAborted();
-      return { name, found: [], missing: `${name}: ${messageOf(error)}` };
-    }
-  };
-  const [found, ...looked] = await Promise.all([
-    work.journal('documents', () =>
-      Promise.all([
-        inTime('runbooks', (abort) => gatherRunbooks(work, specialist, { ...documents, abort })),
-        inTime('past incidents', () => gatherPastIncidents(work, documents)),
-      ]),
-    ),
+  const inTime = (name: string, gather: (abort: AbortSignal) => Promise<Found[]>) =>
+    work.journal(name, async (): Promise<Gathered> => {
+      try {
+        return { name, found: await withDeadline(gather, gatherSeconds, work.abort), missing: null };
+      } catch (error) {
+        work.abort.throwIfAborted();
+        return { name, found: [], missing: `${name}: ${messageOf(error)}` };
+      }
+    });
+  const gathered = await Promise.all([
+    inTime('runbooks', (abort) => gatherRunbooks(work, specialist, { ...documents, abort })),
+    inTime('past incidents', () => gatherPastIncidents(work, documents)),
     ...looks.map((one) => gatherLook(work, one, { look, models, gatherSeconds })),
   ]);
-  return { gathered: [...found, ...looked], leftOut };
+  return { gathered, leftOut };
 }
 
 async function gatherLook(

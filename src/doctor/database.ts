@@ -7,7 +7,7 @@ import { type Check, type Finding, fail, ok, runChecks, warn } from './finding.t
 const VERSION_MIN = 150_000;
 const EXTENSIONS = { vector: 'postgresql-NN-pgvector', pg_trgm: 'postgresql-contrib' };
 /** What one replica may take: its pool, and one that listens. */
-const CONNECTIONS_OF_REPLICA = 11;
+const CONNECTIONS_OF_REPLICA = 12;
 const CLOCK_SECONDS = { warn: 2, fail: 30 };
 /** The driver looks for what has no job every 30 s; a job waits for a free worker no longer than this. */
 const STUCK_SECONDS = 90;

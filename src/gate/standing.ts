@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres';
 import type { Database } from '../database/index.ts';
 import type { Incident, StoredAlert } from '../incident/index.ts';
@@ -36,9 +36,14 @@ export async function readStanding(
   alerts: readonly StoredAlert[],
 ): Promise<Standing> {
   const labelSets = alerts.filter(({ status }) => status === 'firing').map(({ labels }) => labels);
+  // What is over is not judged any more, and its history may be long.
+  const ofWhatGoesOn = <T>(history: RawBuilder<T[]>) =>
+    sql<
+      T[]
+    >`case when a.status in ('proposed', 'allowed', 'asked', 'approved', 'running') then ${history} else '[]' end`;
   const actionsWithRuns = actionRows(db, id, cycle).select([
-    jsonArrayFrom(seenRuns(db, sql`a.fingerprint`)).as('seen_runs'),
-    recordsOf(sql`a.tool`, labelSets).as('records'),
+    ofWhatGoesOn(jsonArrayFrom(seenRuns(db, sql`a.fingerprint`))).as('seen_runs'),
+    ofWhatGoesOn(recordsOf(sql`a.tool`, labelSets)).as('records'),
     sql<boolean>`exists (select from approval where action_id = a.id and status = 'denied')`.as('was_denied'),
   ]);
   const { runbooks, actions, ...read } = await db.q

@@ -3,7 +3,7 @@ import { type Database, json } from '../database/index.ts';
 import { redactValue } from '../telemetry/index.ts';
 import { CLOSED_STATES, type Context, type Incident, isClosed, type State } from './incident.ts';
 import type { Message, NewEvent, Signal } from './stage.ts';
-import { incidentColumns, type StageRow, stageColumns, toIncident } from './store.ts';
+import { type IncidentRow, incidentColumns, type StageRow, stageColumns, toIncident } from './store.ts';
 import { redactedData } from './timeline.ts';
 
 /** What is committed together when an incident moves. */
@@ -44,7 +44,9 @@ export async function moveIncident(db: Database, incident: Incident, move: Move)
   const dropped = sql`, dropped as (delete from signal using moved
     where signal.id = any(${heard.map(({ id }) => id)}::bigint[]))`;
   const nothing = sql``;
-  const { rows } = await db.prepared(sql<StageRow>`
+  // Nobody here goes on with one that is left.
+  const columns = leaves ? incidentColumns('moved') : stageColumns('moved');
+  const { rows } = await db.prepared(sql<IncidentRow | StageRow>`
     with moved as (
       update incident set state = ${state}, version = version + 1, context = ${json(context)},
         updated_at = clock_timestamp(), closed_at = ${closedAt}${reopening ? reopened : nothing}${leaves ? sql`, job_id = null` : nothing}
@@ -52,6 +54,6 @@ export async function moveIncident(db: Database, incident: Incident, move: Move)
         ${unlessWoken ? sql`and wake_seq = ${incident.wakeSeq}` : nothing}
       returning ${incidentColumns('incident')}
     )${events.length > 0 ? told : nothing}${messages.length > 0 ? said : nothing}${heard.length > 0 ? dropped : nothing}
-    select ${stageColumns('moved')} from moved`);
+    select ${columns} from moved`);
   return rows[0] ? toIncident(rows[0]) : null;
 }

@@ -18,6 +18,8 @@ export interface Door {
   readonly bodyBytesMax: number;
   /** After this the sender is told to send it again. */
   readonly answerMsMax: number;
+  /** Whether it is known that the sender says the same again until it is answered, with nothing to tell that it is the same. */
+  readonly isRepeated: boolean;
   readonly authenticator: Authenticator;
   read(body: string, now: Date): ParsedDelivery | Promise<ParsedDelivery>;
 }
@@ -35,6 +37,7 @@ export function createDoors(
         name,
         bodyBytesMax: isPagerDuty ? PAGERDUTY_BODY_BYTES_MAX : BODY_BYTES_MAX,
         answerMsMax: isPagerDuty ? PAGERDUTY_ANSWER_MS_MAX : ANSWER_MS_MAX,
+        isRepeated: source.type === 'alertmanager' || source.type === 'grafana',
         authenticator: createAuthenticator(source, webhookToken),
         read: readerOf(name, source, mappings),
       };

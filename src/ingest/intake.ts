@@ -21,7 +21,8 @@ const TURNS_TO_HEAR = 6;
 export interface Intake {
   /**
    * Commits a delivery, together with others that arrive at the same time; when it resolves, all of it is durable. One whose sender has given it up
-   * (`givenUp`) before its commit began is dropped: it is sent again, and by then it may be what has long been said to be over.
+   * (`givenUp`) before its commit began is dropped: to be handed over only where it is sent again, because by then it may be what has long been
+   * said to be over.
    * @throws NightshiftError `database_unavailable` where it is not, or `busy` where too much waits already, for what is not page-worthy at half of that;
    * nothing is kept then.
    */

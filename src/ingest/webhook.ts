@@ -111,7 +111,7 @@ function createTake({ intake, metrics, log, clock = () => new Date() }: WebhookD
       ...(eventId === undefined ? {} : { eventId }),
       ...(occurredAt === undefined ? {} : { occurredAt }),
     };
-    const accepted = await intake.accept(delivery, givenUp);
+    const accepted = await intake.accept(delivery, door.isRepeated ? givenUp : undefined);
     for (const { status, source } of parsed.alerts) metrics.alerts.inc({ source, status });
     return accepted;
   };

@@ -69,6 +69,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   let looking = false;
   let lookAgain = false;
   let stopping = false;
+  let beat: Promise<Lease[]> = Promise.resolve([]);
   let unlisten: (() => Promise<void>) | undefined;
 
   function kick(): void {
@@ -129,8 +130,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     let known: Loaded | null = null;
     let loadedAt = 0;
     for (;;) {
-      if (Date.now() - loadedAt > KNOWN_MS_MAX) known = null;
-      if (known === null) loadedAt = Date.now();
+      if (performance.now() - loadedAt > KNOWN_MS_MAX) known = null;
+      if (known === null) loadedAt = performance.now();
       const loaded: Loaded = known ?? (await loadForStage(db, lease.incidentId));
       known = null;
       const { incident, signals } = loaded;
@@ -237,7 +238,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   async function keepLeases(): Promise<void> {
-    for (const lost of await queue.keep([...active.keys()])) active.get(lost)?.abort();
+    beat = queue.keep([...active.keys()]);
+    for (const lost of await beat) active.get(lost)?.abort();
   }
 
   function every(milliseconds: number, what: string, run: () => Promise<void>): void {
@@ -280,6 +282,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     for (const controller of active.values()) controller.abort();
     const incidents = leases.map(({ incidentId }) => incidentName(incidentId));
     log.warn({ incidents }, 'not finished in time; given back, to go on elsewhere or at the next start');
+    // Two that write the same jobs would be in each other's way.
+    await beat.catch(() => {});
     await queue.release(leases);
     await db.notify(CHANNEL);
   }

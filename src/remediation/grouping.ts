@@ -99,6 +99,7 @@ export function createGrouping({
       return commit(async () => {
         await addMaintenance(db, one);
         await addEvents(db, null, [{ type: 'maintenance.begun', actor: by, data: describe(one) }]);
+        await wakeConcerned([one]);
         return one;
       });
     },
@@ -119,6 +120,8 @@ export function createGrouping({
       if ((await changed()).length === 0) return;
       await commit(async () => {
         const concerning = await changed();
+        // Another replica has asked as well, and was first.
+        if (concerning.length === 0) return;
         await replaceMaintenance(db, source, silences);
         await addEvents(db, null, [
           { type: 'silences.changed', actor: source, data: { silences: silences.map(describe) } },

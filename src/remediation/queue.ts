@@ -72,7 +72,6 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     monitorIntervalSeconds: 2,
     maintenanceIntervalSeconds: 600,
   });
-  const aside = { executeSql: (text: string, values?: unknown[]) => db.executeAside(text, values) };
   boss.on('error', (error) => log.error({ error }, 'job queue'));
   const stop = () => boss.stop({ graceful: false, close: false });
   try {
@@ -159,8 +158,19 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
     },
     async keep(leases) {
       if (leases.length === 0) return [];
-      const attempts = leases.map(({ attempt }) => attempt);
-      const kept = new Set(affected(await boss.touch(QUEUE, attempts, { db: aside })));
+      // As `touch` of pg-boss does it, but that waits for nobody who has one of the jobs locked: that is its own worker, who touches it.
+      const { rows } = await db.executeAside(
+        `with lease as (select * from jsonb_to_recordset($1::text::jsonb) as l(id uuid, "retryCount" int)
+        ), held as (
+          select j.id from lease l join pgboss.job j
+          on j.name = $2 and j.id = l.id and j.state = 'active' and j.retry_count = l."retryCount"
+        ), touched as (
+          update pgboss.job set heartbeat_on = pgboss.job_now() where name = $2 and id in (
+            select j.id from pgboss.job j join held using (id) where j.name = $2 order by j.id for update of j skip locked)
+        ) select id from held`,
+        [JSON.stringify(leases.map(({ attempt }) => attempt)), QUEUE],
+      );
+      const kept = new Set((rows as { id: string }[]).map(({ id }) => id));
       return leases.filter(({ attempt }) => !kept.has(attempt.id));
     },
     held({ attempt }) {

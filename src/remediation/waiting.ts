@@ -86,7 +86,8 @@ export async function unrunActions(db: Database, incident: Incident): Promise<Ac
     ({ attempt }) => attempt === incident.context.attempt,
   );
   if (plan.some(({ status }) => status === 'failed' || status === 'unknown')) return [];
-  return plan.filter(({ status }) => status === 'cancelled' || status === 'denied');
+  // What the kill switch stopped right before it was sent counts as one that may have been, because its intent stands.
+  return plan.filter(({ status, sentAt }) => (status === 'cancelled' || status === 'denied') && sentAt === null);
 }
 
 /** Makes the stage of an incident that is over: only its alert firing again opens it again. */

@@ -97,6 +97,9 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a server on 
 
     await holder.hold('lock table delivery in access exclusive mode');
     const delivered = nightshift.deliver([alert({})]);
+    const headers = { authorization: `Bearer ${readFileSync(nightshift.app.webhookTokenFile, 'utf8').trim()}` };
+    const kept = request(`${nightshift.app.url}/webhooks/alertmanager`, { agent, method: 'POST', headers });
+    const answered = once(kept.end('{"version":"4","alerts":[]}'), 'response');
     await expect.poll(holder.waiting, { timeout: 10_000 }).toBeGreaterThan(0);
     const stopping = nightshift.app.stop();
     await expect.poll(() => connects(nightshift.app.url)).toBe(false);
@@ -105,6 +108,9 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a server on 
     await holder.letGo();
     expect(await delivered).toMatchObject({ status: 202, body: { incidents: [1] } });
     expect(await stopping).toEqual({ parked: true, unended: [] });
+    // Or whoever keeps its connection busy would be heard for ever.
+    const [last] = await answered;
+    expect(last.headers.connection).toBe('close');
     await gone;
   });
 });

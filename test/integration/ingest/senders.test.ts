@@ -119,6 +119,24 @@ describe.each(anyDatabase)('the doors of all senders on $name', ({ name: databas
     return nightshift.incident(answer.body.incidents?.[0] ?? 0);
   };
 
+  it('hear whoever says it once, also where nobody waits for the answer', async () => {
+    const { port } = new URL(nightshift.app.url);
+    const body = JSON.stringify({ id: '1', title: 'Disk is full', alert_type: 'error', event_type: 'metric' });
+    const socket = connect(Number(port), '127.0.0.1');
+    const head = [
+      'POST /webhooks/dd HTTP/1.1',
+      'Host: x',
+      `Authorization: Bearer ${TOKEN}`,
+      `Content-Length: ${body.length}`,
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+    const heard = async () => {
+      const { body } = await nightshift.api<{ events: { type: string; actor: string }[] }>('/events?limit=1000');
+      return body.events.some(({ type, actor }) => /^(alert|delivery)\./.test(type) && actor === 'dd');
+    };
+    await expect.poll(heard, { timeout: 5000 }).toBe(true);
+  });
+
   it('let each sender in by its own proof, and call its alerts by its name', async () => {
     const one = group('basic');
     const two = group('certificate');
