@@ -48,7 +48,8 @@ describe.skipIf(requireParts('nginx', 'nginx'))('nginx', () => {
     expect(await probe('/healthz')).toMatchObject({ status: 200, bodyStart: 'ok' });
     expect(await probe('/ill')).toMatchObject({ status: 503, bodyStart: 'out of cache' });
     expect(await probe('/old')).toMatchObject({ status: 301 });
-    expect(nginx.requests()).toEqual(['200 GET /healthz', '503 GET /ill', '301 GET /old']);
+    // It writes its log after it has answered.
+    await expect.poll(nginx.requests).toEqual(['200 GET /healthz', '503 GET /ill', '301 GET /old']);
   });
 
   it('is sent a declared hook once, and nothing by its inspection', async () => {
