@@ -131,6 +131,7 @@ export async function startQueue(db: Database, log: Logger): Promise<Queue> {
       await boss.fail(QUEUE, attempt);
     },
     async release(leases) {
+      if (leases.length === 0) return;
       const attempts = leases.map(({ attempt }) => attempt);
       await db.transaction(async () => pullForward(affected(await boss.fail(QUEUE, attempts))));
     },

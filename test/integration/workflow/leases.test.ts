@@ -54,7 +54,7 @@ it('lands nothing once the lease has lapsed, though nobody else has moved the in
   }
 });
 
-it('keeps leases alive while every session of the pool is busy', async () => {
+it('keeps leases alive while every session of the pool is busy, and has those that are given back at once', async () => {
   const queue = await startQueue(db, createLogger('silent'));
   let busy: Promise<unknown>[] = [];
   try {
@@ -69,6 +69,10 @@ it('keeps leases alive while every session of the pool is busy', async () => {
     const kept = queue.keep(leases);
     const first = await Promise.race([kept, ...busy.map((one) => one.then(() => 'one of the others'))]);
     expect(first).toEqual([]);
+    // A stop may find nothing to give back.
+    await queue.release([]);
+    await queue.release(leases);
+    expect(await queue.take(1)).toMatchObject([{ incidentId: id }]);
   } finally {
     await Promise.all(busy);
     await queue.stop();
