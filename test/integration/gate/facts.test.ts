@@ -1,8 +1,16 @@
 /** The facts that decisions rest on, as they are read from rows: what limits count, what records hold, what people did. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../../src/database/index.ts';
-import { countRuns, rejudge, shadowReport, storedJudgements, toStored, trackRecords } from '../../../src/gate/index.ts';
+import { type Database, json } from '../../../src/database/index.ts';
+import {
+  countRuns,
+  readStanding,
+  rejudge,
+  shadowReport,
+  storedJudgements,
+  toStored,
+  trackRecords,
+} from '../../../src/gate/index.ts';
 import { addEvents, contextSchema } from '../../../src/incident/index.ts';
 import { TOOLSETS } from '../../../src/mcp-tools/index.ts';
 import { actionsOf, setEffect } from '../../../src/planning/index.ts';
@@ -43,6 +51,57 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
     const call = { tool, instance: '', target: '' };
     return (await countRuns(db, { call, population: null, labelSets: [labels], undoOf: null })).recordFor(labels);
   };
+
+  describe('how the actions of an incident stand', () => {
+    const labels = { alertname: 'Stands', service: 'standing' };
+    const alert = (status: 'firing' | 'resolved') => {
+      const at = new Date();
+      const texts = { labels, annotations: {}, generatorUrl: null };
+      return { ...texts, source: 's', fingerprint: 'f', status, startsAt: at, endsAt: null, receivedAt: at };
+    };
+
+    it('is read with what became of the same, what was sent of late, and what people said', async () => {
+      const tool = 'standing.tool';
+      const before = new Date();
+      const { incidentId, action } = await addPastRun(db, { labels, tool, daysAgo: 0, sentDaysAgo: null });
+      const earlier = await addPastRun(db, { labels, tool, daysAgo: 1, effect: 'unchanged' });
+      await addPastRun(db, { labels, tool, daysAgo: 1, effect: 'worse', requestedBy: 'ana' });
+      const set = (row: object) => db.q.updateTable('action').set(row).where('tool', '=', tool).execute();
+      await set({ fingerprint: tool });
+      await db.q.updateTable('action').set({ status: 'proposed' }).where('id', '=', action).execute();
+      const read = () => readStanding(db, { id: incidentId, cycle: 1 }, [alert('firing')]);
+
+      const standing = await read();
+      expect(standing.stop).toMatchObject({ engaged: false });
+      expect(standing.at.getTime()).toBeGreaterThanOrEqual(before.getTime());
+      expect(standing.runs.map(({ id }) => id)).toContain(earlier.action);
+      expect(standing.actions).toMatchObject([
+        {
+          id: action,
+          sentAt: null,
+          seenRuns: [{ effect: 'unchanged' }],
+          records: [{ ...labels, effects: ['unchanged'] }],
+          wasDenied: false,
+        },
+      ]);
+
+      const approval = { incident_id: incidentId, action_id: action, digest: 'd', subject: json({}), required: 1 };
+      const said = { id: `${action}-asked`, status: 'denied', expires_at: before };
+      await db.q
+        .insertInto('approval')
+        .values({ ...approval, ...said })
+        .execute();
+      await db.q.insertInto('intent').values({ action_id: action, target: 'x' }).execute();
+      expect((await read()).actions).toMatchObject([{ wasDenied: true, sentAt: expect.any(Date) }]);
+    });
+
+    it('goes by the alerts that are firing', async () => {
+      const { incidentId } = await addPastRun(db, { labels, sentDaysAgo: null });
+      await db.q.updateTable('action').set({ status: 'proposed' }).where('incident_id', '=', incidentId).execute();
+      const { actions } = await readStanding(db, { id: incidentId, cycle: 1 }, [alert('resolved')]);
+      expect(actions).toMatchObject([{ records: [] }]);
+    });
+  });
 
   describe('the runs that limits count', () => {
     const ours = question({
@@ -101,6 +160,17 @@ describe.each(anyDatabase)('what decisions rest on, from the rows of $name', ({ 
       const services = (await recentRuns([labels('a'), labels('b')])).map(({ service }) => service);
       expect(services.filter((one) => one === 'a' || one === 'b').sort()).toEqual(['a', 'b']);
     });
+  });
+
+  it('leave out the run that is taken back: both together are one change', async () => {
+    const call = { tool: 'taken.back', instance: 'shop', target: 'shop:process web' };
+    const { action } = await addPastRun(db, { ...call, labels: {}, daysAgo: 0 });
+    const counted = async (undoOf: string | null) => {
+      const { recent } = await countRuns(db, { call, labelSets: [{}], population: null, undoOf });
+      return recent.filter(({ tool }) => tool === call.tool).length;
+    };
+    expect(await counted(null)).toBe(1);
+    expect(await counted(action)).toBe(0);
   });
 
   describe('the record', () => {

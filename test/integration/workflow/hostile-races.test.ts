@@ -225,6 +225,23 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     expect(supervisor.started).not.toContain('halted');
   });
 
+  it('sends nothing when everything is stopped right before the send, when its intent is committed', async () => {
+    atFailpoint = (name) => {
+      if (name === 'execute.before-send')
+        meanwhile(`update kill_switch set engaged = true, by = 'alice', reason = 'a move'`);
+    };
+    const id = await open(nightshift, firing({ process: 'spared' }));
+    const stopped = await nightshift.until(id, settled);
+    atFailpoint = () => {};
+    meanwhile('update kill_switch set engaged = false');
+    expect(stopped).toMatchObject({ state: 'escalated', needs: expect.stringContaining('everything is stopped') });
+    expect(stopped.actions).toMatchObject([{ status: 'cancelled', result: null }]);
+    expect(supervisor.started).not.toContain('spared');
+    const intents = other.q.selectFrom('intent').innerJoin('action', 'action.id', 'intent.action_id');
+    const kept = await intents.select(['outcome', 'intent.result']).where('incident_id', '=', id).execute();
+    expect(kept).toEqual([{ outcome: 'failed', result: { error: 'it was not sent' } }]);
+  });
+
   it('hears in the next stage what is said while one lands', async () => {
     // The incident that cannot be stored passes here as well, again and again; to say it twice does no harm.
     atFailpoint = (name) => {

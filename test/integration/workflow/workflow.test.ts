@@ -141,7 +141,8 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
       actor: 'admin',
       data: { via: 'api' },
     });
-    expect(types(done)).toContain('incident.remembered');
+    const { summary } = done.events.find(({ type }) => type === 'incident.remembered')?.data ?? {};
+    expect(summary).toMatch(/healed it\.$/);
 
     await service.jam();
     const again = await open(aboutService());
@@ -174,6 +175,7 @@ describe.each(databases)('the way of an alert on $name', ({ name: database }) =>
     await nightshift.api(`/incidents/${id}/words`, { word: 'ask_again' });
     const asked = await nightshift.until(id, 'awaiting_approval');
     expect(asked.approvals).toHaveLength(2);
+    expect(asked.actions[0]?.decision?.spoke.map(({ rule }) => rule)).toContain('denied-before');
     expect(asked.approvals[1]?.digest).not.toBe(asked.approvals[0]?.digest);
     await nightshift.api(`/incidents/${id}/words`, { word: 'stop' });
     await nightshift.until(id, 'stopped');
