@@ -86,6 +86,19 @@ export default {
       to: { path: 'node_modules/@modelcontextprotocol/' },
     },
     {
+      name: 'only-one-file-knows-opentelemetry',
+      comment: 'it is tens of megabytes, and loaded where traces are exported',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/telemetry/export-spans\\.ts$' },
+      to: { path: 'node_modules/@opentelemetry/' },
+    },
+    {
+      name: 'opentelemetry-is-loaded-late',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/telemetry/export-spans\\.ts$', dynamic: false },
+    },
+    {
       name: 'only-the-mcp-rooms-speak-mcp',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/mcp-(sdk|tools|server)/' },

@@ -39,7 +39,14 @@ import {
 } from './remediation/index.ts';
 import { createRetention } from './retention/index.ts';
 import { openServer } from './server.ts';
-import { createMetrics, type Logger, secretsOf, setPlaceholderKey, setSecrets } from './telemetry/index.ts';
+import {
+  createMetrics,
+  createTracer,
+  type Logger,
+  secretsOf,
+  setPlaceholderKey,
+  setSecrets,
+} from './telemetry/index.ts';
 
 /** A running Nightshift. */
 export interface App {
@@ -93,6 +100,9 @@ async function wire(
   parts: Parts,
 ): Promise<App> {
   const metrics = createMetrics();
+  const tracer = await createTracer(config.tracing, log);
+  // The work that has ended by then has its last spans.
+  parts.add('told', 'traces', { stop: () => tracer.stop() });
   const policy = await loadPolicy(config.policies);
   const mappings = await loadMappings(config.sources);
   onProgress(
@@ -135,7 +145,7 @@ async function wire(
   const driver = parts.add(
     'work',
     'driver',
-    createDriver({ db, queue, stages, concurrency, config, metrics, log, failpoint }),
+    createDriver({ db, queue, stages, concurrency, config, metrics, log, failpoint, tracer }),
   );
   const pressure = parts.add(
     'work',
@@ -180,7 +190,7 @@ async function wire(
     slack &&
     parts.add('work', 'slack', slack.createSlackIncoming({ config: slack.config, services, ports, metrics, log }));
   if (db.guard.by === 'trigger') log.warn({ because: db.guard.because }, 'only triggers guard the audit');
-  parts.add('work', 'judge', createJudge({ db, models, config: config.judge, metrics, log }));
+  parts.add('work', 'judge', createJudge({ db, models, config: config.judge, metrics, log, tracer }));
   const sealer = parts.add('audit', 'sealer', createSealer({ db, log, headFile: files.auditHead, failpoint }));
   const dumper = createDumper({ db, dataDir, databaseUrl });
   parts.add('work', 'snapshots', createSnapshots({ dumper, config: backup, metrics, log, failpoint }));
@@ -205,6 +215,7 @@ async function wire(
     extendMcp,
     metrics,
     log,
+    tracer,
   });
   parts.add('work', 'requests', { stop: server.close });
   parts.add('tools', 'connections', { stop: server.cut });

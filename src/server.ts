@@ -9,7 +9,7 @@ import type { WebhookHandler } from './ingest/index.ts';
 import type { Gateway } from './llm/index.ts';
 import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
 import type { Catalogue, Look } from './mcp-tools/index.ts';
-import type { Logger, Metrics } from './telemetry/index.ts';
+import type { Logger, Metrics, Tracer } from './telemetry/index.ts';
 
 /** How long a stop waits for the rest of a request; nothing has come of what is cut off before it is whole. */
 const ARRIVES_MS = 1000;
@@ -26,6 +26,7 @@ export interface ServerDependencies
   readonly extendMcp: McpExtension | undefined;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly tracer: Tracer;
 }
 
 /** A server that listens. */

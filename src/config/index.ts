@@ -55,3 +55,4 @@ export {
   type SourceConfig,
   type Sources,
 } from './sources.ts';
+export type { TracingConfig } from './tracing.ts';

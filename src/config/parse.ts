@@ -8,10 +8,13 @@ import { type RunbookRemote, repeatedFolders, runbookSources } from './runbooks.
 import { type FileConfig, fileSchema, type ToolsetInstanceConfig } from './schema.ts';
 import { NO_SERVICES, parseServices, type Services } from './services.ts';
 import { isShippedMapping, type Sources } from './sources.ts';
+import { type TracingConfig, tracingOf } from './tracing.ts';
 
 /** The whole configuration, frozen; `configured` tells whether a nightshift.yaml was found. */
 export interface Config
-  extends Readonly<Omit<FileConfig, 'backup' | 'clearances' | 'killSwitch' | 'runbooks' | 'services' | 'sources'>> {
+  extends Readonly<
+    Omit<FileConfig, 'backup' | 'clearances' | 'killSwitch' | 'runbooks' | 'services' | 'sources' | 'tracing'>
+  > {
   readonly backup: Readonly<Required<FileConfig['backup']>>;
   /** Every folder of runbooks; some hold what `runbookRemotes` fetches. */
   readonly runbooks: readonly string[];
@@ -20,6 +23,8 @@ export interface Config
   readonly sources: Sources;
   readonly clearances: { readonly keyFile: string };
   readonly killSwitch: { readonly file: string };
+  /** Null where nothing is traced. */
+  readonly tracing: TracingConfig | null;
   readonly configured: boolean;
   readonly databaseUrl: string | null;
   readonly logLevel: string;
@@ -61,6 +66,7 @@ export function parseConfig(source: ConfigSource): Config {
   const { env } = source;
   const models = modelsOf(parsed.data?.models ?? [], env, problems);
   if (parsed.success) problems.push(...modelNameProblems(models, parsed.data.routing));
+  const tracing = parsed.success ? tracingOf(parsed.data.tracing, env, problems) : null;
   const port = env.NIGHTSHIFT_PORT === undefined ? undefined : Number(env.NIGHTSHIFT_PORT);
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) {
     const message = 'is not a port number from 0 to 65535';
@@ -112,6 +118,7 @@ export function parseConfig(source: ConfigSource): Config {
     policies: file.policies.map(inDirectory),
     toolsets: toolsetsIn(file.toolsets, inDirectory, besideFile(source, 'nightshift.lock.json')),
     models,
+    tracing,
     investigation: { ...file.investigation, ...specialistsIn(file.investigation, inDirectory) },
     databaseUrl: env.DATABASE_URL || null,
     logLevel,

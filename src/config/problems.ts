@@ -36,7 +36,7 @@ function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-const SECRET = /password|token|secret|key|credential|authorization/i;
+const SECRET = /password|token|secret|key|credential|authorization|headers/i;
 
 /** The list `secrets:` of a policy names tools and arguments, and holds no secret. */
 function isNameInPolicy(path: readonly PropertyKey[]): boolean {

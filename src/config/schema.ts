@@ -11,6 +11,7 @@ import { oauthSchema } from './oauth.ts';
 import { retentionSchema } from './retention.ts';
 import { runbooksSchema } from './runbooks.ts';
 import { sourcesSchema } from './sources.ts';
+import { tracingSchema } from './tracing.ts';
 
 /** A list of matcher strings in Alertmanager's syntax; all must hold. */
 export const matchSchema = z
@@ -205,6 +206,7 @@ export const fileSchema = z.strictObject({
   escalation: escalationSchema,
   deadMan: deadManSchema,
   retention: retentionSchema,
+  tracing: tracingSchema,
 });
 
 export type FileConfig = z.infer<typeof fileSchema>;

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import type { JudgeConfig } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
-import { addEvents, type Incident, loadIncident } from '../incident/index.ts';
+import { addEvents, type Incident, incidentName, loadIncident } from '../incident/index.ts';
 import { loadPrompt, type ModelMessage, type Models } from '../llm/index.ts';
 import { startLoop } from '../notify/index.ts';
 import { actionsOf } from '../planning/index.ts';
-import { type Logger, type Metrics, redact } from '../telemetry/index.ts';
+import { inSpan, type Logger, type Metrics, NO_TRACER, redact, rootSpanId, type Tracer } from '../telemetry/index.ts';
 import { ANSWER_TOKENS_MAX, judgeQuestion, type Scores, scoresSchema } from './judge-question.ts';
 import { createLangfuse } from './langfuse.ts';
 
@@ -32,13 +32,15 @@ export interface JudgeDependencies {
   readonly config: JudgeConfig;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** Where nothing is traced it is left out. */
+  readonly tracer?: Tracer;
 }
 
 /**
  * Makes what lets a model score a share of the incidents that are over or were handed over: one that had no part in the diagnosis or the
  * plan. Each is chosen by its number and cycle alone, scored once, and long after it has landed; a score changes nothing about an incident.
  */
-export function createJudge({ db, models, config, metrics, log }: JudgeDependencies): Judge {
+export function createJudge({ db, models, config, metrics, log, tracer = NO_TRACER }: JudgeDependencies): Judge {
   const langfuse = config.langfuse ? createLangfuse({ db, config: config.langfuse, log }) : null;
   const stopping = new AbortController();
   let loop: { stop(): Promise<void> } | undefined;
@@ -62,7 +64,10 @@ export function createJudge({ db, models, config, metrics, log }: JudgeDependenc
     const judged = await modelsOf(db, incident);
     if (models.namesFor('judge', judged).length === 0) return giveUp('there is no model but those whose work it is');
     try {
-      const { model, costUsd, scores } = await ask(incident, judged);
+      const parent = { traceId: incident.traceId, spanId: rootSpanId(incident.traceId, cycle) };
+      const about = { 'nightshift.incident': incidentName(incidentId), 'nightshift.cycle': cycle };
+      const span = tracer.start('judge', parent, { attributes: about });
+      const { model, costUsd, scores } = await inSpan(span, () => ask(incident, judged));
       await keep(incident, { model, costUsd, scores, judged });
     } catch (error) {
       if (!(error instanceof NightshiftError)) throw error;

@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { z } from 'zod';
 import type { RemoteEmbeddingsConfig } from '../config/index.ts';
 import { describeProblems, NightshiftError } from '../errors.ts';
-import { redact } from '../telemetry/index.ts';
+import { redact, withSpan } from '../telemetry/index.ts';
 import { failureOf, isSdkError, ModelFailure, type Outcome } from './failure.ts';
 import { NO_KEY } from './provider.ts';
 import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
@@ -92,7 +92,7 @@ export function createVectors(config: RemoteEmbeddingsConfig): Vectors {
     }
   }
 
-  return async (texts, signal) => {
+  async function ask(texts: readonly string[], signal: AbortSignal | undefined): Promise<number[][]> {
     const deadline = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
       // An endpoint may refuse a text without a single character.
@@ -113,7 +113,14 @@ export function createVectors(config: RemoteEmbeddingsConfig): Vectors {
       ];
       throw new NightshiftError('llm_failed', describeProblems(problems), { problems });
     }
+  }
+
+  const attributes = {
+    'gen_ai.operation.name': 'embeddings',
+    'gen_ai.provider.name': 'openai',
+    'gen_ai.request.model': model,
   };
+  return (texts, signal) => withSpan(`embeddings ${model}`, { kind: 'client', attributes }, () => ask(texts, signal));
 }
 
 /** Takes everything from the configuration and nothing from the environment. */

@@ -16,6 +16,7 @@ import { createRoom, type Place, type Room } from './room.ts';
 import { createRouter, type Router } from './route.ts';
 import { isCeilingNear } from './spending.ts';
 import { type ModelsState, stateOf } from './state.ts';
+import { type AskedFirst, traceQuestion } from './trace-question.ts';
 
 /** For all models together, unless the first one's own time is longer. */
 const ASK_SECONDS_MAX = 50;
@@ -82,7 +83,7 @@ export function createModels(
       const tokens = router.candidates(role).map(({ contextTokens }) => contextTokens);
       return tokens.length > 0 ? Math.min(...tokens) : 0;
     },
-    ask: (request) => ask(parts, request),
+    ask: (request) => traceQuestion(request, endpoints, (askedFirst) => ask(parts, request, askedFirst)),
     state: () => stateOf({ db, spending: config.spending, endpoints, router, roles: MODEL_ROLES }),
   };
 }
@@ -95,7 +96,7 @@ function keysMissing(models: Config['models']): Problem[] {
 }
 
 /** The ladder. */
-async function ask(parts: Parts, request: ModelRequest): Promise<ModelAnswer> {
+async function ask(parts: Parts, request: ModelRequest, askedFirst: AskedFirst): Promise<ModelAnswer> {
   const { db, config, router, metrics } = parts;
   const { role } = request;
   const not = sameAs(parts.endpoints, request.notModels ?? []);
@@ -108,6 +109,7 @@ async function ask(parts: Parts, request: ModelRequest): Promise<ModelAnswer> {
   const preferred = router.order(role, { not });
   // A critic is there for safety, which no shortage makes less.
   const order = cheapest && role !== 'critique' ? router.order(role, { not, cheapest }) : preferred;
+  askedFirst(order[0]);
 
   const failed = new Map<string, string>();
   const answer = await askInTurn(parts, question, { order, preferred, failed });

@@ -4,6 +4,7 @@ import type { McpPorts } from './ports.ts';
 import { addPrompts } from './prompts.ts';
 import { addResources } from './resources.ts';
 import { addTools } from './tools.ts';
+import { traceTools } from './trace-tools.ts';
 
 const INSTRUCTIONS =
   'Nightshift heals incidents under a policy. Look first (list_incidents, get_incident, search_runbooks, search_past_incidents, query_metrics). ' +
@@ -19,6 +20,7 @@ export function createMcpServer(ports: McpPorts, principal: Principal, extend: M
     { name: 'nightshift', version: '1' },
     { instructions: INSTRUCTIONS, capabilities: { logging: {} } },
   );
+  traceTools(server, ports.tracer);
   addTools(server, ports, principal);
   addResources(server, ports);
   addPrompts(server, ports);

@@ -3,30 +3,18 @@ import { messageOf } from '../errors.ts';
 import { McpError, ErrorCode as McpErrorCode } from '../mcp-sdk/index.ts';
 import { type Logger, type Metrics, redact, redactValue } from '../telemetry/index.ts';
 import { boundResult } from './bound-result.ts';
+import type { CallResult, InspectResult } from './call-result.ts';
 import type { Call, Instance } from './catalogue.ts';
 import { CLEARANCE_META, type SignedClearance } from './clearance.ts';
 import { type Connection, connectToolset } from './connect.ts';
 import { INSPECT_META, INSPECT_SECONDS_MAX } from './inspection.ts';
 import { readInspection } from './read-inspection.ts';
-import type { Inspection } from './tool.ts';
+import { traceCall, traceMeta } from './trace-call.ts';
 
 const SERVE = join(import.meta.dirname, 'serve.ts');
 /** What a toolset may take beyond its tool's own limit before it counts as hung. */
 const GRACE_SECONDS = 5;
 const ERROR_CHARACTERS_MAX = 2000;
-
-/**
- * How a call ended. `failed`: the tool itself says that it did not do it. `unknown`: nobody can say, because no answer came that
- * can be used.
- */
-export type CallResult =
-  | { readonly outcome: 'succeeded'; readonly result: Record<string, unknown> }
-  | { readonly outcome: 'failed' | 'unknown'; readonly error: string };
-
-export type InspectResult =
-  | { readonly ok: true; readonly inspection: Inspection }
-  /** `refused`: the toolset itself says that this tool may not be used as things stand. */
-  | { readonly ok: false; readonly error: string; readonly refused?: true };
 
 export interface ToolClient {
   /** Starts the process of an instance where it does not run yet; gives null, or why it does not start. */
@@ -90,7 +78,7 @@ export function createToolClient(dependencies: {
     try {
       signal.throwIfAborted();
       connection = await unlessAborted(connectionOf(call.instance), own.signal);
-      const request = { name: call.tool, arguments: call.arguments, _meta: meta };
+      const request = { name: call.tool, arguments: call.arguments, _meta: { ...meta, ...traceMeta() } };
       const options = { signal: own.signal, timeout: timeoutSeconds * 1000 };
       return resultOf(call, await connection.client.callTool(request, undefined, options));
     } catch (error) {
@@ -105,7 +93,7 @@ export function createToolClient(dependencies: {
     }
   };
 
-  return {
+  const client: ToolClient = {
     async start(instance) {
       try {
         await connectionOf(instance);
@@ -152,6 +140,12 @@ export function createToolClient(dependencies: {
       const close = async (starting: Promise<Connection>) => (await starting).client.close();
       await Promise.allSettled([...running.values()].map(close));
     },
+  };
+  const remoteOf = ({ instance }: Call) => instances.get(instance)?.remote;
+  return {
+    ...client,
+    call: (call, how) => traceCall(call, remoteOf(call), () => client.call(call, how)),
+    inspect: (call, how) => traceCall(call, remoteOf(call), () => client.inspect(call, how)),
   };
 }
 

@@ -1,4 +1,6 @@
 /** Every look at the world and every remedy: tools declared by toolsets, each run in a process of its own and called over MCP. Judges nothing: a call that is not `read` needs a clearance that others mint. */
+
+export type { CallResult, InspectResult } from './call-result.ts';
 export { type Call, type Catalogue, createCatalogue, type Instance, type Resolution } from './catalogue.ts';
 export { askSource, type CheckResult, runChecks, type SourceState } from './check.ts';
 export {
@@ -8,7 +10,7 @@ export {
   type SignedClearance,
   verifyClearance,
 } from './clearance.ts';
-export { type CallResult, createToolClient, type InspectResult, type ToolClient } from './client.ts';
+export { createToolClient, type ToolClient } from './client.ts';
 export { meetsExpectation, parseExpectation } from './expectation.ts';
 export { type Done, resolveInverse, resolveToolCheck } from './inverse.ts';
 export { createLook, type Look } from './look.ts';

@@ -1,6 +1,7 @@
 import { NightshiftError } from '../errors.ts';
+import type { CallResult } from './call-result.ts';
 import type { Call } from './catalogue.ts';
-import type { CallResult, ToolClient } from './client.ts';
+import type { ToolClient } from './client.ts';
 
 /** Calls a tool that only reads; all that diagnosis and verification are ever given. */
 export type Look = (call: Call, abort: AbortSignal) => Promise<CallResult>;

@@ -12,6 +12,7 @@ import {
 import { Server } from '../mcp-sdk/server.ts';
 import { createAdmit } from './admit.ts';
 import { CLEARANCE_META } from './clearance.ts';
+import { handOnTrace } from './handed-on.ts';
 import { INSPECT_META, INSPECT_SECONDS_MAX } from './inspection.ts';
 import { type Inspection, OutcomeUnknown, riskOf, type Tool, type Toolset, toolsOf } from './tool.ts';
 
@@ -92,7 +93,7 @@ export function createToolsetServer(instance: ServedInstance): ToolsetServer {
       server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: offered.filter(isListed).map(listed) }));
       server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal }) => {
         try {
-          return await call(params, signal);
+          return await handOnTrace(params._meta, () => call(params, signal));
         } catch (error) {
           // An error of the protocol, not of the tool: that is how the other side knows that nobody knows.
           if (error instanceof OutcomeUnknown) throw new McpError(ErrorCode.InternalError, error.message);

@@ -19,11 +19,12 @@ import {
   tellWhoHasIt,
   type Work,
 } from '../incident/index.ts';
-import { type Logger, type Metrics, withCorrelation } from '../telemetry/index.ts';
+import { failSpan, type Logger, type Metrics, NO_TRACER, type Tracer, withCorrelation } from '../telemetry/index.ts';
 import { CHANNEL, createJobs, type Jobs } from './jobs.ts';
 import { afterFailure, Fenced, land } from './land.ts';
 import type { Lease, Queue } from './queue.ts';
 import type { Stages } from './stages.ts';
+import { type Ran, traceStage } from './trace-stage.ts';
 
 const POLL_MS = 1000;
 const TOUCH_MS = 4000;
@@ -55,11 +56,13 @@ export interface DriverDependencies {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly failpoint: Failpoint;
+  /** Where nothing is traced it is left out. */
+  readonly tracer?: Tracer;
 }
 
 /** Makes the driver of all incidents: each is advanced by one worker at a time, stage after stage, until it waits or ends. */
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { db, queue, stages, concurrency, metrics, log, failpoint } = dependencies;
+  const { db, queue, stages, concurrency, metrics, log, failpoint, tracer = NO_TRACER } = dependencies;
   const { correlation, services } = dependencies.config;
   const jobs = createJobs(dependencies);
   const active = new Map<Lease, AbortController>();
@@ -135,27 +138,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       const loaded: Loaded = known ?? (await loadForStage(db, lease.incidentId));
       known = null;
       const { incident, signals } = loaded;
-      const outcome = await withCorrelation({ incident: incidentName(incident.id), trace: incident.traceId }, () =>
-        runStage(loaded, lease, abort),
+      const ids = { incident: incidentName(incident.id), trace: incident.traceId };
+      const { outcome, landed } = await withCorrelation(ids, () =>
+        traceStage({ tracer, db }, incident, () => runAndLand(loaded, lease, abort)),
       );
-      failpoint(`land.before.${outcome.state}`);
-      const landed = await landWith(lease, incident, outcome, signals)
-        .catch(async (error: unknown) => {
-          if (error instanceof Fenced) throw error;
-          // What was done is known, and is not thrown away because the database was gone for a moment.
-          if (databaseTrouble(error)) return landWith(lease, incident, outcome, signals);
-          throw error;
-        })
-        .catch((error: unknown) => {
-          if (error instanceof Fenced) throw error;
-          // What cannot be committed counts as the stage's failure, so that it ends with a person and not in an endless retry.
-          log.error(
-            { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
-            'cannot land',
-          );
-          return landWith(lease, incident, afterFailure(incident, error), []);
-        });
-      failpoint(`land.after.${outcome.state}`);
       if (landed === 'moved') throw new Fenced();
       if (landed === 'woken') continue;
       if (incident.state !== outcome.state) {
@@ -171,6 +157,31 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       if (landed.wakeSeq === incident.wakeSeq && landed.cycle === incident.cycle)
         known = { ...loaded, incident: landed, signals: signals.filter((signal) => !heard.has(signal)) };
     }
+  }
+
+  async function runAndLand(loaded: Loaded, lease: Lease, abort: AbortSignal): Promise<Ran> {
+    const { incident, signals } = loaded;
+    const outcome = await runStage(loaded, lease, abort);
+    failpoint(`land.before.${outcome.state}`);
+    const landed = await landWith(lease, incident, outcome, signals)
+      .catch(async (error: unknown) => {
+        if (error instanceof Fenced) throw error;
+        // What was done is known, and is not thrown away because the database was gone for a moment.
+        if (databaseTrouble(error)) return landWith(lease, incident, outcome, signals);
+        throw error;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Fenced) throw error;
+        // What cannot be committed counts as the stage's failure, so that it ends with a person and not in an endless retry.
+        log.error(
+          { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
+          'cannot land',
+        );
+        failSpan(error);
+        return landWith(lease, incident, afterFailure(incident, error), []);
+      });
+    failpoint(`land.after.${outcome.state}`);
+    return { outcome, landed };
   }
 
   /** Commits an outcome, and gives the job back when the incident then waits or is over. */
@@ -227,6 +238,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
         'stage failed',
       );
+      failSpan(error);
       return afterFailure(incident, error);
     } finally {
       timer();

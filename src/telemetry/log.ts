@@ -1,17 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { NightshiftError } from '../errors.ts';
+import { currentIds } from './correlation.ts';
 import { redact, redactValue } from './redact-shared.ts';
 
 export type { Logger } from 'pino';
-
-interface Correlation {
-  readonly incident?: string;
-  readonly trace?: string;
-}
-
-const correlation = new AsyncLocalStorage<Correlation>();
 
 /**
  * Makes the logger: one JSON object a line on standard output, with the incident and trace ids of whatever is being done.
@@ -27,7 +19,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['clearance', '*.clearance'], censor: '[redacted]' },
       hooks: { streamWrite: withoutSecrets },
-      mixin: () => ({ ...correlation.getStore() }),
+      mixin: currentIds,
       serializers: {
         error: (error: unknown) => {
           if (!(error instanceof Error)) return error;
@@ -50,14 +42,4 @@ function withoutSecrets(line: string): string {
   } catch {
     return `${redact(line.trimEnd())}\n`;
   }
-}
-
-/** Runs a function so that every log line written inside it carries the incident's and the trace's id. */
-export function withCorrelation<T>(ids: Correlation, run: () => T): T {
-  return correlation.run({ ...correlation.getStore(), ...ids }, run);
-}
-
-/** Makes a W3C trace id: 16 random bytes in hexadecimal. See https://www.w3.org/TR/trace-context/#trace-id */
-export function newTraceId(): string {
-  return randomBytes(16).toString('hex');
 }

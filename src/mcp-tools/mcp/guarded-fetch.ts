@@ -1,5 +1,6 @@
 import { type Agent, fetch } from 'undici';
 import type { FetchLike } from '../../mcp-sdk/index.ts';
+import { traceparentHandedOn } from '../handed-on.ts';
 import { toolFailed } from '../tool.ts';
 
 /** Of one answer, a stream included, which a server may keep open. */
@@ -28,7 +29,11 @@ export function guardedFetch({ server, issuer, agent }: Allowed): FetchLike {
       throw toolFailed(
         `${server.origin} points to ${url.origin}${url.pathname}, which nobody declared, so it is not asked`,
       );
-    const response = await fetch(url, { ...(init as object), redirect: 'manual', dispatcher: agent });
+    const traceparent = traceparentHandedOn();
+    // Where one signs in is no part of it.
+    const isTraced = traceparent !== undefined && isServer;
+    const headers = { ...Object.fromEntries(new Headers(init?.headers)), ...(isTraced ? { traceparent } : {}) };
+    const response = await fetch(url, { ...(init as object), headers, redirect: 'manual', dispatcher: agent });
     return bounded(response as unknown as Response);
   };
 }

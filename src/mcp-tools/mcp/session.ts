@@ -1,6 +1,7 @@
 import { messageOf, NightshiftError } from '../../errors.ts';
 import { StreamableHTTPError } from '../../mcp-sdk/client-http.ts';
 import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '../../mcp-sdk/index.ts';
+import { traceparentHandedOn } from '../handed-on.ts';
 import { OutcomeUnknown, toolFailed } from '../tool.ts';
 import { connectForeign, type Foreign, type Listing } from './connect-foreign.ts';
 import { changedFields } from './definition.ts';
@@ -96,8 +97,10 @@ export function createSession(settings: McpSettings, pins: readonly Pinned[]): S
       let result: CallToolResult;
       try {
         // Not callTool, which compiles what the server says its results look like.
+        const traceparent = traceparentHandedOn();
+        const meta = traceparent === undefined ? {} : { _meta: { traceparent } };
         result = await client.request(
-          { method: 'tools/call', params: { name, arguments: args } },
+          { method: 'tools/call', params: { name, arguments: args, ...meta } },
           CallToolResultSchema,
           {
             signal,

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { NightshiftError } from '../../../src/errors.ts';
-import { createLogger, setSecrets, withCorrelation } from '../../../src/telemetry/index.ts';
+import { createLogger, inSpan, setSecrets, withCorrelation } from '../../../src/telemetry/index.ts';
+import { NO_SPAN } from '../../../src/telemetry/span.ts';
 import { expectNothingOf } from './encodings.ts';
 import { SAMPLES } from './secret-samples.ts';
 
@@ -28,6 +29,15 @@ describe('a log line', () => {
       list: ['a'],
       message: 'three things',
     });
+  });
+
+  it('says in which span it was written', async () => {
+    const span = { ...NO_SPAN, traceId: 'cd'.repeat(16), id: 'ef'.repeat(8) };
+    await inSpan(span, async () => withCorrelation({ incident: 'INC-7', trace: 'ab'.repeat(16) }, () => log.info('x')));
+    log.info('y');
+    const [inside, outside] = lines.map((line) => JSON.parse(line) as object);
+    expect(inside).toMatchObject({ incident: 'INC-7', trace: 'cd'.repeat(16), span: 'ef'.repeat(8) });
+    expect(outside).not.toHaveProperty('span');
   });
 
   it('says what an operator can mend without the place in our code where it was noticed', () => {
