@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { NO_CONNECTION_LEFT, NO_CONNECTION_LEFT_FIX } from '../database/trouble.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -93,5 +94,6 @@ function terminalHint(error: unknown): string | null {
   if (code === 'EADDRINUSE')
     return `${address}:${port} is in use. Fix: set server.port in nightshift.yaml, or NIGHTSHIFT_PORT, to a free port`;
   if (code === 'EACCES') return `${messageOf(error)}. Fix: give the user that runs Nightshift access to it`;
+  if (code === NO_CONNECTION_LEFT) return `${messageOf(error)}. Fix: ${NO_CONNECTION_LEFT_FIX}`;
   return null;
 }

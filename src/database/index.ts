@@ -6,4 +6,4 @@ export { fillEmbedded, openEmbedded, readEmbedded } from './embedded.ts';
 export { listMigrations, migrate, migrateUpTo, tablesOfMigrations } from './migrate.ts';
 export { fillPostgres, openPostgres, readPostgres } from './postgres.ts';
 export type { Schema } from './schema.ts';
-export { databaseTrouble } from './trouble.ts';
+export { CONNECTIONS_MAX, databaseTrouble } from './trouble.ts';

@@ -7,6 +7,7 @@ import { Database, type Listener } from './database.ts';
 import { migrate } from './migrate.ts';
 import { PreparingClient, prepare } from './prepared.ts';
 import type { Schema } from './schema.ts';
+import { NO_CONNECTION_LEFT, NO_CONNECTION_LEFT_FIX } from './trouble.ts';
 
 const INT8 = 20;
 const RECONNECT_MS = 1000;
@@ -135,16 +136,21 @@ function createSocket(): Socket {
 
 function unavailable(url: string, cause: unknown): NightshiftError {
   const { host } = new URL(url);
-  const extension = /pg_trgm|vector/.exec(messageOf(cause))?.[0];
-  const packages = { vector: 'pgvector (package postgresql-NN-pgvector)', pg_trgm: 'postgresql-contrib' };
-  const fix = extension
-    ? `install ${packages[extension as keyof typeof packages]} on that server, or let a superuser run: create extension ${extension}`
-    : 'check that it runs, and the host, port, user and password in DATABASE_URL';
+  const fix = fixFor(cause);
   return new NightshiftError(
     'database_unavailable',
     `the database at ${host} does not answer as it should: ${messageOf(cause)}. Fix: ${fix}`,
     { cause, problems: [{ field: 'DATABASE_URL', value: host, message: messageOf(cause), fix }] },
   );
+}
+
+function fixFor(cause: unknown): string {
+  const extension = /pg_trgm|vector/.exec(messageOf(cause))?.[0];
+  const packages = { vector: 'pgvector (package postgresql-NN-pgvector)', pg_trgm: 'postgresql-contrib' };
+  if (extension)
+    return `install ${packages[extension as keyof typeof packages]} on that server, or let a superuser run: create extension ${extension}`;
+  if ((cause as { code?: unknown } | null)?.code === NO_CONNECTION_LEFT) return NO_CONNECTION_LEFT_FIX;
+  return 'check that it runs, and the host, port, user and password in DATABASE_URL';
 }
 
 async function listen(config: pg.ClientConfig, channel: string, listener: Listener): Promise<() => Promise<void>> {

@@ -1,5 +1,12 @@
 import { messageOf, NightshiftError } from '../errors.ts';
 
+/** How many connections one Nightshift may take: ten that work, one that listens, one that keeps leases. */
+export const CONNECTIONS_MAX = 12;
+
+/** Postgres's code for a server, a database or a role that has no connection left. */
+export const NO_CONNECTION_LEFT = '53300';
+export const NO_CONNECTION_LEFT_FIX = `let it have ${CONNECTIONS_MAX} (max_connections of the server, CONNECTION LIMIT of the role or the database), or stop what holds them`;
+
 /**
  * Tells what a failure of the database means for whoever asked: `invalid_payload` where it holds what Postgres cannot store,
  * `database_unavailable` where trying again may help, or null where it is nothing of the kind.

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { type Database, listMigrations } from '../database/index.ts';
+import { CONNECTIONS_MAX, type Database, listMigrations } from '../database/index.ts';
 import { createKillSwitch } from '../gate/index.ts';
 import { CLOSED_STATES, incidentName } from '../incident/index.ts';
 import { type Check, type Finding, fail, ok, runChecks, warn } from './finding.ts';
@@ -7,7 +7,6 @@ import { type Check, type Finding, fail, ok, runChecks, warn } from './finding.t
 const VERSION_MIN = 150_000;
 const EXTENSIONS = { vector: 'postgresql-NN-pgvector', pg_trgm: 'postgresql-contrib' };
 /** What one replica may take: its pool, and one that listens. */
-const CONNECTIONS_OF_REPLICA = 12;
 const CLOCK_SECONDS = { warn: 2, fail: 30 };
 /** The driver looks for what has no job every 30 s; a job waits for a free worker no longer than this. */
 const STUCK_SECONDS = 90;
@@ -114,8 +113,8 @@ async function connections(db: Database): Promise<Finding[]> {
       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as most`,
   );
   const what = `${Math.max(0, most - taken)} of ${most} are left`;
-  const fix = `raise max_connections, or put a pooler in front: each replica may take ${CONNECTIONS_OF_REPLICA}`;
-  return [most - taken < CONNECTIONS_OF_REPLICA ? warn('connections', what, fix) : ok('connections', what)];
+  const fix = `raise max_connections, or put a pooler in front: each replica may take ${CONNECTIONS_MAX}`;
+  return [most - taken < CONNECTIONS_MAX ? warn('connections', what, fix) : ok('connections', what)];
 }
 
 async function size(db: Database): Promise<Finding> {

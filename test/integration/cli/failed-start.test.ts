@@ -1,13 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import pg from 'pg';
+import { describe, expect, it } from 'vitest';
 import { lockDataDir } from '../../../src/database/lock.ts';
+import { throwawayDatabaseUrl } from '../../real-parts/databases.ts';
 import { scratchDirectory, startProgram } from '../../real-parts/program.ts';
+import { requireParts } from '../../real-parts/require.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 it('a start that fails ends with 1, and gives the data directory back', async () => {
   const { path, remove } = scratchDirectory();
-  const root = fileURLToPath(new URL('../../..', import.meta.url));
   const config = { runbooks: ['nowhere'], policies: [join(root, 'policies')] };
   writeFileSync(join(path, 'nightshift.yaml'), JSON.stringify(config));
   const program = await startProgram(process.execPath, [join(root, 'src/main.ts'), 'start'], {
@@ -21,3 +25,50 @@ it('a start that fails ends with 1, and gives the data directory back', async ()
   lockDataDir(join(path, '.nightshift'))();
   remove();
 }, 90_000);
+
+const story = 'a start on a Postgres that has no connection left for it';
+describe.skipIf(requireParts(story, 'postgres'))(story, () => {
+  it.each([
+    { left: 0, at: 'the first connection' },
+    { left: 1, at: 'a later one' },
+  ])(
+    'tells how many it needs, at $at',
+    async ({ left }) => {
+      const { url, drop } = await throwawayDatabaseUrl();
+      const { pathname } = new URL(url);
+      const role = `limited_of${pathname.replace('/', '_')}`;
+      const admin = new pg.Client(url);
+      await admin.connect();
+      await admin.query(`create extension vector; create extension pg_trgm; create role ${role} login password 'limited' connection limit ${left};
+      alter database ${pathname.slice(1)} owner to ${role}; grant create on schema public to ${role}`);
+      const { path, remove } = scratchDirectory();
+      const limited = Object.assign(new URL(url), { username: role, password: 'limited' }).href;
+      writeFileSync(
+        join(path, 'nightshift.yaml'),
+        JSON.stringify({ policies: [join(root, 'policies')], runbooks: [] }),
+      );
+      const program = await startProgram(process.execPath, [join(root, 'src/main.ts'), 'start'], {
+        directory: path,
+        env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', NIGHTSHIFT_PORT: '0', DATABASE_URL: limited },
+      });
+      try {
+        await program.waitForLine(/too many connections for role .* Fix: let it have 12 \(max_connections/, 60);
+        expect(await program.exited).toMatchObject({ code: 1 });
+      } finally {
+        await program.stop();
+        remove();
+        await admin.end();
+        await drop();
+        await dropRole(role);
+      }
+    },
+    90_000,
+  );
+
+  async function dropRole(role: string): Promise<void> {
+    const admin = new pg.Client(process.env.NIGHTSHIFT_TEST_DATABASE_URL);
+    await admin.connect();
+    await admin.query(`drop role ${role}`);
+    await admin.end();
+  }
+});
