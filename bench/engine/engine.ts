@@ -27,8 +27,8 @@ export async function measureEngine({
       const rounds: { floor: number; incidents: number; langGraph: number }[] = [];
       say(`${concurrency} at once`);
       // What is compiled and cached on the way is the machine's, not the engine's.
-      await measureIncidents(db, { runs: 20, concurrency });
-      await measureLangGraph(url, { runs: 20, concurrency });
+      await measureIncidents(db, options);
+      await measureLangGraph(url, options);
       while (rounds.length < (quick ? 1 : ROUNDS)) {
         const floor = await measureFloor(url, options);
         const incidents = await measureIncidents(db, options);

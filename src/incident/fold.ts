@@ -4,11 +4,11 @@ import type { CorrelationConfig, Services } from '../config/index.ts';
 import { type Database, json } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { type Fold, findFolds, isFoldable, type Standing } from './cause.ts';
-import { CLOSED_STATES, incidentName, isClosed, STATES, type State } from './incident.ts';
+import { incidentName, isClosed, STATES, type State } from './incident.ts';
 import { addMessages, loadIncident } from './store.ts';
 import { addEvents, addEventsOf } from './timeline.ts';
 
-const OPEN = sql`state not in (${sql.join([...CLOSED_STATES])})`;
+const OPEN = sql`closed_at is null`;
 
 /** What is looked at together at most; beyond it there is a storm in any case. */
 const STANDING_MAX = 2000;

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { type Database, json } from '../database/index.ts';
 import { redactValue } from '../telemetry/index.ts';
-import { CLOSED_STATES, type Context, type Incident, isClosed, type State } from './incident.ts';
+import { type Context, type Incident, isClosed, type State } from './incident.ts';
 import type { Message, NewEvent, Signal } from './stage.ts';
 import { type IncidentRow, incidentColumns, type StageRow, stageColumns, toIncident } from './store.ts';
 import { redactedData } from './timeline.ts';
@@ -33,7 +33,7 @@ export async function moveIncident(db: Database, incident: Incident, move: Move)
   const closedAt = closing ? sql`clock_timestamp()` : reopening ? sql`null` : sql`closed_at`;
   // What was folded under an incident that is over by now stands by itself.
   const reopened = sql`, reopened_at = clock_timestamp(), cycle = cycle + 1, parent_id = (select p.id from incident p
-    where p.id = incident.parent_id and p.state not in (${sql.join([...CLOSED_STATES])}))`;
+    where p.id = incident.parent_id and p.closed_at is null)`;
   const events = await redactedData(move.events);
   const told = sql`, told as (insert into event (incident_id, type, actor, data)
     select moved.id, e.type, e.actor, e.data

@@ -10,6 +10,7 @@ import {
   type Glimpse,
   type Incident,
   incidentName,
+  isClosed,
   STATES,
   type State,
 } from './incident.ts';
@@ -131,14 +132,15 @@ export async function openIncidents(db: Database, openings: readonly Opening[]):
     kept_apart: opening.keptApart ?? false,
     trace_id: newTraceId(),
     context: opening.context,
+    is_closed: isClosed(opening.state),
   }));
   const { rows: ids } = await sql<{ id: number; trace_id: string }>`
-    insert into incident (state, correlation_key, title, severity, labels, service, started_at, kept_apart, trace_id, context)
+    insert into incident (state, correlation_key, title, severity, labels, service, started_at, kept_apart, trace_id, context, closed_at)
     select state, correlation_key, title, severity, labels, service, coalesce(started_at, clock_timestamp()), kept_apart,
-      trace_id, context
+      trace_id, context, case when is_closed then clock_timestamp() end
     from jsonb_to_recordset(${json(rows)}) as o(
       n int, state text, correlation_key text, title text, severity text, labels jsonb, service text,
-      started_at timestamptz, kept_apart boolean, trace_id text, context jsonb)
+      started_at timestamptz, kept_apart boolean, trace_id text, context jsonb, is_closed boolean)
     order by n
     returning id, trace_id`.execute(db.q);
   const idOf = new Map(ids.map((row) => [row.trace_id, row.id]));

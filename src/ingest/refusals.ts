@@ -40,7 +40,7 @@ async function openOne(db: Database, source: string): Promise<number | null> {
     .selectFrom('incident')
     .select('id')
     .where('correlation_key', '=', keyOf(source))
-    .where('state', 'not in', ['resolved', 'stopped'])
+    .where('closed_at', 'is', null)
     .forUpdate()
     .executeTakeFirst();
   return row?.id ?? null;

@@ -1,7 +1,7 @@
 /** The rows of what is written back: which calls are wanted, who makes them now, and what came of them. */
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../database/index.ts';
-import { addEvents, CLOSED_STATES, type NewEvent } from '../incident/index.ts';
+import { addEvents, type NewEvent } from '../incident/index.ts';
 import { redact } from '../telemetry/index.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -45,14 +45,13 @@ export async function changedIncidents(
   sources: readonly string[],
   except: readonly number[],
 ): Promise<{ id: number; shows: string }[]> {
-  const closed = sql.join([...CLOSED_STATES]);
   const { rows } = await sql<{ id: number; shows: string }>`
     select i.id, ${shown} as shows from incident i
     left join pagerduty_projection p on p.incident_id = i.id
     where exists (select 1 from alert a join pagerduty_source s on s.source = a.source
         where a.incident_id = i.id and a.source in (${sql.join([...sources])})
-          and (i.state not in (${closed}) or i.closed_at >= s.connected_at))
-      and (p.incident_id is null or i.state not in (${closed})
+          and (i.closed_at is null or i.closed_at >= s.connected_at))
+      and (p.incident_id is null or i.closed_at is null
         or i.id in (select latest.incident_id from (select incident_id from event order by id desc limit ${LATEST_EVENTS}) as latest))
       and p.shows is distinct from (${shown})
       and not i.id = any(${`{${except.join(',')}}`}::bigint[])

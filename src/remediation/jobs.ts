@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely';
 import { type Labels, severityOf } from '../alert/index.ts';
 import type { Config } from '../config/index.ts';
 import { type Database, json, type Schema } from '../database/index.ts';
-import { CLOSED_STATES, type Incident, incidentName, isClosed, type Outcome, unfoldAll } from '../incident/index.ts';
+import { type Incident, incidentName, isClosed, type Outcome, unfoldAll } from '../incident/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { type Enqueued, teamOf } from './priority.ts';
 import type { Due, Lease, Queue } from './queue.ts';
@@ -106,7 +106,7 @@ export function createJobs({
     async reconcile() {
       const { rows } = await sql<Known>`
         select ${sql.join(KNOWN.map((name) => sql.ref(`i.${name}`)))} from incident i
-        where ((i.state not in (${sql.join([...CLOSED_STATES])}) and i.parent_id is null) or exists (select 1 from signal s where s.incident_id = i.id))
+        where ((i.closed_at is null and i.parent_id is null) or exists (select 1 from signal s where s.incident_id = i.id))
           and not exists (select 1 from pgboss.job j where j.id = i.job_id and j.state in ('created', 'retry', 'active'))
         limit 1000`.execute(db.q);
       for (const row of rows) {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { isPageWorthy, SEVERITIES, severityOf } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
-import { CLOSED_STATES, handOverUnbegun, incidentName } from '../incident/index.ts';
+import { handOverUnbegun, incidentName } from '../incident/index.ts';
 import { startLoop, tellPeople } from '../notify/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import { bandOf } from './priority.ts';
@@ -157,7 +157,7 @@ export function createPressure({ db, queue, limit, metrics, log }: PressureDepen
     const { rows } = await sql<{ id: number; title: string; severity: string }>`
       select id, title, severity from incident
       where shed_at > coalesce((select created_at from outbox where kind in ('overloaded', 'overload_over') order by id desc limit 1), '-infinity')
-        and state not in (${sql.join([...CLOSED_STATES])}) order by id`.execute(db.q);
+        and closed_at is null order by id`.execute(db.q);
     return rows;
   }
 
@@ -199,7 +199,7 @@ const PAGE_WORTHY_FROM = Math.min(...SEVERITIES.filter(isPageWorthy).map((severi
 /** What nobody has begun, nothing was said to, and no other hangs on. */
 const SHEDDABLE = sql`i.state = 'received' and i.parent_id is null and i.context ->> 'v' = '1'
   and not exists (select from signal s where s.incident_id = i.id)
-  and not exists (select from incident c where c.parent_id = i.id and c.state not in (${sql.join([...CLOSED_STATES])}))`;
+  and not exists (select from incident c where c.parent_id = i.id and c.closed_at is null)`;
 
 function rank(severity: string): number {
   return bandOf(severityOf(severity)).from;

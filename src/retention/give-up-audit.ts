@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { PRUNED_SEALS_MAX } from '../audit/index.ts';
 import type { Database } from '../database/index.ts';
-import { addEvents, CLOSED_STATES, incidentName } from '../incident/index.ts';
+import { addEvents, incidentName } from '../incident/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { before, one, sweep } from './sweep.ts';
 
@@ -58,7 +58,7 @@ async function sayWhatGoes(db: Database, days: number, log: Logger): Promise<str
   const open = await db.q
     .selectFrom('incident')
     .select(['id', 'opened_at'])
-    .where('state', 'not in', [...CLOSED_STATES])
+    .where('closed_at', 'is', null)
     .where('opened_at', '<', before(days))
     .orderBy('opened_at')
     .limit(1)
@@ -72,7 +72,7 @@ async function sayWhatGoes(db: Database, days: number, log: Logger): Promise<str
   const { rows } = await sql<{ id: string; sha256: string; events: number; old: boolean; ripe: boolean }>`
     select id::text as id, sha256, octet_length(event_sha256) / 32 as events, at < edge as old, at < edge - interval '1 day' as ripe
     from seal, lateral (select least(${before(days)}, (
-      select min(opened_at) from incident where state not in (${sql.join([...CLOSED_STATES])}))) as edge) as kept
+      select min(opened_at) from incident where closed_at is null)) as edge) as kept
     order by seal.id limit ${PRUNED_SEALS_MAX}`.execute(db.q);
   const young = rows.findIndex(({ old }) => !old);
   const going = young === -1 ? rows : rows.slice(0, young);

@@ -1,7 +1,6 @@
 /** What goes with an incident, so long after it closed. */
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../database/index.ts';
-import { CLOSED_STATES } from '../incident/index.ts';
 import { type Batch, before, type Swept } from './sweep.ts';
 
 /** How many closed incidents are looked at in one batch, and how many of them deleted: each has many rows under it. */
@@ -24,7 +23,6 @@ interface Place {
 }
 
 const START: Place = { id: 0, closed: '-infinity' };
-const OVER = sql.join([...CLOSED_STATES]);
 
 /** Makes a walk that begins with the incident that closed first. */
 export function createWalk(): Walk {
@@ -37,7 +35,7 @@ export function createWalk(): Walk {
     async next(db, days, limit) {
       const { rows } = await sql<Place>`
         select id, closed_at::text as closed from incident
-        where closed_at is not null and closed_at < ${before(days)} and state in (${OVER})
+        where closed_at < ${before(days)}
           and (closed_at, id) > (${after.closed}::timestamptz, ${after.id})
         order by closed_at, id limit ${limit}`.execute(db.q);
       return rows;
@@ -92,7 +90,7 @@ export function incidents(db: Database, walk: Walk, days: number, learnedDays: n
  */
 function mayGo(days: number, learnedDays: number | null): RawBuilder<boolean> {
   const wasSent = sql`exists (select from action a join intent n on n.action_id = a.id where a.incident_id = i.id)`;
-  return sql<boolean>`i.closed_at < ${before(days)} and i.state in (${OVER})
+  return sql<boolean>`i.closed_at < ${before(days)}
     and (${learnedDays === null ? sql`false` : sql`i.closed_at < ${before(learnedDays)}`} or not ${wasSent})
     and not exists (select from event e where e.incident_id = i.id)
     and not exists (select from signal s where s.incident_id = i.id)

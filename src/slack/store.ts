@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Database, json } from '../database/index.ts';
-import { CLOSED_STATES } from '../incident/index.ts';
 import { redactValue } from '../telemetry/index.ts';
 import type { Wanted } from './outgoing-claim.ts';
 import type { Rendered } from './render-blocks.ts';
@@ -27,13 +26,12 @@ export async function staleThreads(
   channel: string,
   { except, limit }: { except: readonly number[]; limit: number },
 ): Promise<number[]> {
-  const closed = sql.join([...CLOSED_STATES]);
   const { rows } = await sql<{ id: number }>`
     select i.id from incident i
     join slack_channel c on c.channel = ${channel}
     left join slack_thread t on t.incident_id = i.id
-    where (t.incident_id is not null or ((i.state not in (${closed}) or i.opened_at >= c.connected_at) and i.parent_id is null))
-      and (i.state not in (${closed}) or not t.closed
+    where (t.incident_id is not null or ((i.closed_at is null or i.opened_at >= c.connected_at) and i.parent_id is null))
+      and (i.closed_at is null or not t.closed
         or i.id in (select latest.incident_id from (select incident_id from event order by id desc limit ${LATEST_EVENTS}) as latest))
       and (t.shows is distinct from (${shown}) or t.look_again_at <= clock_timestamp())
       and not i.id = any(${`{${except.join(',')}}`}::bigint[])

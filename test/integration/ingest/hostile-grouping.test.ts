@@ -110,7 +110,9 @@ describe.each(anyDatabase)('on $name', ({ open }) => {
       expect(await unfoldAll(at(), cause, 'resolved', STORM)).toEqual([child]);
     });
     expect(await loadIncident(at(), child)).toMatchObject({ parentId: null, wakeSeq: before + 1 });
-    await sql`update incident set parent_id = ${cause}, state = 'resolved' where id = ${child}`.execute(at().q);
+    await sql`update incident set parent_id = ${cause}, state = 'resolved', closed_at = clock_timestamp() where id = ${child}`.execute(
+      at().q,
+    );
     await stateTo(child, 'received');
     expect(await parentOf(child)).toBeNull();
   });

@@ -45,7 +45,7 @@ describe.each(anyDatabase)('a judge that is interrupted, on a $name database', (
     // It is over for good: no later test is about it.
     await db.q
       .updateTable('incident')
-      .set({ state: 'stopped', context: json({ v: 1 }) })
+      .set({ state: 'stopped', closed_at: new Date(), context: json({ v: 1 }) })
       .where('id', '=', id)
       .execute();
     await db.q.deleteFrom('model_score').execute();

@@ -24,7 +24,7 @@ describe.each(anyDatabase)('scores for Langfuse, on a $name database', ({ open }
     await db.q.deleteFrom('model_score').execute();
     const incident = {
       ...{ state: 'resolved', correlation_key: crypto.randomUUID(), title: 't', severity: 'critical' },
-      ...{ labels: '{}', trace_id: 'f'.repeat(32), context: '{"v":1}' },
+      ...{ labels: '{}', trace_id: 'f'.repeat(32), context: '{"v":1}', closed_at: new Date() },
     };
     const { id } = await db.q.insertInto('incident').values(incident).returning('id').executeTakeFirstOrThrow();
     const scores = { model: 'm', cause: 0.9, grounded: 0.5, outcome: 0, reason: 'cause: E1 says so.' };

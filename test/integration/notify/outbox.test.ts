@@ -144,7 +144,7 @@ describe.each(anyDatabase)('messages to people, from $name', ({ open }) => {
     await db.q.deleteFrom('outbox_delivery').execute();
     await db.q.deleteFrom('outbox').execute();
     await db.q.deleteFrom('alert').execute();
-    await db.q.updateTable('incident').set({ state: 'stopped' }).execute();
+    await db.q.updateTable('incident').set({ state: 'stopped', closed_at: new Date() }).execute();
   });
 
   it('go out on every channel once, in words that fit each', async () => {

@@ -153,7 +153,7 @@ describe.each(anyDatabase)('what is written back to PagerDuty, from $name', ({ o
     await pagerDuty.stop();
     for (const table of ['pagerduty_call', 'pagerduty_projection', 'pagerduty_source', 'outbox', 'alert'] as const)
       await db.q.deleteFrom(table).execute();
-    await db.q.updateTable('incident').set({ state: 'stopped' }).execute();
+    await db.q.updateTable('incident').set({ state: 'stopped', closed_at: new Date() }).execute();
   });
 
   it('is acknowledged, noted with a link, and resolved, each once', async () => {

@@ -100,7 +100,7 @@ describe.each(anyDatabase)('embeddings of a provider, on $name', ({ open }) => {
   const remember = async (summary: string, known?: number) => {
     const row = {
       ...{ state: 'resolved', correlation_key: 'k', title: 'Disk', severity: 'warning', trace_id: 't' },
-      ...{ labels: json({}), context: json({}) },
+      ...{ labels: json({}), context: json({}), closed_at: new Date() },
     };
     const { id } = known
       ? { id: known }

@@ -18,6 +18,7 @@ describe.each(anyDatabase)('past incidents on $name', ({ open }) => {
       labels: json({}),
       trace_id: 't',
       context: json({}),
+      closed_at: new Date(),
     };
     const { id } = await db.q.insertInto('incident').values(row).returning('id').executeTakeFirstOrThrow();
     return id;

@@ -146,11 +146,6 @@ describe.each(databases)('retention on $name', ({ open }) => {
       [`update incident set state = 'resolved', closed_at = ${ago(500)}`],
     ],
     [
-      'is open though it bears a time at which it closed',
-      [`update incident set state = 'received'`],
-      [`update incident set state = 'stopped'`],
-    ],
-    [
       'has somebody to hear',
       [`insert into signal (incident_id, kind, by) values (1, 'fired', 'a')`],
       ['delete from signal'],

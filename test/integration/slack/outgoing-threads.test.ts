@@ -33,7 +33,7 @@ describe.each(anyDatabase)('the threads that Slack should show, from $name', ({ 
   afterEach(async () => {
     for (const table of ['slack_message', 'slack_thread', 'slack_channel'] as const)
       await db.q.deleteFrom(table).execute();
-    await db.q.updateTable('incident').set({ state: 'stopped' }).execute();
+    await db.q.updateTable('incident').set({ state: 'stopped', closed_at: new Date() }).execute();
   });
 
   it('hold no more cards than are allowed in an hour, and say how many questions wait (SLK-022)', async () => {

@@ -80,7 +80,7 @@ describe.each(anyDatabase)('what Slack shows, from $name', ({ open }) => {
     for (const table of ['slack_message', 'slack_thread', 'slack_channel'] as const)
       await db.q.deleteFrom(table).execute();
     // What earlier tests opened is over, so that no later one meets it.
-    await db.q.updateTable('incident').set({ state: 'stopped' }).execute();
+    await db.q.updateTable('incident').set({ state: 'stopped', closed_at: new Date() }).execute();
   });
 
   it('is one thread for an incident, updated in place from the alert to the summary', async () => {

@@ -9,6 +9,7 @@ import {
   createJournal,
   type Incident,
   loadIncident,
+  moveIncident,
   type Outcome,
   openIncident,
   type Work,
@@ -83,6 +84,27 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     );
     return rows.map(({ pid }) => pid);
   };
+
+  it('writes the row of an incident alone, and no entry in an index of it, with every move but the last', async () => {
+    let incident = await loadIncident(db, await newIncident());
+    await db.transaction(async () => {
+      const written = async () => {
+        const { rows } = await sql<{ all: number; alone: number }>`
+          select n_tup_upd::int as all, n_tup_hot_upd::int as alone from pg_stat_xact_user_tables where relname = 'incident'`.execute(
+          db.q,
+        );
+        return rows[0];
+      };
+      for (const state of ['triaged', 'investigated', 'resolved'] as const) {
+        const { context } = incident;
+        const how = { provided: sql`true`, unlessWoken: true, events: [], messages: [], heard: [], leaves: false };
+        incident = (await moveIncident(db, incident, { state, context, ...how })) as Incident;
+        expect(await written()).toEqual(
+          { triaged: { all: 1, alone: 1 }, investigated: { all: 2, alone: 2 }, resolved: { all: 3, alone: 2 } }[state],
+        );
+      }
+    });
+  });
 
   it('lands what a stage has found out though its session ends in the middle, and runs the stage once', async () => {
     const toPerson: Outcome = { state: 'escalated', wait: { until: null } };

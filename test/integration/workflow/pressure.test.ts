@@ -68,7 +68,9 @@ describe.each(databases)('the queue on $name', ({ open }) => {
     await sql`delete from pgboss.job`.execute(db.q);
     await sql`delete from signal`.execute(db.q);
     await sql`delete from outbox`.execute(db.q);
-    await sql`update incident set state = 'stopped', job_id = null, shed_at = null`.execute(db.q);
+    await sql`update incident set state = 'stopped', closed_at = clock_timestamp(), job_id = null, shed_at = null`.execute(
+      db.q,
+    );
   });
 
   let key = 0;
