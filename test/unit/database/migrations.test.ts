@@ -26,6 +26,12 @@ const BEFORE_FIRST_RELEASE = [
   '0018_retention.sql',
 ];
 
+/** Look as if they refused something. What they want, the version before keeps too: it sets closed_at in the statement that closes. */
+const KEPT_BEFORE = [
+  'alter table incident add constraint incident_closed check (',
+  'create unique index incident_open_by_key on incident (correlation_key) where closed_at is null',
+];
+
 /** What the statements of a migration do that code of the version before does not survive, in words. */
 function breaks(text: string): string[] {
   const statements = text
@@ -40,6 +46,7 @@ function breaks(text: string): string[] {
       )?.[1];
     // Nobody knows a table that is made in the same file.
     if (table !== undefined && made.has(table)) return [];
+    if (KEPT_BEFORE.some((start) => statement.startsWith(start))) return [];
     const rules = RULES.filter(([pattern]) => pattern.test(statement)).map(([, why]) => why);
     const wanted = partsOf(statement).filter(
       (part) => /\badd column\b.*\bnot null\b/i.test(part) && !/\bdefault\b/i.test(part),
