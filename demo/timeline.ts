@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { renderEvent, type ShownEvent } from '../src/cli/index.ts';
+import { renderEvent, type ShownEvent } from '../src/incident/index.ts';
 import type { Nightshift } from './nightshift.ts';
 import type { Terminal } from './terminal.ts';
 

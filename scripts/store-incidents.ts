@@ -26,7 +26,15 @@ import { eventually, freePort, type Program, scratchDirectory, startProgram } fr
 const ROOT = join(import.meta.dirname, '..');
 const FOLDER = join(ROOT, 'test/fixtures/stored-incidents');
 /** Whose rows are secret, or only hold true where they were written. */
-const LEFT_OUT = ['kysely_migration', 'kysely_migration_lock', 'token', 'installation', 'seal', 'slack_request'];
+const LEFT_OUT = [
+  'kysely_migration',
+  'kysely_migration_lock',
+  'token',
+  'session',
+  'installation',
+  'seal',
+  'slack_request',
+];
 const STARTS_AT = new Date(Date.now() - 60_000).toISOString();
 
 interface Shown {

@@ -1,17 +1,17 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMatcherList } from './alert/index.ts';
-import { createSealer } from './audit/index.ts';
-import { createDumper, createSnapshots, explainDamage, finishRestore } from './backup/index.ts';
-import { renderEvent } from './cli/index.ts';
+import { createSealer, headFileIn } from './audit/index.ts';
+import { createDumper, createSnapshots, explainDamage, finishRestore, VERSION } from './backup/index.ts';
 import type { Config } from './config/index.ts';
+import { createConsole } from './console/index.ts';
 import { type Database, openEmbedded, openPostgres } from './database/index.ts';
 import { createAnswer, loadSpecialists } from './diagnosis/index.ts';
 import { knowSentSecrets } from './execution/index.ts';
 import type { Failpoint } from './failpoints.ts';
 import { createKillSwitch } from './gate/index.ts';
 import { createIdentity, type Identity, secretFile, shareWebhookToken, type WebhookTokens } from './identity/index.ts';
-import { addEvents, incidentName, type StoredEvent } from './incident/index.ts';
+import { addEvents, createFollower, incidentName, renderEvent, type StoredEvent } from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createJudge } from './learning/index.ts';
 import { createModels } from './llm/index.ts';
@@ -30,6 +30,7 @@ import { createParts, type Parts, type Unended } from './parts.ts';
 import { createMint, loadPolicy, readSigningKey } from './policy/index.ts';
 import { createEmbedder, createPinOf, createRunbookKeeper } from './rag/index.ts';
 import {
+  CHANNEL,
   createDriver,
   createGrouping,
   createPeople,
@@ -38,6 +39,7 @@ import {
   startQueue,
 } from './remediation/index.ts';
 import { createRetention } from './retention/index.ts';
+import { createSelfWatch } from './self-watch/index.ts';
 import { openServer } from './server.ts';
 import {
   createMetrics,
@@ -103,6 +105,7 @@ async function wire(
   const tracer = await createTracer(config.tracing, log);
   // The work that has ended by then has its last spans.
   parts.add('told', 'traces', { stop: () => tracer.stop() });
+  metrics.build.set({ version: VERSION }, 1);
   const policy = await loadPolicy(config.policies);
   const mappings = await loadMappings(config.sources);
   onProgress(
@@ -197,17 +200,24 @@ async function wire(
   parts.add(
     'work',
     'retention',
-    createRetention({ db, config: config.retention, sealNow: sealer.sealNow, log, failpoint }),
+    createRetention({ db, config: config.retention, sealNow: sealer.sealNow, metrics, log, failpoint }),
   );
 
   const watchdog = config.deadMan
     ? { matchers: parseMatcherList(config.deadMan.match), source: config.deadMan.source ?? null }
     : null;
   const intake = createIntake({ db, config, watchdog, wake: driver.wake, log, onCommitted: driver.kick, failpoint });
+  const watched = { db, queue, config: config.selfWatch, intake, metrics, log };
+  parts.add('work', 'self-watch', createSelfWatch(watched));
   const webhooks = createWebhooks({ sources: config.sources, mappings, token: webhookTokens, intake, metrics, log });
+  const follower = parts.add('work', 'follower', createFollower({ db, channel: CHANNEL, log }));
   const asked = { db, config, identity, killSwitch, people, grouping, runbooks, models, embedder, dumper, pressure };
+  const pages = parts.add('work', 'console', createConsole({ log, onProgress }));
   const server = await openServer({
     ...asked,
+    follower,
+    gate,
+    console: pages.handler,
     catalogue,
     look,
     webhooks,
@@ -251,7 +261,7 @@ function filesOf(dataDir: string) {
     admin: join(dataDir, 'admin.token'),
     webhook: join(dataDir, 'webhook.token'),
     client: join(dataDir, 'client.json'),
-    auditHead: join(dataDir, 'audit.head'),
+    auditHead: headFileIn(dataDir),
     /** By which the database knows this replica, whatever becomes of its tokens. */
     replica: join(dataDir, 'replica.id'),
   };

@@ -22,6 +22,7 @@ export const ERROR_KINDS = {
   payload_too_large: { status: 413, retryable: false, audience: 'sender' },
   unauthorized: { status: 401, retryable: false, audience: 'sender' },
   forbidden: { status: 403, retryable: false, audience: 'sender' },
+  too_many_requests: { status: 429, retryable: true, audience: 'sender' },
   not_found: { status: 404, retryable: false, audience: 'sender' },
   method_not_allowed: { status: 405, retryable: false, audience: 'sender' },
   conflict: { status: 409, retryable: false, audience: 'sender' },
@@ -35,6 +36,7 @@ export const ERROR_KINDS = {
   tool_failed: { status: 502, retryable: false, audience: 'oncall' },
   tool_refused: { status: 403, retryable: false, audience: 'oncall' },
   spending_ceiling: { status: 503, retryable: false, audience: 'operator' },
+  issuer_failed: { status: 502, retryable: true, audience: 'operator' },
   llm_failed: { status: 502, retryable: true, audience: 'oncall' },
   internal: { status: 500, retryable: false, audience: 'developer' },
 } as const satisfies Record<string, ErrorKind>;

@@ -3,19 +3,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type RequestHandler } from 'express';
-import { type ApiDependencies, createApi, createHealthRoutes, type Phase, problemHandler } from './api/index.ts';
+import {
+  type ApiDependencies,
+  createApi,
+  createHealthRoutes,
+  createOidcRoutes,
+  type Phase,
+  problemHandler,
+} from './api/index.ts';
 import type { Config } from './config/index.ts';
 import type { WebhookHandler } from './ingest/index.ts';
 import type { Gateway } from './llm/index.ts';
 import { createMcpRouter, createResourceServer, type McpExtension } from './mcp-server/index.ts';
 import type { Catalogue, Look } from './mcp-tools/index.ts';
+import { placeholderKeyOf } from './notify/index.ts';
 import type { Logger, Metrics, Tracer } from './telemetry/index.ts';
 
 /** How long a stop waits for the rest of a request; nothing has come of what is cut off before it is whole. */
 const ARRIVES_MS = 1000;
 
 export interface ServerDependencies
-  extends Omit<ApiDependencies, 'services' | 'about' | 'backupFolder' | 'killSwitchFile'> {
+  extends Omit<ApiDependencies, 'services' | 'about' | 'backupFolder' | 'killSwitchFile' | 'signIn'> {
   readonly config: Config;
   readonly models: Gateway;
   readonly catalogue: Catalogue;
@@ -24,6 +32,8 @@ export interface ServerDependencies
   /** What Slack asks; nothing where it is not configured. */
   readonly slack: RequestHandler | undefined;
   readonly extendMcp: McpExtension | undefined;
+  /** What a browser is shown. */
+  readonly console: RequestHandler;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly tracer: Tracer;
@@ -59,12 +69,18 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
     toolsets: catalogue.instances.map(({ name }) => name),
   };
   const files = { backupFolder: config.backup.folder, killSwitchFile: config.killSwitch.file };
-  app.use('/api/v1', createApi({ ...dependencies, ...files, services, about }));
+  app.use('/api/v1', createApi({ ...dependencies, ...files, services, signIn: config.console, about }));
   const oauth = declared.oauth ? await createResourceServer(declared.oauth, identity) : null;
   if (oauth) app.get(oauth.metadataPath, (_request, response) => void response.json(oauth.metadata));
   const hosts = () => [...[host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...names];
   const mcp = createMcpRouter({ ...dependencies, services, oauth, extend: dependencies.extendMcp, hosts });
   app.use('/mcp', mcp.router);
+  const { oidc } = config.console;
+  if (oidc) {
+    const key = await placeholderKeyOf(db);
+    app.use('/auth/oidc', await createOidcRoutes({ identity, config: { ...config.console, oidc }, key, hosts, log }));
+  }
+  app.use(dependencies.console);
   app.use(
     (request, response) =>
       void response

@@ -19,6 +19,11 @@ const KNOWN: Readonly<Record<string, Severity>> = {
   none: 'info',
 };
 
+/** Every word for a severity that is known, with its rank: 0 for the least severe. */
+export const SEVERITY_RANKS: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(KNOWN).map(([word, severity]) => [word, SEVERITIES.indexOf(severity)]),
+);
+
 /** Gives the severity that an alert's own word for it means; one that is missing or not known is `error`, because it may be anything. */
 export function severityOf(word: string | undefined): Severity {
   const name = (word ?? '').toLowerCase();

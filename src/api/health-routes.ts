@@ -5,6 +5,7 @@ import type { KillSwitch } from '../gate/index.ts';
 import { countIncidents } from '../incident/index.ts';
 import { failingRunbooks } from '../rag/index.ts';
 import type { Pressure } from '../remediation/index.ts';
+import { newestSamples, sigmasOf } from '../self-watch/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 
 /** Whether it takes work: not before all of it has started, and not once it stops. */
@@ -44,9 +45,23 @@ export function createHealthRoutes(dependencies: HealthDependencies): Router {
       metrics.waiting.set({ kind }, waiting);
       metrics.waitingOldest.set({ kind }, oldestSeconds);
     }
+    await showSamples();
     metrics.runbooksFailing.set((await failingRunbooks(db)).length);
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
+
+  /** One replica measures, and all show it; what was measured a while ago is not shown. */
+  async function showSamples(): Promise<void> {
+    const samples = await newestSamples(db);
+    for (const gauge of [metrics.sloValue, metrics.sloSigma, metrics.sloDeviating]) gauge.reset();
+    for (const sample of samples) {
+      const { signal, agent, value, deviates } = sample;
+      const sigmas = sigmasOf(sample);
+      metrics.sloValue.set({ signal, agent }, value);
+      if (sigmas !== null) metrics.sloSigma.set({ signal, agent }, sigmas);
+      metrics.sloDeviating.set({ signal, agent }, deviates ? 1 : 0);
+    }
+  }
 
   return router;
 }

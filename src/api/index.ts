@@ -1,5 +1,6 @@
 /** The REST API that the CLI and other clients speak, its error answers, and what a monitor asks for. Decides nothing by itself. */
 export { createHealthRoutes, type Phase } from './health-routes.ts';
+export { createOidcRoutes } from './oidc-routes.ts';
 export { problemHandler } from './problem.ts';
 export { type ApiDependencies, createApi } from './routes.ts';
 export { citeAll, showEvent, showIncident, showIncidentWhole } from './show.ts';

@@ -12,7 +12,8 @@ export function problemHandler(log: Logger) {
     }
     const known = toKnown(error);
     if (known.status >= 500) log.error({ error, code: known.code, path: request.path }, 'request failed');
-    const retry = known.status === 503 ? { 'retry-after': '5' } : {};
+    const seconds = { 429: '60', 503: '5' }[known.status];
+    const retry = seconds === undefined ? {} : { 'retry-after': seconds };
     response
       .status(known.status)
       .set(retry)
@@ -22,7 +23,7 @@ export function problemHandler(log: Logger) {
 }
 
 /** Maps whatever was thrown to our own family: body errors of express are the sender's, a lost database is a 503, the rest is ours. */
-function toKnown(error: unknown): NightshiftError {
+export function toKnown(error: unknown): NightshiftError {
   if (error instanceof NightshiftError) return error;
   const { type, status } = (error ?? {}) as { type?: string; status?: number };
   const make = (kind: ErrorCode, message: string, fix: string, field = 'body') =>

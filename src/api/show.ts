@@ -10,6 +10,7 @@ import {
   incidentName,
   loadIncident,
   type StoredEvent,
+  wordsOf,
 } from '../incident/index.ts';
 import { spentOnIncident } from '../llm/index.ts';
 import { type Action, actionsOf } from '../planning/index.ts';
@@ -63,14 +64,15 @@ export async function showIncidentWhole(db: Database, id: number, services: Serv
   };
 }
 
-/** What an inspection saw is kept as it was, since it may have to be put back. */
-function showAction({ inspection, ...action }: Action) {
+/** Shows an action; what an inspection saw is kept as it was, since it may have to be put back, and is shown without secrets. */
+export function showAction({ inspection, ...action }: Action) {
   return { ...action, inspection: redactValue(inspection) };
 }
 
-/** Shows a line of the timeline. */
+/** Shows a line of the timeline, with what it tells in words. */
 export function showEvent({ id, incidentId, at, type, actor, data }: StoredEvent) {
-  return { id, incident: incidentId === null ? null : incidentName(incidentId), at, type, actor, data };
+  const incident = incidentId === null ? null : incidentName(incidentId);
+  return { id, incident, at, type, actor, data, words: wordsOf({ type, actor, data }) };
 }
 
 /** Shows approvals with the card that people decide by. */

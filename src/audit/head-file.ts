@@ -1,4 +1,10 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Gives the path of the file in which a data directory keeps the heads of its audit. */
+export function headFileIn(dataDir: string): string {
+  return join(dataDir, 'audit.head');
+}
 
 /**
  * Reads the heads that a sealer has left in a file, one a line; gives none where there is no such file. Each of them must be in

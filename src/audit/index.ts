@@ -11,7 +11,9 @@ export {
   type SealRow,
   verifyPage,
 } from './chain.ts';
-export { readHeads } from './head-file.ts';
+export { headFileIn, readHeads } from './head-file.ts';
+export { type AuditQuery, listEvents } from './list-events.ts';
 export { readPage } from './read-page.ts';
+export { renderReport } from './render-report.ts';
 export { createSealer, type Sealer } from './sealer.ts';
 export { type AuditReport, verifyAudit } from './verify-audit.ts';

@@ -7,4 +7,5 @@ export { explainDamage } from './explain-damage.ts';
 export { finishRestore } from './finish-restore.ts';
 export { type Restored, restoreDump } from './restore-dump.ts';
 export { createSnapshots, type Snapshots } from './snapshots.ts';
+export { VERSION } from './version.ts';
 export { writeDump } from './write-dump.ts';

@@ -1,22 +1,18 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import {
   type AuditPage,
-  type AuditReport,
   auditPageSchema,
-  type Problem,
+  headFileIn,
   readHeads,
   readPage,
+  renderReport,
   verifyAudit,
 } from '../audit/index.ts';
 import { readEmbedded, readPostgres } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { dataDirOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
-
-const SHOWN_MAX = 50;
 
 /** Where the audit is read: the running server hands out the rows, and every hash is computed here. */
 interface Source {
@@ -44,11 +40,11 @@ export function addAuditCommands(program: Command, terminal: Terminal): void {
         );
       const source = await openSource(terminal, direct === true);
       try {
-        const file = source.dataDir === null ? null : join(source.dataDir, 'audit.head');
+        const file = source.dataDir === null ? null : headFileIn(source.dataDir);
         const kept = file === null ? [] : readHeads(file);
         const heads = [...kept, ...(head === undefined ? [] : [head.toLowerCase()])];
         const report = await verifyAudit(source.pageAfter, heads);
-        for (const line of render(report, heads, kept.length > 0 ? file : null)) out(line);
+        for (const line of renderReport(report, heads, kept.length > 0 ? file : null)) out(line);
         if (report.problems.length > 0)
           throw new NightshiftError(
             'audit_broken',
@@ -91,41 +87,4 @@ function findIfRunning(terminal: Terminal): NightshiftClient | null {
     if (error instanceof NightshiftError && error.code === 'server_unreachable') return null;
     throw error;
   }
-}
-
-function render(report: AuditReport, heads: readonly string[], file: string | null): string[] {
-  const { problems, late, events, seals, head, unsealed, pruned } = report;
-  const anchored =
-    heads.length === 0
-      ? 'no head to compare with: that its newest seals are all there is not proven (give one with --head)'
-      : `compared with ${heads.length} head(s)${file === null ? '' : `, also from ${file}`}`;
-  return [
-    `${events} event(s) in ${seals} seal(s); head ${head ?? 'none, nothing is sealed yet'}`,
-    `  ${anchored}`,
-    ...(pruned === null
-      ? []
-      : [
-          `  begins after seal ${pruned.seal} of ${day(pruned.sealedAt)}: what was sealed up to there was given up on ${day(pruned.at)}, see docs/retention.md`,
-        ]),
-    ...(unsealed > 0 ? [`  not sealed yet: ${unsealed} event(s)${unsealed >= 1000 ? ' or more' : ''}`] : []),
-    ...(late.length > 0
-      ? [
-          `  sealed long after the time that they bear: ${late.length} event(s): ${late.slice(0, SHOWN_MAX).map(plain).join(', ')} (added later, or a clock was set)`,
-        ]
-      : []),
-    ...problems.slice(0, SHOWN_MAX).map(describe),
-    ...(problems.length > SHOWN_MAX ? [`  … and ${problems.length - SHOWN_MAX} more`] : []),
-    ...(problems.length === 0 ? ['the audit is whole'] : []),
-  ];
-}
-
-function day(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 10);
-}
-
-function describe({ kind, seal, event, message }: Problem): string {
-  const where = [event === undefined ? [] : `event ${event}`, seal === undefined ? [] : `seal ${seal}`]
-    .flat()
-    .join(' of ');
-  return `  ${kind}: ${where}${where ? ': ' : ''}${plain(message)}`;
 }

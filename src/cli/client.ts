@@ -16,6 +16,8 @@ export interface NightshiftClient {
   readonly dataDir: string | null;
   /** Sends one request to the API and gives its JSON answer. @throws NightshiftError with the server's own words. */
   request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  /** Reads a document from the API as it is. @throws NightshiftError with the server's own words. */
+  text(path: string): Promise<string>;
 }
 
 interface Located {
@@ -78,41 +80,44 @@ function readContext(path: string): { url: string; token: string } | null {
 }
 
 function createClient(url: string, token: string, dataDir: string | null): NightshiftClient {
+  async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        'x-nightshift-client': 'cli',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch((cause: unknown) => {
+      throw unreachable(url, cause);
+    });
+    if (!response.ok) throw refused(url, response.status, await response.json().catch(() => null));
+    return response;
+  }
   return {
     url,
     dataDir,
-    async request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
-      let response: Awaited<ReturnType<typeof fetch>>;
-      try {
-        response = await fetch(`${url}/api/v1${path}`, {
-          method,
-          headers: {
-            authorization: `Bearer ${token}`,
-            'x-nightshift-client': 'cli',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          signal: AbortSignal.timeout(TIMEOUT_MS),
-        });
-      } catch (cause) {
-        throw new NightshiftError(
-          'server_unreachable',
-          `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`,
-          { cause },
-        );
-      }
-      const answer = (await response.json().catch(() => null)) as { detail?: string; problems?: Problem[] } | null;
-      if (response.ok) return answer as T;
-      const untold = (answer?.problems ?? []).filter(({ message }) => !answer?.detail?.includes(message));
-      const problems =
-        untold.length > 0
-          ? `
-${describeProblems(untold)}`
-          : '';
-      throw new NightshiftError(
-        'conflict',
-        `${answer?.detail ?? `it answered ${response.status}`} (asked ${url})${problems}`,
-      );
-    },
+    request: async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) =>
+      (await (await send(method, path, body)).json().catch(() => null)) as T,
+    text: async (path) => (await send('GET', path)).text(),
   };
+}
+
+/** Makes the error of a server that gives no answer. */
+export function unreachable(url: string, cause: unknown): NightshiftError {
+  return new NightshiftError(
+    'server_unreachable',
+    `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`,
+    { cause },
+  );
+}
+
+/** Makes the error of a refusal, in the server's own words. */
+export function refused(url: string, status: number, answer: unknown): NightshiftError {
+  const { detail, problems = [] } = (answer ?? {}) as { detail?: string; problems?: Problem[] };
+  const untold = problems.filter(({ message }) => !detail?.includes(message));
+  const told = untold.length > 0 ? `\n${describeProblems(untold)}` : '';
+  return new NightshiftError('conflict', `${detail ?? `it answered ${status}`} (asked ${url})${told}`);
 }

@@ -1,14 +1,10 @@
 import type { Command } from 'commander';
-import { inDollars } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { collectLabel } from './label-option.ts';
 import { renderKillSwitch, renderQueue, type ShownKillSwitch, type ShownQueue } from './operator-commands.ts';
 import type { Terminal } from './terminal.ts';
-import { renderEvent, type ShownEvent } from './timeline.ts';
-
-const FOLLOW_MS = 500;
 
 type Status = { incidents: Record<string, number>; killSwitch: ShownKillSwitch; queue: ShownQueue } & Record<
   string,
@@ -21,12 +17,8 @@ interface ShownIncident {
   readonly title: string;
   readonly severity: string;
   readonly needs: string | null;
-  readonly costUsd: number;
-  readonly openedAt: string;
   readonly held: string | null;
   readonly foldedUnder: string | null;
-  readonly service: string | null;
-  readonly team: string | null;
 }
 
 interface ShownApproval {
@@ -77,26 +69,6 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     });
 
   program
-    .command('incident <id>')
-    .description('show an incident and its timeline')
-    .option('--json', 'print JSON')
-    .action(async (id: string, { json }: { json?: boolean }) => {
-      const incident = await server().request<ShownIncident & { events: ShownEvent[] }>(
-        'GET',
-        `/incidents/${encodeURIComponent(id)}`,
-      );
-      if (json) return asJson(incident);
-      out(
-        `${incident.id} ${plain(incident.title)}: ${incident.state}${incident.needs ? ` (${plain(incident.needs)})` : ''}`,
-      );
-      if (incident.costUsd > 0) out(`models cost ${inDollars(incident.costUsd)}`);
-      if (incident.foldedUnder !== null) out(`folded under ${incident.foldedUnder}`);
-      if (incident.service !== null)
-        out(`service ${plain(incident.service)}${incident.team === null ? '' : `, team ${plain(incident.team)}`}`);
-      for (const event of incident.events) for (const line of renderEvent(event)) out(line);
-    });
-
-  program
     .command('investigate <text>')
     .description(
       'open an incident by hand: it is looked into like any other, and somebody else approves what it leads to',
@@ -107,21 +79,6 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
       const labels = { ...label, ...(alert === undefined ? {} : { alertname: alert }) };
       const { incident } = await server().request<{ incident: string }>('POST', '/incidents', { text, labels });
       out(`${incident} stands for it; follow it with: nightshift incident ${incident}`);
-    });
-
-  program
-    .command('watch')
-    .description('follow the timeline of all incidents until interrupted')
-    .action(async () => {
-      const client = server();
-      let after = await latestEvent(client);
-      for (;;) {
-        const { events } = await client.request<{ events: ShownEvent[] }>('GET', `/events?after=${after}`);
-        for (const event of events)
-          for (const line of renderEvent(event)) out(`${(event.incident ?? '-').padEnd(8)} ${line}`);
-        after = events.at(-1)?.id ?? after;
-        await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
-      }
     });
 
   program
@@ -179,14 +136,4 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
   );
   word('ask-again', 'ask_again', 'ask for approval again after a denial or an expiry; target and policy are read anew');
   word('stop', 'stop', 'stop working on an incident for good');
-}
-
-async function latestEvent(client: NightshiftClient): Promise<number> {
-  let after = 0;
-  for (;;) {
-    const { events } = await client.request<{ events: ShownEvent[] }>('GET', `/events?after=${after}&limit=1000`);
-    const last = events.at(-1);
-    if (!last) return after;
-    after = last.id;
-  }
 }

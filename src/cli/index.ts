@@ -3,4 +3,3 @@ export type { NightshiftClient } from './client.ts';
 export { loadConfig } from './load-config.ts';
 export { runCli } from './run.ts';
 export type { Terminal } from './terminal.ts';
-export { renderEvent, type ShownEvent } from './timeline.ts';

@@ -6,7 +6,7 @@ import type { ShadowReport, TrackRecord } from '../gate/index.ts';
 import { plain } from '../incident/index.ts';
 import { createCatalogue, TOOLSETS } from '../mcp-tools/index.ts';
 import {
-  explain,
+  considered,
   lintPolicy,
   loadPolicy,
   loadPolicyTests,
@@ -197,18 +197,9 @@ async function createReader(client: NightshiftClient) {
 function silentLines(question: Question, policy: Policy, alerts: number): string[] {
   const { alertname = '', service = '' } = question.labels;
   const about = alerts > 1 ? ` about ${plain(alertname)} / ${plain(service) || '-'}` : '';
-  const { overrides, silent, secrets } = explain(question, policy);
-  return [
-    ...secrets.map(({ argument, line }) =>
-      line === null
-        ? `${argument} holds a redacted secret, and no line of secrets: lets it be put back there`
-        : `${line} lets the secret in ${argument} be put back when it is sent`,
-    ),
-    ...overrides.map(({ name, risk, why }) =>
-      why === null ? `${name} makes it ${risk}${about}` : `${name} does not make it ${risk}${about}: ${plain(why)}`,
-    ),
-    ...silent.map(({ rule, why }) => `${rule} did not speak${about}: ${plain(why.join('; '))}`),
-  ];
+  return considered(question, policy).map(
+    ({ rule, says, why }) => `${rule} ${says}${about}${why.length > 0 ? `: ${plain(why.join('; '))}` : ''}`,
+  );
 }
 
 /** Says a decision with what it asks for: how many people, and who may answer. */

@@ -8,27 +8,18 @@ type AddCommands = (program: Command, terminal: Terminal) => void;
 /** Which commands a file adds. Each brings rooms that the others do without, so it is loaded when it is asked for, or all are listed. */
 export const COMMANDS: readonly { readonly names: readonly string[]; readonly load: () => Promise<AddCommands> }[] = [
   {
-    names: [
-      'status',
-      'incidents',
-      'incident',
-      'investigate',
-      'watch',
-      'approvals',
-      'approve',
-      'deny',
-      'close',
-      'ask-again',
-      'stop',
-    ],
+    names: ['status', 'incidents', 'investigate', 'approvals', 'approve', 'deny', 'close', 'ask-again', 'stop'],
     load: async () => (await import('./incident-commands.ts')).addIncidentCommands,
   },
+  { names: ['incident'], load: async () => (await import('./story-commands.ts')).addStoryCommands },
+  { names: ['logs', 'watch'], load: async () => (await import('./log-commands.ts')).addLogCommands },
   { names: ['run'], load: async () => (await import('./run-command.ts')).addRunCommand },
   { names: ['policy', 'report'], load: async () => (await import('./policy-commands.ts')).addPolicyCommands },
   {
     names: ['pause', 'resume', 'tokens'],
     load: async () => (await import('./operator-commands.ts')).addOperatorCommands,
   },
+  { names: ['sessions'], load: async () => (await import('./session-commands.ts')).addSessionCommands },
   { names: ['models'], load: async () => (await import('./model-commands.ts')).addModelCommands },
   { names: ['config'], load: async () => (await import('./offline-commands.ts')).addOfflineCommands },
   { names: ['runbooks'], load: async () => (await import('./runbook-commands.ts')).addRunbookCommands },

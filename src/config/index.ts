@@ -1,4 +1,5 @@
 /** Files and environment become one frozen Config, or a list of every mistake. Never reads process.env by itself. */
+export type { ConsoleConfig, OidcConfig } from './console.ts';
 export type { CorrelationConfig } from './correlation.ts';
 export type { EmbeddingsConfig, RemoteEmbeddingsConfig } from './embeddings.ts';
 export {
@@ -44,6 +45,7 @@ export {
   type SlackConfig,
   type ToolsetInstanceConfig,
 } from './schema.ts';
+export type { SelfWatchConfig } from './self-watch.ts';
 export type { Service, Services } from './services.ts';
 export {
   type AlertmanagerSource,

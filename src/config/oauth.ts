@@ -3,11 +3,13 @@ import { z } from 'zod';
 const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/;
 
 /** Tokens and keys travel there: in clear only where nothing leaves this machine. */
-const secureUrl = z.url({ protocol: /^https?$/, message: 'write a URL that starts with https://' }).refine((text) => {
-  if (!URL.canParse(text)) return true;
-  const { protocol, hostname, search, hash } = new URL(text);
-  return (protocol === 'https:' || LOOPBACK.test(hostname)) && search === '' && hash === '';
-}, 'write an https:// URL without ? and #; http:// is for this machine only');
+export const secureUrl = z
+  .url({ protocol: /^https?$/, message: 'write a URL that starts with https://' })
+  .refine((text) => {
+    if (!URL.canParse(text)) return true;
+    const { protocol, hostname, search, hash } = new URL(text);
+    return (protocol === 'https:' || LOOPBACK.test(hostname)) && search === '' && hash === '';
+  }, 'write an https:// URL without ? and #; http:// is for this machine only');
 
 /**
  * Whose access tokens `/mcp` takes beside personal ones, and what they are worth: to look, or to propose as well.

@@ -57,7 +57,8 @@ export function parseConfig(source: ConfigSource): Config {
   else
     problems.push(
       ...peopleLikeSources(parsed.data),
-      ...nobodyForOauth(parsed.data),
+      ...nobodyForIssuer(parsed.data),
+      ...subjectsOfTwoIssuers(parsed.data),
       ...repeatedFolders(parsed.data.runbooks, (path) => resolve(source.directory, path)),
     );
   problems.push(...toolsetProblems(raw, source.toolsetSettings));
@@ -103,6 +104,7 @@ export function parseConfig(source: ConfigSource): Config {
     services,
     sources: withMappings(file.sources, inDirectory),
     configured: source.file !== null,
+    console: { ...file.console, publicUrl: file.console.publicUrl ?? originOf(file.slack?.publicUrl) },
     server: { ...file.server, host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
     dataDir,
     backup: {
@@ -199,11 +201,23 @@ function peopleLikeSources({ people, sources }: FileConfig): Problem[] {
   );
 }
 
-/** A token stands for a person of `people:`; where none can be known by one, nobody could ever come in. */
-function nobodyForOauth({ people, server }: FileConfig): Problem[] {
-  if (!server.oauth || people.some(({ email, subject }) => email ?? subject)) return [];
+/** An issuer vouches for people of `people:`; where none can be known by it, nobody could ever come in. */
+function nobodyForIssuer({ people, server, console: { oidc } }: FileConfig): Problem[] {
+  if (people.some(({ email, subject }) => email ?? subject)) return [];
   const fix = 'give those who shall come in an email or a subject';
-  return [{ field: 'people', message: 'has nobody whom a token of server.oauth could stand for', fix }];
+  return [
+    ...(server.oauth ? ['has nobody whom a token of server.oauth could stand for'] : []),
+    ...(oidc ? ['has nobody who could sign in by console.oidc'] : []),
+  ].map((message) => ({ field: 'people', message, fix }));
+}
+
+/** The same `sub` at another issuer is somebody else. */
+function subjectsOfTwoIssuers({ people, server: { oauth }, console: { oidc } }: FileConfig): Problem[] {
+  if (!oauth || !oidc || oauth.issuer === oidc.issuer || people.every(({ subject }) => subject === undefined))
+    return [];
+  const message = `is not server.oauth.issuer (${oauth.issuer}), so nobody could say whose subject stands in people:`;
+  const fix = 'use one issuer for both, or know people by their email only';
+  return [{ field: 'console.oidc.issuer', value: oidc.issuer, message, fix }];
 }
 
 function withMappings(sources: FileConfig['sources'], inDirectory: (path: string) => string): Sources {
@@ -285,6 +299,10 @@ function modelsOf(declared: readonly ModelConfig[], env: ConfigSource['env'], pr
     problems.push({ field: `${prefix}_BASE_URL`, value: baseUrl ?? '', message: 'is not a URL', fix });
     return [];
   });
+}
+
+function originOf(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).origin;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseMatcherList } from '../alert/index.ts';
 import { messageOf } from '../errors.ts';
 import { backupSchema } from './backup.ts';
+import { consoleSchema } from './console.ts';
 import { correlationSchema } from './correlation.ts';
 import { embeddingsSchema } from './embeddings.ts';
 import { deadManSchema, escalationSchema } from './escalation.ts';
@@ -10,6 +11,7 @@ import { investigationSchema, judgeSchema, modelSchema, routingSchema, spendingS
 import { oauthSchema } from './oauth.ts';
 import { retentionSchema } from './retention.ts';
 import { runbooksSchema } from './runbooks.ts';
+import { selfWatchSchema } from './self-watch.ts';
 import { sourcesSchema } from './sources.ts';
 import { tracingSchema } from './tracing.ts';
 
@@ -97,7 +99,9 @@ const personSchema = z.strictObject({
     .min(1)
     .max(255)
     .optional()
-    .describe('The `sub` of this person at server.oauth.issuer; without it, an address that the issuer has verified.'),
+    .describe(
+      'The `sub` of this person at server.oauth.issuer and console.oidc.issuer; without it, an address that the issuer has verified.',
+    ),
 });
 export type PersonConfig = z.infer<typeof personSchema>;
 
@@ -133,6 +137,7 @@ export const fileSchema = z.strictObject({
       oauth: oauthSchema,
     })
     .prefault({}),
+  console: consoleSchema,
   dataDir: z.string().min(1).default('.nightshift'),
   backup: backupSchema,
   runbooks: runbooksSchema,
@@ -207,6 +212,7 @@ export const fileSchema = z.strictObject({
   deadMan: deadManSchema,
   retention: retentionSchema,
   tracing: tracingSchema,
+  selfWatch: selfWatchSchema,
 });
 
 export type FileConfig = z.infer<typeof fileSchema>;

@@ -32,6 +32,7 @@ export class Database {
   readonly #root: Kysely<Schema>;
   readonly #backend: Backend;
   readonly #current = new AsyncLocalStorage<Transaction<Schema>>();
+  readonly #listeners = new Map<string, { readonly all: Set<Listener>; readonly end: Promise<() => Promise<void>> }>();
 
   constructor(root: Kysely<Schema>, backend: Backend) {
     this.#root = root;
@@ -87,9 +88,22 @@ export class Database {
     await sql`select pg_notify(${channel}, '')`.execute(this.q);
   }
 
-  /** Subscribes to a channel; see `Backend.listen`. */
-  listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
-    return this.#backend.listen(channel, listener);
+  /** Subscribes to a channel; see `Backend.listen`. All who listen to one share a connection, which ends with the last of them. */
+  async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
+    const known = this.#listeners.get(channel);
+    const all = known?.all ?? new Set<Listener>();
+    all.add(listener);
+    const tell = (payload: string) => {
+      for (const one of all) one(payload);
+    };
+    const end = known?.end ?? this.#backend.listen(channel, tell);
+    if (!known) this.#listeners.set(channel, { all, end });
+    await end;
+    return async () => {
+      if (!all.delete(listener) || all.size > 0) return;
+      this.#listeners.delete(channel);
+      await (await end)();
+    };
   }
 
   /** Gives the database's own time: replicas, limits and expiries all go by this one clock, and not by their machines'. */

@@ -203,6 +203,20 @@ export interface Schema {
     last_used_at: Date | null;
     revoked_at: Date | null;
   };
+  session: {
+    id: string;
+    sha256: string;
+    person: string;
+    role: string;
+    via: string;
+    token: string | null;
+    token_sha256: string | null;
+    client: string;
+    created_at: Timestamp;
+    last_seen_at: Timestamp;
+    expires_at: Date;
+    revoked_at: ColumnType<Date | null, never, Date>;
+  };
   kill_switch: {
     id: Generated<boolean>;
     engaged: boolean;
@@ -260,6 +274,16 @@ export interface Schema {
     send_attempts: Generated<number>;
     sent_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
     send_problem: ColumnType<string | null, string | null | undefined, string | null>;
+  };
+  slo_sample: {
+    at: ColumnType<Date, Date, never>;
+    signal: string;
+    agent: string;
+    value: number;
+    observations: number | null;
+    mean: number | null;
+    stddev: number | null;
+    deviates: boolean;
   };
   heartbeat: { name: string; last_seen_at: Date | null; watched_since: Timestamp; told_at: Date | null };
   pagerduty_source: { source: string; connected_at: Timestamp; next_send_at: Timestamp };

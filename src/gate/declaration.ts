@@ -53,9 +53,9 @@ export function undoDeclarationOf(
 
 /** Tells which firing alerts bind exactly this call by the runbooks that match them, whether it belongs to a remedy that can be begun as a whole, and who vouches for that. */
 export async function declarationOf(
-  action: Action,
+  action: Pick<Action, 'fingerprint' | 'origin'>,
   firing: readonly StoredAlert[],
-  { runbooks, catalogue, pinOf, identity }: DeclarationDependencies,
+  { runbooks, catalogue, pinOf, identity }: Omit<DeclarationDependencies, 'actions'>,
 ): Promise<Declaration> {
   // Its conditions were looked at where it was planned from this runbook, and a person has chosen; a model has not asked.
   const isMeant = ({ path }: { path: string }) =>

@@ -1,4 +1,6 @@
 /** Puts the facts of one action before the policy, and holds the kill switch. Never asks people, and never sends anything. */
+export { type ActionBudget, actionBudgets } from './budgets.ts';
+export { type ExplainedCall, explainCall } from './explain-call.ts';
 export { type GateDependencies, type Judged, judgeAction, judgeAgain } from './judge-action.ts';
 export { createKillSwitch, type KillSwitch } from './kill-switch.ts';
 export { countRuns } from './recent-runs.ts';

@@ -17,6 +17,12 @@ function blockAfter(times: number, last: Date, seconds: number): Block {
   return { times, until: new Date(last.getTime() + length) };
 }
 
+/** Says why a call is not tried again for now. */
+export function describeBlock({ tool, target }: { tool: string; target: string }, { times, until }: Block): string {
+  const lately = times === 1 ? 'the last time' : `the last ${times} times`;
+  return `${tool} on ${target} did not help ${lately}, so it is not tried again before ${until.toISOString()}`;
+}
+
 /** A run of which the checks saw what came of it. Inside JSON, a moment is text. */
 export interface SeenRun {
   readonly effect: string | null;

@@ -1,7 +1,7 @@
 import type { AutonomyMode, Config, Service } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Identity } from '../identity/index.ts';
-import type { StoredAlert } from '../incident/index.ts';
+import { ABOUT_ITSELF, type StoredAlert } from '../incident/index.ts';
 import type { Call, Catalogue, Inspection, ToolClient } from '../mcp-tools/index.ts';
 import type { Action } from '../planning/index.ts';
 import {
@@ -16,7 +16,7 @@ import {
 } from '../policy/index.ts';
 import type { PinOf } from '../rag/index.ts';
 import { declarationOf, undoDeclarationOf } from './declaration.ts';
-import { blockOf } from './ineffective.ts';
+import { blockOf, describeBlock } from './ineffective.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import { countRuns, countsOf } from './recent-runs.ts';
 import type { Standing, StandingAction } from './standing.ts';
@@ -100,11 +100,7 @@ export async function judgeAction(
   const [first] = calls;
   if (!first) return { ...denied('alert-resolved', 'no alert that this is for is firing'), obsolete: true };
   const block = isRemedy(action) ? blockOf(action.seenRuns, config.limits.ineffectiveSeconds, standing.at) : null;
-  if (block !== null) {
-    const times = block.times === 1 ? 'the last time' : `the last ${block.times} times`;
-    const why = `${action.tool} on ${action.target} did not help ${times}, so it is not tried again before ${block.until.toISOString()}`;
-    return denied('did-not-help', why);
-  }
+  if (block !== null) return denied('did-not-help', describeBlock(action, block));
   const inspected = await client.inspect(first.call, { signal: AbortSignal.timeout(INSPECT_MS_MAX) });
   if (!inspected.ok && inspected.refused) return denied('tool-refused', inspected.error);
   const inspection = inspected.ok ? inspected.inspection : { uid: null, population: null, preview: null };
@@ -141,6 +137,9 @@ export async function judgeAction(
         ? asking('runbooks-contradict', questions, declared.contradictions.join('; '))
         : []),
       ...(declared.flagged.length > 0 ? asking('instruction-like-text', questions, declared.flagged.join('; ')) : []),
+      ...(alerts.some(({ source }) => source === ABOUT_ITSELF)
+        ? asking('about-itself', questions, 'it is about Nightshift itself, which mends nothing of its own unasked')
+        : []),
       ...(action.wasDenied ? asking('denied-before', questions, 'a person said no to it before') : []),
     ]),
     questions,
@@ -173,12 +172,13 @@ export const GATE_RULES = [
   'cannot-be-inspected',
   'runbooks-contradict',
   'instruction-like-text',
+  'about-itself',
   'denied-before',
 ] as const;
 
 /**
  * Makes the verdicts with which the gate itself asks one person: about a target that nobody can describe to them, where runbooks
- * contradict each other or talk to a machine, or after a no.
+ * contradict each other or talk to a machine, about Nightshift itself, or after a no.
  * There is one for each question, because each may be about a service that names who may approve.
  */
 export function asking(rule: (typeof GATE_RULES)[number], questions: readonly Question[], why: string): Verdict[] {
@@ -196,12 +196,13 @@ function isRemedy({ requestedBy, undoOf }: Action): boolean {
   return requestedBy === null && undoOf === null;
 }
 
-/** Who may approve what is asked about a service; null where it names nobody. */
-function approversOf(service: Service | null): readonly string[] | null {
+/** Gives who may approve what is asked about a service; null where it names nobody. */
+export function approversOf(service: Service | null): readonly string[] | null {
   return service === null || service.approvers.length === 0 ? null : service.approvers;
 }
 
-function denied(rule: string, why: string): Denied {
+/** Makes the judgement of what the policy need not even be asked about. */
+export function denied(rule: string, why: string): Denied {
   return {
     call: null,
     obsolete: false,

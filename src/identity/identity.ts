@@ -1,6 +1,14 @@
 import { type PersonConfig, ROLES, type Role } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import {
+  endSession,
+  listSessions,
+  type NewSession,
+  openSession,
+  type StoredSession,
+  standingSession,
+} from './sessions.ts';
+import {
   addToken,
   holdersOf,
   type ListedToken,
@@ -22,6 +30,15 @@ export interface Principal {
   readonly token?: string;
 }
 
+/** A session of the console as it can be shown; `role` is the one in effect. */
+export type Session = Omit<StoredSession, 'token'>;
+
+/** Somebody who is signed in to the console. */
+export interface SignedIn {
+  readonly principal: Principal;
+  readonly session: Session;
+}
+
 export interface IdentityDependencies {
   readonly db: Database;
   readonly people: readonly PersonConfig[];
@@ -33,6 +50,17 @@ export interface IdentityDependencies {
 export interface Identity {
   /** Whose token a secret is, or null. Notes at most once a minute that it was used. */
   ofToken(secret: string): Promise<Principal | null>;
+  /**
+   * Whose session of the console a secret is of, or null where it is over, the token that it was opened with is, or its person may not come in
+   * any more. Worth the lesser of what it was at its opening and what the person is now. Notes at most once a minute that it was used.
+   */
+  ofSession(secret: string): Promise<SignedIn | null>;
+  /** Opens a session of the console under a secret that nobody had before. */
+  openSession(session: NewSession): Promise<SignedIn & { readonly secret: string }>;
+  /** The sessions that stand, the newest first: all of them, or those of one person. */
+  listSessions(of: string | null): Promise<readonly Session[]>;
+  /** Ends a session for good, whoever uses it. @throws NightshiftError `not_found` where there is none that stands, among those of `of`. */
+  endSession(ending: { readonly id: string; readonly by: string; readonly of: string | null }): Promise<void>;
   /** Which person of `people:` has this Slack id, or null; where nobody is listed, nobody has. */
   ofSlack(team: string, user: string): Principal | null;
   /**
@@ -77,6 +105,14 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
     if (!person) return { name: row.person, role: row.role };
     return { name: person.name, role: reaches(row.role, person.role) ? person.role : row.role };
   };
+  /** Whom an issuer vouched for comes in for as long as they are in `people:`. */
+  const signedIn = (stored: StoredSession): SignedIn | null => {
+    if (stored.via === 'oidc' && !named(stored.person)) return null;
+    const { name, role } = principalOf(stored);
+    const { token, ...session } = stored;
+    const principal = { name, role, ...(token === null ? {} : { token }) };
+    return { principal, session: { ...session, person: name, role } };
+  };
   const tokens: TokenDependencies = {
     db,
     record,
@@ -89,6 +125,21 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
       const row = await standingToken(db, secret);
       return row && { ...principalOf(row), token: row.name };
     },
+    async ofSession(secret) {
+      const session = await standingSession(db, secret);
+      return session && signedIn(session);
+    },
+    async openSession(opened) {
+      const { secret, session } = await openSession({ db, record }, opened);
+      const now = signedIn(session);
+      if (!now) throw new Error(`${opened.person} is not in people:`);
+      return { ...now, secret };
+    },
+    async listSessions(of) {
+      const standing = (await listSessions(db)).flatMap((one) => signedIn(one)?.session ?? []);
+      return of === null ? standing : standing.filter(({ person }) => person === of);
+    },
+    endSession: (ending) => endSession({ db, record }, ending),
     ofSlack(team, user) {
       const person = find(({ slack }) => slack === `${team}/${user}`);
       return person && { name: person.name, role: person.role };

@@ -35,6 +35,9 @@ export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
 /** The source of the alert that stands for what a person asked for by hand. */
 export const BY_HAND = 'manual';
 
+/** The source of the alerts that Nightshift raises about itself; no sender can have this name. */
+export const ABOUT_ITSELF = 'nightshift';
+
 /** In these states nothing more happens unless the alert fires again. */
 export const CLOSED_STATES = ['resolved', 'stopped'] as const satisfies readonly State[];
 

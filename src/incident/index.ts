@@ -2,7 +2,9 @@
 export { findFolds, isFoldable, type Standing } from './cause.ts';
 export { correlationKey, describeKey, keySha256 } from './correlate.ts';
 export { childrenOf, foldByCause, merge, split, tellWhoHasIt, unfoldAll } from './fold.ts';
+export { createFollower, type Follower } from './follow.ts';
 export {
+  ABOUT_ITSELF,
   BY_HAND,
   type Check,
   CLOSED_STATES,
@@ -33,7 +35,7 @@ export {
   writeMatcher,
 } from './maintenance.ts';
 export { type Move, moveIncident } from './move.ts';
-export { plain } from './plain.ts';
+export { plain, plainUpTo } from './plain.ts';
 export { handOverUnbegun } from './shed.ts';
 export {
   beginVerification,
@@ -53,8 +55,11 @@ export {
   addSignal,
   addSignals,
   alertsOf,
+  allAlertsOf,
   countIncidents,
   holdOpenings,
+  type IncidentRow,
+  incidentColumns,
   listIncidents,
   loadForStage,
   loadIncident,
@@ -64,5 +69,7 @@ export {
   openIncidents,
   signalsOf,
   timeOf,
+  toIncident,
 } from './store.ts';
-export { addEvents, addEventsOf, eventsAfter, followEvents, type StoredEvent } from './timeline.ts';
+export { addEvents, addEventsOf, type Change, eventsAfter, followEvents, type StoredEvent } from './timeline.ts';
+export { renderEvent, type ShownEvent, wordsOf } from './words.ts';

@@ -11,6 +11,7 @@ import {
   type Incident,
   incidentName,
   isClosed,
+  parseIncidentName,
   STATES,
   type State,
 } from './incident.ts';
@@ -171,13 +172,31 @@ export async function holdOpenings(db: Database): Promise<void> {
   await sql`select pg_advisory_xact_lock_shared(${OPENINGS_LOCK})`.execute(db.q);
 }
 
-/** Lists incidents, the newest first, at most `limit`, optionally only those in the given states. */
+/**
+ * Lists incidents, the newest first, at most `limit`: all of them, or those in the given states, older than the incident `before`, and with
+ * a text in their title, in their labels, or as their number.
+ */
 export async function listIncidents(
   db: Database,
-  options: { states?: readonly State[]; limit: number },
+  { states, before, text, limit }: { states?: readonly State[]; before?: number; text?: string; limit: number },
 ): Promise<Incident[]> {
-  let query = db.q.selectFrom('incident').selectAll().orderBy('id', 'desc').limit(options.limit);
-  if (options.states) query = query.where('state', 'in', options.states);
+  let query = db.q.selectFrom('incident').selectAll().orderBy('id', 'desc').limit(limit);
+  if (states) query = query.where('state', 'in', states);
+  if (before !== undefined) query = query.where('id', '<', before);
+  if (text !== undefined) {
+    const pattern = `%${text.replace(/[%_\\]/g, '\\$&')}%`;
+    // A quotation mark stands in JSON as two characters.
+    const inJson = `%${JSON.stringify(text)
+      .slice(1, -1)
+      .replace(/[%_\\]/g, '\\$&')}%`;
+    query = query.where((is) =>
+      is.or([
+        is('title', 'ilike', pattern),
+        sql<boolean>`labels::text ilike ${inJson}`,
+        is('id', '=', parseIncidentName(text)),
+      ]),
+    );
+  }
   return (await query.execute()).map(toIncident);
 }
 
@@ -261,6 +280,11 @@ function toAlerts(rows: readonly AlertRow[]): StoredAlert[] {
       generatorUrl: row.generator_url,
       receivedAt: new Date(row.last_seen_at),
     }));
+}
+
+/** Gives every alert that an incident ever had, oldest first. */
+export async function allAlertsOf(db: Database, incidentId: number): Promise<StoredAlert[]> {
+  return toAlerts(await db.q.selectFrom('alert').selectAll().where('incident_id', '=', incidentId).execute());
 }
 
 /** Gives the words said to an incident that no stage has heard yet. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import { type Database, json, type Schema } from '../database/index.ts';
 import { redactValue } from '../telemetry/index.ts';
 import type { NewEvent } from './stage.ts';
@@ -69,11 +69,43 @@ export async function eventsAfter(
  */
 export async function followEvents(db: Database, after: number, limit: number): Promise<StoredEvent[]> {
   const { rows } = await sql<Selectable<Schema['event']>>`
-    select * from event
-    where (tx, id) > (coalesce((select tx from event where id = ${after}), '0'::xid8), ${after})
-      and (tx < pg_snapshot_xmin(pg_current_snapshot()) or at < clock_timestamp() - interval '30 seconds')
-    order by tx, id limit ${limit}`.execute(db.q);
+    select * from event where ${following(after)} order by tx, id limit ${limit}`.execute(db.q);
   return rows.map(toEvent);
+}
+
+/** That something was added to a timeline, and to which. */
+export type Change = Pick<StoredEvent, 'id' | 'incidentId' | 'type' | 'at'>;
+
+/** Reads the same as `followEvents`, without what the events tell. */
+export async function followChanges(db: Database, after: number, limit: number): Promise<Change[]> {
+  const { rows } = await sql<Change>`
+    select id, incident_id as "incidentId", type, at from event
+    where ${following(after)} order by tx, id limit ${limit}`.execute(db.q);
+  return rows;
+}
+
+/** Gives the id of the event that stands last in that order, 0 where there is none. */
+export async function newestEvent(db: Database): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    select id from event where ${COMMITTED} order by tx desc, id desc limit 1`.execute(db.q);
+  return rows[0]?.id ?? 0;
+}
+
+/** Counts, up to `most`, what followed an event (0: from the first); null where there is no such event, or not any more. */
+export async function countFollowing(db: Database, after: number, most: number): Promise<number | null> {
+  const { rows } = await sql<{ n: number }>`
+    select (select count(*)::int from (select from event e where (e.tx, e.id) > (known.tx, known.id) limit ${most}) as later) as n
+    from (select tx, id from event where id = ${after} union all select '0'::xid8, 0 where ${after} = 0) as known`.execute(
+    db.q,
+  );
+  return rows[0]?.n ?? null;
+}
+
+/** Nothing that is under way can come to stand before it. */
+const COMMITTED = sql<boolean>`(tx < pg_snapshot_xmin(pg_current_snapshot()) or at < clock_timestamp() - interval '30 seconds')`;
+
+function following(after: number): RawBuilder<boolean> {
+  return sql<boolean>`(tx, id) > (coalesce((select tx from event where id = ${after}), '0'::xid8), ${after}) and ${COMMITTED}`;
 }
 
 function toEvent(row: Selectable<Schema['event']>): StoredEvent {

@@ -12,6 +12,8 @@ import { createRoom, type Room, readBody } from './read-body.ts';
 import { decodeBody } from './read-json.ts';
 
 const ROOT = '/webhooks';
+/** Of a delivery, for the metrics. */
+const OUTCOMES = ['accepted', 'refused', 'unauthorized', 'failed'] as const;
 const MIB = 1024 * 1024;
 /** Room for bodies whose sender is known, and at each door for those whose sender only the body proves: strangers fill only the latter. */
 const PROVEN_BYTES_MAX = 64 * MIB;
@@ -45,6 +47,7 @@ export function createWebhooks(dependencies: WebhookDependencies): WebhookHandle
   const { sources, mappings, token, metrics, log } = dependencies;
   const doors = createDoors(sources, mappings, token);
   const take = createTake(dependencies);
+  for (const source of doors.keys()) for (const outcome of OUTCOMES) metrics.webhooks.inc({ source, outcome }, 0);
   const busy = { saidAt: Number.NEGATIVE_INFINITY, unsaid: 0 };
 
   /** A log that grows with what is too much would be too much itself. */
@@ -228,7 +231,7 @@ function knownError(error: unknown): NightshiftError {
   return databaseTrouble(error) ?? new NightshiftError('internal', words, { cause: error });
 }
 
-function outcomeOf({ code, status }: NightshiftError): string {
+function outcomeOf({ code, status }: NightshiftError): (typeof OUTCOMES)[number] {
   if (status >= 500) return 'failed';
   return code === 'unauthorized' ? 'unauthorized' : 'refused';
 }

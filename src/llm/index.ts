@@ -1,4 +1,5 @@
 /** The language models: one way to ask whichever of them answers, and the versioned prompts. Never acts on an answer and never trusts one. */
+export { type ModelCall, modelCallsOf } from './calls.ts';
 export type { Clock } from './clock.ts';
 export { createVectors, type Vectors } from './embed.ts';
 export { splitFrontMatter } from './front-matter.ts';

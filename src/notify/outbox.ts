@@ -47,6 +47,8 @@ export function createOutbox({
 }): Outbox {
   const loops: { stop(): Promise<void> }[] = [];
   let settled = false;
+  for (const { name } of channels)
+    for (const outcome of ['failed', 'refused']) metrics.notifications.inc({ channel: name, outcome }, 0);
 
   async function route(): Promise<boolean> {
     if (!settled) await dropOtherChannels(db, channels);

@@ -55,7 +55,7 @@ export function createPinWatch({
     const quarantined = read.tools.flatMap(({ tool, state, why }) =>
       state === 'quarantined' ? [{ tool, why: why ?? '' }] : [],
     );
-    metrics.toolsQuarantined.set({ instance: name }, quarantined.length);
+    metrics.toolsQuarantined.set({ toolset: name }, quarantined.length);
     await tell(name, quarantined);
   }
 

@@ -1,3 +1,4 @@
+import type { Config } from '../config/index.ts';
 import type { RiskClass } from '../mcp-tools/index.ts';
 import { isYounger, measure } from './limits.ts';
 import type { PolicyLimit, Question, Verdict } from './question.ts';
@@ -95,4 +96,56 @@ export function builtInRules(question: Question, risk: RiskClass): Spoken[] {
   limit('limit-namespace-hour', 'namespace', 3600, { runs: limits.perNamespaceHour, share: null });
   limit('limit-share', 'all', 600, { runs: null, share: limits.replicaShare });
   return spoke;
+}
+
+/** Shows the rules that are always there: when each speaks, with the numbers of nightshift.yaml, what it says and why. */
+export function shownBuiltInRules(limits: Config['limits']) {
+  const young = (seconds: number) => `younger than ${seconds} s`;
+  const shown: Readonly<Record<(typeof BUILT_IN_NAMES)[number], readonly [Spoken['decision'], string, string]>> = {
+    'reads-are-free': ['allow', 'the class is read; no other rule speaks then', 'it changes nothing'],
+    'risk-forbidden': ['deny', 'the class is forbidden', ABOUT_RISK.forbidden[0]?.why ?? ''],
+    'risk-destructive': ['ask', 'the class is destructive', ABOUT_RISK.destructive[0]?.why ?? ''],
+    'risk-critical': ['ask', 'the class is critical', ABOUT_RISK.critical[0]?.why ?? ''],
+    'mode-observe': ['deny', 'the mode is observe', ABOUT_MODE.observe[0]?.why ?? ''],
+    'mode-ask': ['ask', 'the mode is ask', ABOUT_MODE.ask[0]?.why ?? ''],
+    'not-in-a-runbook': ['ask', 'no matching runbook declares the step', ABOUT_ORIGIN.undeclared[0]?.why ?? ''],
+    'runbook-not-pinned': [
+      'ask',
+      'the runbook that declares it is not vouched for',
+      ABOUT_ORIGIN.unpinned[0]?.why ?? '',
+    ],
+    'asked-by-hand': ['ask', 'a person asked for it by hand', 'whoever asks does not decide'],
+    'alert-too-old': [
+      'ask',
+      `the alert was last reported ${limits.alertAgeSeconds} s ago or longer`,
+      'it may be over by now',
+    ],
+    'limit-ten-minutes': [
+      'ask',
+      `${limits.perTargetTenMinutes} run(s) of the same target, ${young(600)}`,
+      'it was just tried',
+    ],
+    'limit-day': ['ask', `${limits.perTargetDay} run(s) of the same target, ${young(86_400)}`, 'it does not last'],
+    'limit-namespace-hour': [
+      'ask',
+      `${limits.perNamespaceHour} run(s) in the same namespace, ${young(3600)}`,
+      'too much happens there',
+    ],
+    'limit-share': [
+      'ask',
+      `over ${limits.replicaShare} of a group's members would be affected within 600 s`,
+      'the others must carry the load',
+    ],
+    'nothing-allows': ['ask', 'no rule that spoke says allow', NOTHING_ALLOWS.why],
+    'service-approvers': [
+      'ask',
+      'something is asked about a service of services.yaml that names approvers',
+      'only they may approve',
+    ],
+    'nobody-can-approve': ['deny', 'more people must approve than may', 'it could never be approved'],
+  };
+  return BUILT_IN_NAMES.map((id) => {
+    const [decision, when, why] = shown[id];
+    return { id, origin: 'built in', decision, when, why };
+  });
 }

@@ -17,6 +17,36 @@ export interface Explanation {
   readonly silent: readonly { readonly rule: string; readonly why: readonly string[] }[];
 }
 
+/** Something that was looked at beside the rules that spoke, and what it says of the call. */
+export interface Considered {
+  /** A rule, a limit, a line of `risks:` or `secrets:`, or the argument that no line of those names. */
+  readonly rule: string;
+  readonly says: string;
+  readonly why: readonly string[];
+}
+
+/** Says what kept each rule and limit about this tool silent, which lines of `risks:` applied, and where secrets may be put back. */
+export function considered(question: Question, policy: Policy): Considered[] {
+  const { overrides, silent, secrets } = explain(question, policy);
+  return [
+    ...secrets.map(({ argument, line }) =>
+      line === null
+        ? {
+            rule: argument,
+            says: 'holds a redacted secret, and no line of secrets: lets it be put back there',
+            why: [],
+          }
+        : { rule: line, says: `lets the secret in ${argument} be put back when it is sent`, why: [] },
+    ),
+    ...overrides.map(({ name, risk, why }) =>
+      why === null
+        ? { rule: name, says: `makes it ${risk}`, why: [] }
+        : { rule: name, says: `does not make it ${risk}`, why: [why] },
+    ),
+    ...silent.map(({ rule, why }) => ({ rule, says: 'did not speak', why })),
+  ];
+}
+
 /** Judges a question and says, for every rule and limit about this tool that did not speak, each reason for its silence. */
 export function explain(question: Question, policy: Policy): Explanation {
   const verdict = judge(question, policy);

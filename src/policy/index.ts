@@ -1,7 +1,7 @@
 /** Judges one call by operator-declared facts, explains the verdict, and mints the clearance without which no change runs. Never sends anything. */
 export { serviceApprovers } from './built-in-rules.ts';
 export { deniedWhatever, type Offer } from './could-allow.ts';
-export { type Explanation, explain } from './explain.ts';
+export { type Considered, considered, type Explanation, explain } from './explain.ts';
 export { judge, strictest } from './judge.ts';
 export { lintPolicy } from './lint.ts';
 export { createMint, type Mint, publicKeyOf, readSigningKey } from './mint.ts';
@@ -10,6 +10,7 @@ export {
   DECISIONS,
   type Decision,
   type Policy,
+  type PolicyLimit,
   type PolicyRule,
   type Question,
   type Run,
@@ -22,3 +23,4 @@ export { combinePolicy, loadPolicy, parsePolicy } from './rules.ts';
 export { type PolicyTestResult, type ResolveCall, runPolicyTests } from './run-policy-tests.ts';
 export { modeFor } from './scope.ts';
 export { argumentsWithSecrets, mayHoldSecret } from './secrets.ts';
+export { type ShownPolicy, showPolicy } from './show-policy.ts';

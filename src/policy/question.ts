@@ -133,6 +133,8 @@ export interface Policy {
   readonly overrides: readonly RiskOverride[];
   readonly limits: readonly PolicyLimit[];
   readonly secrets: readonly SecretArgument[];
+  /** In which file each name stands. */
+  readonly origins: ReadonlyMap<string, string>;
   /** Changes whenever anything in it changes; approvals are bound to it. */
   readonly sha256: string;
 }

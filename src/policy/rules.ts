@@ -35,6 +35,7 @@ export function combinePolicy(files: readonly ParsedPolicy[]): { policy: Policy;
     overrides: risks.map(toOverride),
     limits: limits.map(toLimit),
     secrets,
+    origins: new Map(files.flatMap(({ path, outline }) => namesIn(outline).map((name) => [name, path]))),
     // Without any, the hash is what it was before there could be: approvals given then stay good.
     sha256: canonicalSha256('policy', {
       ...{ windows, rules, risks, limits },
@@ -53,6 +54,10 @@ export async function loadPolicy(folders: readonly string[]): Promise<Policy> {
   const { policy, problems } = combinePolicy(files.map(({ path, text }) => parsePolicy(path, text)));
   if (problems.length > 0) throw invalidPolicy(problems, 'the policy');
   return policy;
+}
+
+function namesIn(outline: Outline): string[] {
+  return Object.values(outline).flatMap((lines) => lines.flatMap(({ name }) => name ?? []));
 }
 
 function named(files: readonly ParsedPolicy[]) {

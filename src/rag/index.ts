@@ -54,6 +54,8 @@ export {
 export { type Found, rankRunbooks, retrieveRunbooks, type Why } from './retrieve.ts';
 export { type Check, parseRunbook, type Remedy, type Runbook, type Step } from './runbook.ts';
 export { isFileOfUrl, pathsOfUrl } from './runbook-url.ts';
+export { createShelf, type Shelf, type ShelvedRunbook } from './shelf.ts';
 export { reachRemote, stateOf } from './sources.ts';
 export { bySpecificity, matchingOf, matchingRows, matchingRunbooks, runbookByPath } from './store.ts';
+export { type UncoveredAlert, uncoveredAlerts } from './uncovered.ts';
 export { createRunbookKeeper, type RunbookKeeper } from './watch.ts';

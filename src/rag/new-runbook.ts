@@ -1,13 +1,32 @@
 import type { Labels } from '../alert/index.ts';
 import { NightshiftError } from '../errors.ts';
+import { plainUpTo } from '../incident/index.ts';
 
 const LABELS_SHOWN_MAX = 20;
 const VALUE_LENGTH_MAX = 120;
+const CAUSE_MAX = 1000;
+/** What is shorter stands anywhere by chance. */
+const LABEL_LENGTH_MIN = 3;
 
 /** An incident of the same alert, from which the new runbook can be told what labels there will be. */
 export interface Seen {
   readonly incident: string;
   readonly labels: Labels;
+  /** What was done about it, in order; an example stands there where it is left out. */
+  readonly steps?: readonly {
+    readonly tool: string;
+    readonly arguments: Readonly<Record<string, unknown>>;
+    readonly why: string;
+  }[];
+  /** How it was seen that it was over. */
+  readonly checks?: readonly {
+    readonly tool: string;
+    readonly arguments: Readonly<Record<string, unknown>>;
+    readonly expect: string;
+    readonly withinSeconds: number;
+  }[];
+  /** What was said to be the cause. */
+  readonly cause?: string;
 }
 
 /**
@@ -45,6 +64,18 @@ export function newRunbook(alert: string, seen: Seen | null): string {
       ([name, value]) =>
         `#   ${JSON.stringify(name).slice(1, -1)}: ${JSON.stringify(value.slice(0, VALUE_LENGTH_MAX))}`,
     );
+  const exampleSteps = [
+    '#   - tool: supervisor.restart',
+    `#     with: { process: ${template(['process', 'service', 'job'])} }`,
+    '#     why: Say why this helps.',
+    '#     undo: Say how a person takes it back.',
+  ];
+  const exampleChecks = [
+    '#   - tool: http.probe',
+    `#     with: { url: "http://${template(['instance', 'host']).slice(1, -1)}/healthz" }`,
+    '#     expect: status == 200',
+    '#     within: 60s',
+  ];
   return [
     '---',
     '# The alerts that this is for, in the syntax of Alertmanager; all of them must hold.',
@@ -54,16 +85,10 @@ export function newRunbook(alert: string, seen: Seen | null): string {
       : []),
     '# What is to be done, in order. Remove the # in front of what you need; docs/runbooks.md lists the tools.',
     '# steps:',
-    '#   - tool: supervisor.restart',
-    `#     with: { process: ${template(['process', 'service', 'job'])} }`,
-    '#     why: Say why this helps.',
-    '#     undo: Say how a person takes it back.',
+    ...(seen?.steps?.length ? seen.steps.flatMap((step) => stepLines(step, seen.labels)) : exampleSteps),
     '# How to tell that it worked; without a check the incident is left to a person.',
     '# verify:',
-    '#   - tool: http.probe',
-    `#     with: { url: "http://${template(['instance', 'host']).slice(1, -1)}/healthz" }`,
-    '#     expect: status == 200',
-    '#     within: 60s',
+    ...(seen?.checks?.length ? seen.checks.flatMap((check) => checkLines(check, seen.labels)) : exampleChecks),
     '# escalate_to: who is next',
     '---',
     '',
@@ -71,6 +96,7 @@ export function newRunbook(alert: string, seen: Seen | null): string {
     '',
     '## What it means',
     '',
+    ...(seen?.cause ? [`${seen.incident} was said to be: ${plainUpTo(CAUSE_MAX, seen.cause)}`, ''] : []),
     '## How to tell',
     '',
     '## What to do',
@@ -78,4 +104,43 @@ export function newRunbook(alert: string, seen: Seen | null): string {
     '## When not to',
     '',
   ].join('\n');
+}
+
+type Call = Pick<NonNullable<Seen['steps']>[number], 'tool' | 'arguments'>;
+
+function callLines({ tool, arguments: args }: Call, labels: Labels): string[] {
+  const filled = Object.entries(args).map(([name, value]) => `${JSON.stringify(name)}: ${templated(value, labels)}`);
+  return [`#   - tool: ${JSON.stringify(tool)}`, `#     with: { ${filled.join(', ')} }`];
+}
+
+function stepLines(step: NonNullable<Seen['steps']>[number], labels: Labels): string[] {
+  return [...callLines(step, labels), `#     why: ${JSON.stringify(plainUpTo(CAUSE_MAX, step.why))}`];
+}
+
+function checkLines(check: NonNullable<Seen['checks']>[number], labels: Labels): string[] {
+  const { expect, withinSeconds } = check;
+  return [...callLines(check, labels), `#     expect: ${JSON.stringify(expect)}`, `#     within: ${withinSeconds}s`];
+}
+
+/** What a label says stands there as that label, so that the runbook is for the next alert too; as JSON nothing breaks out of its comment. */
+function templated(value: unknown, labels: Labels): string {
+  if (typeof value !== 'string') return JSON.stringify(value) ?? 'null';
+  const known = Object.entries(labels)
+    .filter(
+      ([name, said]) =>
+        said.length >= LABEL_LENGTH_MIN && value.includes(said) && /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name),
+    )
+    .sort(([, a], [, b]) => b.length - a.length);
+  const parts = known.reduce<readonly string[]>(
+    (texts, [name, said]) =>
+      // What was put in before is left alone.
+      texts.flatMap((text, index) => (index % 2 === 1 ? [text] : split(text, said, `{{ labels.${name} }}`))),
+    [value],
+  );
+  return JSON.stringify(parts.join(''));
+}
+
+/** Cuts a text so that what stands for a label is at the odd places. */
+function split(text: string, said: string, template: string): string[] {
+  return text.split(said).flatMap((part, index) => (index === 0 ? [part] : [template, part]));
 }

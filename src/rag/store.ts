@@ -50,7 +50,7 @@ export function matchingRows(db: Database, labelSets: readonly Labels[]) {
 /** Gives, of the rows of `matchingRows`, what `matchingRunbooks` would. */
 export function matchingOf(rows: readonly RunbookRow[], labelSets: readonly Labels[]): Runbook[] {
   return rows
-    .map(fromRow)
+    .map(runbookOf)
     .filter((runbook) => runbook.actionable && matchesAny(runbook, labelSets))
     .sort((a, b) => Number(a.flags.length > 0) - Number(b.flags.length > 0) || bySpecificity(a, b));
 }
@@ -62,7 +62,7 @@ export async function runbookByPath(db: Database, path: string): Promise<Runbook
     .select(['path', 'title', 'sha256', 'front_matter', 'problems', 'flags', 'body'])
     .where('path', '=', path)
     .executeTakeFirst();
-  return row ? fromRow(row) : null;
+  return row ? runbookOf(row) : null;
 }
 
 /** Tells whether a runbook's own matchers hold for one of the label sets; without matchers they never do. */
@@ -97,7 +97,8 @@ type RunbookRow = Pick<
   'path' | 'title' | 'sha256' | 'front_matter' | 'problems' | 'flags' | 'body'
 >;
 
-function fromRow(row: RunbookRow): Runbook {
+/** Reads a runbook back from its row. */
+export function runbookOf(row: RunbookRow): Runbook {
   const { path, title, sha256, body } = row;
   const problems = problemsSchema.parse(row.problems);
   const declaration = declarationOf(row.front_matter);

@@ -230,9 +230,11 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       },
     };
     const timer = metrics.stages.startTimer({ state: incident.state });
+    let outcome: 'done' | 'failed' | 'fenced' = 'done';
     try {
       return await stages[incident.state](work);
     } catch (error) {
+      outcome = error instanceof Fenced || abort.aborted ? 'fenced' : 'failed';
       if (error instanceof Fenced || abort.aborted) throw new Fenced();
       log.error(
         { incident: incidentName(incident.id), state: incident.state, error: messageOf(error) },
@@ -241,7 +243,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       failSpan(error);
       return afterFailure(incident, error);
     } finally {
-      timer();
+      timer({ outcome });
     }
   }
 

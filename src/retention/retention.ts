@@ -3,7 +3,7 @@ import type { RetentionConfig } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { messageOf } from '../errors.ts';
 import { type Failpoint, noFailpoint } from '../failpoints.ts';
-import type { Logger } from '../telemetry/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
 import { giveUpAudit } from './give-up-audit.ts';
 import { createWalk, details, incidents } from './incidents.ts';
 import { byId, byTime, spendingOfDays, wordsOfNothing } from './rows.ts';
@@ -11,6 +11,8 @@ import { type Batch, sweep } from './sweep.ts';
 
 const HOUR_MS = 3_600_000;
 const FIRST_MS = 600_000;
+/** Four times what samples are compared with. */
+const SAMPLES_DAYS = 30;
 /** Of an hour: replicas that were started at once do not look at once for ever. */
 const JITTER = 0.2;
 
@@ -28,6 +30,7 @@ export interface RetentionDependencies {
   readonly config: RetentionConfig;
   /** Seals what is committed; see `Sealer`. */
   readonly sealNow: () => Promise<number>;
+  readonly metrics: Metrics;
   readonly log: Logger;
   readonly failpoint?: Failpoint;
 }
@@ -40,6 +43,7 @@ export function createRetention({
   db,
   config,
   sealNow,
+  metrics,
   log,
   failpoint = noFailpoint,
 }: RetentionDependencies): Retention {
@@ -63,6 +67,7 @@ export function createRetention({
     incidents: (days: number) => clear(incidents(db, walks.incidents, days, daysOf(config.learned))),
     'past incidents': (days: number) => clear(byTime(db, 'past_incident', 'closed_at', days)),
     'outcomes of remedies': (days: number) => clear(byTime(db, 'remedy_outcome', 'at', days)),
+    'samples of itself': (days: number) => clear(byTime(db, 'slo_sample', 'at', days)),
     'words of runbooks': () => clear(wordsOfNothing(db)),
   } satisfies Record<string, (days: number) => Promise<number>>;
   const plan: readonly [keyof typeof batches, RetentionConfig[keyof RetentionConfig]][] = [
@@ -77,6 +82,7 @@ export function createRetention({
     ['incidents', config.incidents],
     ['past incidents', config.learned],
     ['outcomes of remedies', config.learned],
+    ['samples of itself', SAMPLES_DAYS],
     ['words of runbooks', 0],
   ];
 
@@ -89,10 +95,13 @@ export function createRetention({
       try {
         const rows = await batches[kind](days);
         if (rows > 0) deleted[kind] = rows;
+        metrics.retentionDeleted.inc({ kind }, rows);
       } catch (error) {
+        metrics.retentionFailures.inc({ kind });
         log.error({ kind, error: messageOf(error) }, 'cannot delete what is older than it is kept');
       }
     }
+    metrics.retentionRanAt.setToCurrentTime();
     if (Object.keys(deleted).length > 0) log.info({ deleted }, 'deleted what is older than it is kept');
     return deleted;
   }

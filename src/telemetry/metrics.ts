@@ -1,11 +1,26 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { SEVERITIES } from '../alert/index.ts';
+import { processMetrics } from './process-metrics.ts';
+
+// Each reaches beyond the longest timeout of what it measures, and is finest where most of it ends.
+const TOOL_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
+const MODEL_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600];
+const STAGE_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+const ROOM_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10];
 
 /** Makes the process's metrics in a registry of their own; names follow Prometheus's naming practice. */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  return {
+  for (const metric of processMetrics()) registry.registerMetric(metric);
+  const metrics = {
     registry,
+    build: new Gauge({
+      name: 'nightshift_build_info',
+      help: '1, with the version of this Nightshift.',
+      labelNames: ['version'] as const,
+      registers,
+    }),
     webhooks: new Counter({
       name: 'nightshift_webhooks_total',
       help: 'Webhook deliveries by source and outcome.',
@@ -60,8 +75,8 @@ export function createMetrics() {
     }),
     toolsQuarantined: new Gauge({
       name: 'nightshift_tools_quarantined',
-      help: 'Tools of foreign MCP servers that are not what was pinned, by instance.',
-      labelNames: ['instance'] as const,
+      help: 'Tools of foreign MCP servers that are not what was pinned, by toolset instance.',
+      labelNames: ['toolset'] as const,
       registers,
     }),
     decisions: new Counter({
@@ -80,14 +95,14 @@ export function createMetrics() {
       name: 'nightshift_tool_call_duration_seconds',
       help: 'Tool calls by tool and outcome.',
       labelNames: ['tool', 'outcome'] as const,
-      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60],
+      buckets: TOOL_SECONDS,
       registers,
     }),
     modelCalls: new Histogram({
       name: 'nightshift_model_call_duration_seconds',
       help: 'Model calls by role, model and outcome.',
       labelNames: ['role', 'model', 'outcome'] as const,
-      buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60],
+      buckets: MODEL_SECONDS,
       registers,
     }),
     modelCost: new Counter({
@@ -106,7 +121,7 @@ export function createMetrics() {
       name: 'nightshift_model_room_wait_seconds',
       help: 'How long questions waited until a model had room for them within its limits.',
       labelNames: ['role'] as const,
-      buckets: [0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10],
+      buckets: ROOM_SECONDS,
       registers,
     }),
     modelBreakers: new Gauge({
@@ -136,9 +151,9 @@ export function createMetrics() {
     }),
     stages: new Histogram({
       name: 'nightshift_stage_duration_seconds',
-      help: 'Work on one stage of an incident.',
-      labelNames: ['state'] as const,
-      buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+      help: 'Work on one stage of an incident by state and outcome (done, failed, fenced: another worker has it); what waits for a person is no work.',
+      labelNames: ['state', 'outcome'] as const,
+      buckets: STAGE_SECONDS,
       registers,
     }),
     slackRequests: new Counter({
@@ -176,7 +191,59 @@ export function createMetrics() {
       labelNames: ['channel', 'outcome'] as const,
       registers,
     }),
+    retentionDeleted: new Counter({
+      name: 'nightshift_retention_deleted_rows_total',
+      help: 'Rows that were deleted because they were older than they are kept, by kind.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    retentionFailures: new Counter({
+      name: 'nightshift_retention_failures_total',
+      help: 'Kinds of rows that could not be deleted in an hour, by kind.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    retentionRanAt: new Gauge({
+      name: 'nightshift_retention_timestamp_seconds',
+      help: 'When this process last went through all that is kept, in seconds since 1970; 0 before the first time.',
+      registers,
+    }),
+    sloValue: new Gauge({
+      name: 'nightshift_slo_value',
+      help: 'What Nightshift last measured of itself (seconds, ratios, incidents), by signal and agent.',
+      labelNames: ['signal', 'agent'] as const,
+      registers,
+    }),
+    sloSigma: new Gauge({
+      name: 'nightshift_slo_sigma',
+      help: 'How many standard deviations above the mean of its last seven days that is, by signal and agent.',
+      labelNames: ['signal', 'agent'] as const,
+      registers,
+    }),
+    sloDeviating: new Gauge({
+      name: 'nightshift_slo_deviating',
+      help: '1 where that is a deviation, otherwise 0, by signal and agent.',
+      labelNames: ['signal', 'agent'] as const,
+      registers,
+    }),
   };
+  beginAtZero(metrics);
+  return metrics;
+}
+
+/** What is alerted on when it happens once must be there before: to Prometheus, a counter that begins at 1 has not increased. */
+function beginAtZero({ shed, snapshots, deadManPings, notifications }: Beginning): void {
+  for (const severity of SEVERITIES) shed.inc({ severity }, 0);
+  for (const outcome of ['taken', 'failed']) snapshots.inc({ outcome }, 0);
+  for (const outcome of ['sent', 'failed']) deadManPings.inc({ outcome }, 0);
+  notifications.inc({ channel: 'all', outcome: 'failed' }, 0);
+}
+
+interface Beginning {
+  readonly shed: Counter<'severity'>;
+  readonly snapshots: Counter<'outcome'>;
+  readonly deadManPings: Counter<'outcome'>;
+  readonly notifications: Counter<'channel' | 'outcome'>;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

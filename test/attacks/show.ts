@@ -1,5 +1,5 @@
 /** What people would be shown of a run: on the command line, on cards and in Slack; and what is wrong with it. */
-import { renderEvent } from '../../src/cli/timeline.ts';
+import { renderEvent } from '../../src/incident/index.ts';
 import { renderThread, type ThreadView } from '../../src/slack/render-thread.ts';
 import { eventsOf, type Run } from './run.ts';
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { Provider } from 'oidc-provider';
+import { openBrowser } from './browser.ts';
 
 const CLIENT = 'editor';
 /** Never gone to: the code is read from where the issuer would send the browser. */
@@ -25,13 +26,33 @@ export interface Issuer {
   sign(claims: JWTPayload): Promise<string>;
   /** The public key as it publishes it. */
   readonly publicJwk: object;
+  /** Publishes this key from now on, whichever it signs with; its own again where it is null. */
+  publish(jwk: object | null): void;
   stop(): void;
 }
 
-/** Starts an issuer of JWT access tokens (RS256) that knows these people and gives any scope of `scopes` for any resource. */
+/** A program that signs people in by the issuer, and proves itself to it by a secret. */
+export interface SignInClient {
+  readonly id: string;
+  readonly secret: string;
+  readonly redirectUris: readonly string[];
+  readonly auth?: 'client_secret_post' | 'client_secret_basic';
+}
+
+export interface IssuerOptions {
+  readonly clients?: readonly SignInClient[];
+  /** Whether what it says of people stands in ID tokens, as many issuers have it, or at its userinfo endpoint alone. */
+  readonly claimsInIdToken?: boolean;
+}
+
+/**
+ * Starts an issuer of JWT access tokens (RS256) that knows these people and gives any scope of `scopes` for any resource; it signs in
+ * whomever `login_hint` names.
+ */
 export async function startIssuer(
   accounts: Readonly<Record<string, Account>>,
   scopes: readonly string[],
+  { clients = [], claimsInIdToken = false }: IssuerOptions = {},
 ): Promise<Issuer> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
   const kid = randomBytes(4).toString('hex');
@@ -40,7 +61,15 @@ export async function startIssuer(
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const provider = new Provider(url, {
     jwks: { keys: [{ ...(await exportJWK(privateKey)), kid, alg: 'RS256', use: 'sig' }] },
-    clients: [{ client_id: CLIENT, redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' }],
+    clients: [
+      { client_id: CLIENT, redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' },
+      ...clients.map(({ id, secret, redirectUris, auth = 'client_secret_post' }) => ({
+        ...{ client_id: id, client_secret: secret, redirect_uris: [...redirectUris] },
+        token_endpoint_auth_method: auth,
+      })),
+    ],
+    claims: { openid: ['sub'], email: ['email', 'email_verified'] },
+    conformIdTokenClaims: !claimsInIdToken,
     cookies: { keys: [randomBytes(16).toString('hex')] },
     findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, ...accounts[sub] }) }),
     extraTokenClaims: (_context, token) => ({ ...accounts[(token as { accountId?: string }).accountId ?? ''] }),
@@ -60,7 +89,8 @@ export async function startIssuer(
     interactions: { url: (_context, { uid }) => `/interaction/${uid}` },
     // Whoever logs in agrees to everything.
     loadExistingGrant: async ({ oidc }) => {
-      const grant = new oidc.provider.Grant({ clientId: CLIENT, accountId: oidc.session?.accountId ?? '' });
+      const clientId = oidc.client?.clientId ?? '';
+      const grant = new oidc.provider.Grant({ clientId, accountId: oidc.session?.accountId ?? '' });
       const { resource, scope = '' } = oidc.params as { resource?: string; scope?: string };
       grant.addOIDCScope(scope);
       if (resource !== undefined) grant.addResourceScope(resource, scope);
@@ -70,9 +100,14 @@ export async function startIssuer(
     ttl: { AccessToken: 300, Session: 60, Grant: 60, Interaction: 60 },
   });
   let keyRequests = 0;
+  let published: object | null = null;
   const handle = provider.callback();
   server.on('request', (request, response) => {
     if (request.url === '/jwks') keyRequests += 1;
+    if (request.url === '/jwks' && published)
+      return void response
+        .setHeader('content-type', 'application/jwk-set+json')
+        .end(JSON.stringify({ keys: [published] }));
     if (!request.url?.startsWith('/interaction/')) return void handle(request, response);
     void provider
       .interactionDetails(request, response)
@@ -103,6 +138,9 @@ export async function startIssuer(
     },
     sign: (claims) => new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, typ: 'at+jwt' }).sign(privateKey),
     publicJwk: { ...(await exportJWK(publicKey)), kid },
+    publish(jwk) {
+      published = jwk;
+    },
     stop() {
       server.close();
       server.closeAllConnections();
@@ -110,21 +148,10 @@ export async function startIssuer(
   };
 }
 
-/** Goes from redirect to redirect as a browser does, with its cookies, until the client is given a code. */
+/** Goes as a browser does until the client is given a code. */
 async function followToCode(start: URL): Promise<string> {
-  const cookies = new Map<string, string>();
-  for (let at = start, steps = 0; steps < 10; steps += 1) {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(at, { redirect: 'manual', headers: { cookie } });
-    for (const [, name = '', value = ''] of answer.headers
-      .getSetCookie()
-      .flatMap((line) => [...line.matchAll(/^([^=]+)=([^;]*)/g)]))
-      cookies.set(name, value);
-    at = new URL(answer.headers.get('location') ?? '', at);
-    if (!at.href.startsWith(REDIRECT)) continue;
-    const code = at.searchParams.get('code');
-    if (code === null) throw new Error(`the issuer refused: ${at.search}`);
-    return code;
-  }
-  throw new Error('the issuer gave no code');
+  const { url } = await openBrowser().go(start, ({ href }) => href.startsWith(REDIRECT));
+  const code = url.searchParams.get('code');
+  if (code === null) throw new Error(`the issuer refused: ${url.search}`);
+  return code;
 }

@@ -13,6 +13,7 @@ const PARTS = {
     from: 'NIGHTSHIFT_TEST_ALERTMANAGER_28, the path of the prometheus-alertmanager of Debian 13',
   },
   supervisor: { here: () => onPath('supervisord') && onPath('supervisorctl'), from: 'Debian package supervisor' },
+  chromium: { here: () => onPath('chromium'), from: 'Debian package chromium' },
   redis: { here: () => onPath('redis-server'), from: 'Debian package redis-server' },
   docker: {
     here: () => ['dockerd', 'docker', 'busybox'].every(onPath) && process.getuid?.() === 0,

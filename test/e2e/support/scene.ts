@@ -79,6 +79,8 @@ export interface SceneOptions {
   readonly config?: object;
   /** Has the real Prometheus and Alertmanager watch the service and send to Nightshift, which asks that Prometheus. */
   readonly monitored?: { readonly repeatInterval: string };
+  /** Has a real Prometheus watch the service, which Nightshift may ask and which alerts of nothing. */
+  readonly scraped?: boolean;
 }
 
 /** Sets the scene on one kind of database; everything in it listens on loopback, and `stop` leaves nothing behind. */
@@ -100,7 +102,12 @@ export async function setScene(database: 'embedded' | 'postgres', options: Scene
   const labels = { process: 'checkout', service: 'checkout', spool: 'checkout', instance: victim.target };
   const webhookToken = randomBytes(32).toString('hex');
   writeFileSync(join(dataDir, 'webhook.token'), webhookToken, { mode: 0o600 });
-  const prometheus = options.monitored ? await monitor(options.monitored.repeatInterval) : null;
+  const prometheus = options.monitored
+    ? await monitor(options.monitored.repeatInterval)
+    : options.scraped
+      ? await startPrometheus({ scrape: [{ job: 'shop', target: victim.target }] })
+      : null;
+  if (options.scraped && prometheus) closers.push(prometheus.stop);
   const runbooks = [impatientRunbooks(dataDir)];
   await pinRunbooks(runbooks);
   const config = () => ({

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RetentionConfig } from '../../../src/config/index.ts';
 import type { Database } from '../../../src/database/index.ts';
 import { createRetention, RULES } from '../../../src/retention/index.ts';
-import { createLogger } from '../../../src/telemetry/index.ts';
+import { createLogger, createMetrics } from '../../../src/telemetry/index.ts';
 import { databases } from '../../real-parts/databases.ts';
 import { asOwner } from './old-audit.ts';
 
@@ -24,6 +24,7 @@ const ago = (days: number) => `now() - interval '${days} days'`;
 describe.each(databases)('retention on $name', ({ open }) => {
   let db: Database;
   const log: Record<string, unknown>[] = [];
+  const metrics = createMetrics();
   beforeAll(async () => {
     db = await open();
   });
@@ -41,6 +42,7 @@ describe.each(databases)('retention on $name', ({ open }) => {
       db,
       config: { ...DAYS, ...days },
       sealNow: async () => 0,
+      metrics,
       log: createLogger('info', { write: (line) => void log.push(JSON.parse(line) as Record<string, unknown>) }),
     });
   const run = async (...statements: string[]) => {

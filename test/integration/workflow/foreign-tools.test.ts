@@ -153,7 +153,7 @@ describe('a foreign MCP server that changed while Nightshift was away', () => {
       'quarantined, because the foreign MCP server files is not what was pinned: files.create_directory (the server changed description since it was pinned). Look at it with: nightshift tools diff files',
     ]);
     const metrics = await (await fetch(`${first.app.url}/metrics`)).text();
-    expect(metrics).toContain('nightshift_tools_quarantined{instance="files"} 1');
+    expect(metrics).toContain('nightshift_tools_quarantined{toolset="files"} 1');
     expect(first.log()).toContainEqual(
       expect.objectContaining({
         toolset: 'files',
@@ -167,7 +167,7 @@ describe('a foreign MCP server that changed while Nightshift was away', () => {
     const second = await startNightshift({ database: 'embedded', config, dataDir: first.dataDir });
     await eventually('it has compared', async () => {
       const text = await (await fetch(`${second.app.url}/metrics`)).text();
-      return /nightshift_tools_quarantined\{instance="files"\} 1/.test(text) ? true : undefined;
+      return /nightshift_tools_quarantined\{toolset="files"\} 1/.test(text) ? true : undefined;
     });
     await second.app.stop();
     files.say({});

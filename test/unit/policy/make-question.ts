@@ -104,7 +104,16 @@ export function override(change: Partial<RiskOverride> = {}): RiskOverride {
 }
 
 export function policy(change: Partial<Policy> = {}): Policy {
-  return { rules: [rule()], windows: [], overrides: [], limits: [], secrets: [], sha256: '', ...change };
+  return {
+    rules: [rule()],
+    windows: [],
+    overrides: [],
+    limits: [],
+    secrets: [],
+    origins: new Map(),
+    sha256: '',
+    ...change,
+  };
 }
 
 export const matchers = parseMatchers;

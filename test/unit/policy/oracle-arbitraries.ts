@@ -188,6 +188,7 @@ export const policies: fc.Arbitrary<Policy> = fc
     overrides: named('override', overrides),
     limits: named('line', limits),
     secrets: [],
+    origins: new Map(),
     sha256: '0'.repeat(64),
   }));
 

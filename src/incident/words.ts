@@ -1,4 +1,4 @@
-import { plain } from '../incident/index.ts';
+import { plain } from './plain.ts';
 
 /** A line of the timeline as the API shows it. */
 export interface ShownEvent {
@@ -162,6 +162,12 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'stage.failed': ({ state, failures, error }) => [`stage ${state} failed (${failures}): ${plain(error)}`],
   'token.created': ({ name, person, role }, actor) => [`${actor} made the token ${name} for ${person} (${role})`],
   'token.revoked': ({ name, person }, actor) => [`${actor} revoked the token ${name} of ${person}`],
+  'session.opened': ({ token, client }, actor) => [
+    `${actor} signed in to the console by ${token === undefined ? 'the issuer' : `the token ${token}`} (${plain(client ?? '')})`,
+  ],
+  'session.ended': ({ person, client }, actor) => [
+    `${actor} ended a session of the console${person === actor ? '' : `, of ${person}`} (${plain(client ?? '')})`,
+  ],
   'audit.pruned': ({ seal, events, days }) => [
     `the audit up to seal ${seal} was given up: ${events} event(s) over ${days} days old`,
   ],
@@ -233,12 +239,26 @@ function showCheck({ check, passed, saw }: Data): string {
   return `  ${passed ? 'pass' : 'FAIL'} ${plain(check)}${passed ? '' : ` (saw ${brief(saw)})`}`;
 }
 
+function linesOf({ type, actor, data }: Omit<ShownEvent, 'id' | 'incident' | 'at'>): [string, ...string[]] {
+  const render = RENDERERS[type];
+  const [first = type, ...rest] = render ? render(data, plain(actor)) : [`${type} by ${plain(actor)}`];
+  return [first, ...rest.map((line) => line.replace(/^ {2}/, ''))];
+}
+
+/** Says what happened in one line, without its time and with the first of what it announces; text from outside is made plain. Never throws. */
+export function wordsOf(event: Pick<ShownEvent, 'type' | 'actor' | 'data'>): string {
+  try {
+    const [first, next = ''] = linesOf(event);
+    return first.endsWith(':') ? `${first} ${next}`.replace(/:? $/, '') : first;
+  } catch {
+    // Another version of Nightshift wrote it otherwise.
+    return `${event.type} by ${plain(event.actor)}`;
+  }
+}
+
 /** Renders one event as lines for a terminal: time and story first, details indented below. Text from outside is made plain. */
 export function renderEvent(event: ShownEvent): string[] {
-  const render = RENDERERS[event.type];
-  const [first = event.type, ...rest] = render
-    ? render(event.data, plain(event.actor))
-    : [`${event.type} by ${plain(event.actor)}`];
+  const [first, ...rest] = linesOf(event);
   const indent = ' '.repeat(10);
-  return [`${event.at.slice(11, 19)}  ${first}`, ...rest.map((line) => `${indent}${line.replace(/^ {2}/, '')}`)];
+  return [`${event.at.slice(11, 19)}  ${first}`, ...rest.map((line) => `${indent}${line}`)];
 }

@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { constants, setPriority } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NightshiftError } from '../errors.ts';
+
+/** Several that start at once from one clone build it once; a builder that is silent for so long is believed to be dead. */
+const LOCK_MS_MAX = 180_000;
+const LOOK_EVERY_MS = 300;
+/** Of what a failed build says, the end tells why. */
+const SAID_MAX = 1500;
+
+interface Build {
+  readonly web: string;
+  readonly dist: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (step: string) => void;
+}
+
+/**
+ * Builds the console by Vite in a process of its own, where it is missing or older than its sources; gives whether it did. Where Vite is
+ * not installed, as in the npm package, what is there is taken as it is.
+ * @throws NightshiftError `internal` with the end of what Vite said, or where there is neither a built console nor a Vite.
+ */
+export async function buildConsole({ web, dist, signal, onProgress }: Build): Promise<boolean> {
+  if (await isFresh(web, dist)) return false;
+  const vite = viteOf(web);
+  if (vite === null) {
+    if (existsSync(join(dist, 'index.html'))) return false;
+    throw new NightshiftError(
+      'internal',
+      `${dist} is missing and Vite, which makes it, is not installed. Fix: npm install`,
+    );
+  }
+  const lock = join(web, '.building');
+  while (!(await takeLock(lock))) {
+    await sleep(LOOK_EVERY_MS, undefined, { signal });
+    if (await isFresh(web, dist)) return false;
+  }
+  const made = join(web, `.dist-${process.pid}`);
+  try {
+    onProgress('building the console in the background (the first time takes some seconds)');
+    await runVite(vite, { web, made, signal });
+    // Whole or not at all: the old one goes only once the new one is there.
+    const old = join(web, `.old-${process.pid}`);
+    await rename(dist, old).catch(() => {});
+    await rename(made, dist);
+    await rm(old, { recursive: true, force: true });
+    return true;
+  } finally {
+    await rm(made, { recursive: true, force: true });
+    await rm(lock, { force: true });
+  }
+}
+
+/** Tells whether the page was built after everything that it is made from was changed last. */
+async function isFresh(web: string, dist: string): Promise<boolean> {
+  const built = await stat(join(dist, 'index.html')).catch(() => null);
+  if (!built) return false;
+  const entries = await readdir(web, { recursive: true, withFileTypes: true });
+  for (const { parentPath, name } of entries.filter((entry) => entry.isFile())) {
+    const path = join(parentPath, name);
+    if (/^[/\\]?(dist[/\\]|\.)/.test(path.slice(web.length + 1))) continue;
+    // It may be gone by now: another build ends.
+    if (((await stat(path).catch(() => null))?.mtimeMs ?? 0) > built.mtimeMs) return false;
+  }
+  return true;
+}
+
+function viteOf(web: string): string | null {
+  try {
+    const manifest = createRequire(join(web, 'vite.config.ts')).resolve('vite/package.json');
+    return join(dirname(manifest), 'bin/vite.js');
+  } catch {
+    return null;
+  }
+}
+
+async function runVite(
+  vite: string,
+  { web, made, signal }: { web: string; made: string; signal: AbortSignal },
+): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    [vite, 'build', web, '--outDir', made, '--configLoader', 'native', '--logLevel', 'warn'],
+    {
+      cwd: web,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', NO_COLOR: '1' },
+      signal,
+    },
+  );
+  // Incidents come first.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-SAID_MAX);
+    });
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.once('error', reject).once('close', resolve),
+  );
+  if (code !== 0)
+    throw new NightshiftError(
+      'internal',
+      `vite build ended with ${code}. Fix: npm run console. It said: ${said.trim()}`,
+    );
+}
+
+/** Takes the lock, or that of an owner who does not live any more. */
+async function takeLock(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const [owner, since] = await Promise.all([
+    readFile(path, 'utf8').catch(() => ''),
+    stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Date.now(),
+    ),
+  ]);
+  const age = Date.now() - since;
+  const isDead = owner === '' ? age > 1000 : !isAlive(Number(owner)) || age > LOCK_MS_MAX;
+  if (isDead) await rm(path, { force: true });
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import type { ModelCall, TimelineEvent, WholeIncident } from '../../../web/src/api/shapes.ts';
+import { readCard } from '../../../web/src/approval/read-card.ts';
+import { span } from '../../../web/src/components/time.ts';
+import { asItWas } from '../../../web/src/incident/as-it-was.ts';
+import { splitAtQuote } from '../../../web/src/incident/quote.ts';
+import { tell } from '../../../web/src/incident/story.ts';
+
+const moment = (second: number) => new Date(Date.UTC(2026, 10, 1, 3, 0, second)).toISOString();
+
+let ids = 0;
+function event(type: string, second: number, data: Record<string, unknown> = {}): TimelineEvent {
+  ids += 1;
+  return { id: ids, incident: 'INC-1', at: moment(second), type, actor: 'nightshift', data, words: type };
+}
+
+const EVENTS = [
+  event('incident.opened', 0),
+  event('alert.firing', 0),
+  event('triage.done', 1),
+  event('evidence.gathered', 2, { evidence: [{ ref: 'E1' }] }),
+  event('model.answered', 4, { role: 'diagnose' }),
+  event('diagnosis.made', 4),
+  event('plan.made', 5),
+  event('policy.decided', 5),
+  event('approval.requested', 5, { approval: 'ap1' }),
+  event('approval.decided', 65, { approval: 'ap1' }),
+  event('action.started', 66, { action: 'act-1' }),
+  event('action.succeeded', 67, { action: 'act-1' }),
+  event('verification.recovered', 70),
+  event('incident.resolved', 70),
+];
+
+const call = (role: string, second: number): ModelCall => ({
+  id: `${role} ${second}`,
+  at: moment(second),
+  role,
+  model: 'worker',
+  outcome: 'answered',
+  error: null,
+  degraded: null,
+  inputTokens: 1,
+  cachedTokens: null,
+  outputTokens: 1,
+  costUsd: null,
+  latencyMs: 1,
+  prompts: [],
+  request: null,
+  answer: null,
+});
+
+describe('a timeline told as a story', () => {
+  it('has a chapter for each stage in turn, each with what it took, waiting included', () => {
+    const chapters = tell(EVENTS, []);
+    expect(chapters.map(({ stage, seconds }) => [stage, seconds])).toEqual([
+      ['received', 0],
+      ['triaged', 1],
+      ['investigated', 1],
+      ['diagnosed', 2],
+      ['planned', 1],
+      ['awaiting_approval', 60],
+      ['acting', 2],
+      ['verifying', 3],
+      ['resolved', 0],
+    ]);
+    expect(chapters.flatMap(({ lines }) => lines)).toHaveLength(EVENTS.length);
+  });
+
+  it('puts every model call to the event that tells of it, or in its place where none does', () => {
+    const chapters = tell(EVENTS, [call('diagnose', 3), call('rerank', 2)]);
+    const lines = chapters.flatMap(({ stage, lines: own }) => own.map((line) => ({ stage, ...line })));
+    expect(lines.find(({ event: one }) => one?.type === 'model.answered')?.calls.map(({ role }) => role)).toEqual([
+      'diagnose',
+    ]);
+    const alone = lines.find(({ event: one }) => one === null);
+    expect(alone).toMatchObject({ stage: 'investigated', calls: [{ role: 'rerank' }] });
+    expect(lines.flatMap(({ calls }) => calls)).toHaveLength(2);
+  });
+});
+
+describe('an incident as it was', () => {
+  const incident = {
+    id: 'INC-1',
+    state: 'resolved',
+    openedAt: moment(0),
+    closedAt: moment(70),
+    needs: null,
+    diagnosis: { rootCause: 'x' },
+    evidence: [{ ref: 'E1' }],
+    actions: [{ id: 'act-1', createdAt: moment(5), status: 'succeeded' }],
+    approvals: [{ id: 'ap1', status: 'approved', decidedAt: moment(65), votes: [{ at: moment(65) }] }],
+    alerts: [{ receivedAt: moment(0) }],
+    events: EVENTS,
+  } as unknown as WholeIncident;
+  const at = (type: string) =>
+    asItWas(
+      incident,
+      EVENTS.findIndex((one) => one.type === type),
+    );
+
+  it('has nothing yet that came later', () => {
+    expect(at('triage.done')).toMatchObject({
+      state: 'triaged',
+      closedAt: null,
+      diagnosis: null,
+      evidence: [],
+      actions: [],
+      approvals: [],
+      alerts: [{}],
+    });
+    expect(at('evidence.gathered').evidence).toHaveLength(1);
+    expect(at('approval.requested')).toMatchObject({
+      state: 'awaiting_approval',
+      diagnosis: { rootCause: 'x' },
+      actions: [{ status: 'proposed' }],
+      approvals: [{ status: 'pending', votes: [] }],
+    });
+    expect(at('action.started').actions).toMatchObject([{ status: 'started' }]);
+    expect(at('incident.resolved')).toMatchObject({ state: 'resolved', closedAt: moment(70) });
+  });
+
+  it('is as it is now where no event is chosen', () => {
+    expect(asItWas(incident, null)).toBe(incident);
+  });
+});
+
+describe('a card', () => {
+  it('is taken apart without a word being changed', () => {
+    const card = [
+      'INC-2 Spool (checkout) asks for an approval: abc',
+      '  runs:     host.purge {"directory":"x"}',
+      '  would:    deletes 2 files',
+      '            in /spool',
+      '  undo:     none: they are gone',
+    ];
+    const { headline, lines } = readCard(card);
+    expect(headline).toBe(card[0]);
+    expect(lines).toEqual([
+      { about: 'runs', says: ['host.purge {"directory":"x"}'] },
+      { about: 'would', says: ['deletes 2 files', 'in /spool'] },
+      { about: 'undo', says: ['none: they are gone'] },
+    ]);
+  });
+
+  it('lets no line of a dry run pass for a line of its own', () => {
+    const { lines } = readCard([
+      'INC-2',
+      '  would:    deletes',
+      '            undo:     everything comes back',
+      '  undo:     none',
+    ]);
+    expect(lines).toEqual([
+      { about: 'would', says: ['deletes', 'undo:     everything comes back'] },
+      { about: 'undo', says: ['none'] },
+    ]);
+  });
+});
+
+describe('a quote', () => {
+  it('is found with other white space, and marked as it stands', () => {
+    expect(splitAtQuote('a (b)\n  c d', '(B) c')).toEqual(['a ', '(b)\n  c', ' d']);
+    expect(splitAtQuote('a b', 'x')).toEqual(['a b', '', '']);
+    expect(splitAtQuote('a b', ' ')).toEqual(['a b', '', '']);
+  });
+});
+
+describe('a length of time', () => {
+  it.each([
+    [0.0124, '12 ms'],
+    [4.3, '4.3 s'],
+    [59.4, '59 s'],
+    [61, '1 min 01 s'],
+    [3700, '1 h 01 min'],
+    [200_000, '2 d 7 h'],
+  ])('of %s seconds is %s', (seconds, words) => {
+    expect(span(seconds)).toBe(words);
+  });
+});

@@ -1,0 +1,111 @@
+import { Button, TextInput } from '@mantine/core';
+import { IconHistory, IconShieldCheck } from '@tabler/icons-react';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link, useLocation, useSearch } from 'wouter';
+import { ask, query } from '../api/client.ts';
+import { auditVerifyQuery } from '../api/queries.ts';
+import type { AuditEvents } from '../api/shapes.ts';
+import { PageTitle } from '../components/page-title.tsx';
+import { Card } from '../components/panel.tsx';
+import { absolute, relative } from '../components/time.ts';
+import { Empty, Loaded, Trouble } from '../components/trouble.tsx';
+import classes from './audit.module.css';
+import { VerifyReport } from './verify-report.tsx';
+
+const FILTERS = [
+  { name: 'actor', label: 'Who', placeholder: 'alice, nightshift' },
+  { name: 'type', label: 'What', placeholder: 'approval.decided' },
+  { name: 'incident', label: 'Incident', placeholder: 'INC-7' },
+] as const;
+type Asked = Partial<Record<(typeof FILTERS)[number]['name'], string>>;
+
+/** Who did what, newest first; and the proof that nothing of it was changed. */
+export default function AuditPage() {
+  const [, navigate] = useLocation();
+  const asked: Asked = Object.fromEntries(new URLSearchParams(useSearch()));
+  const [typed, setTyped] = useState<Asked>(asked);
+  const verify = useQuery(auditVerifyQuery);
+  const pages = useInfiniteQuery({
+    queryKey: ['audit', 'events', asked],
+    initialPageParam: null as string | number | null,
+    queryFn: ({ pageParam, signal }) =>
+      ask<AuditEvents>(`/audit${query({ limit: 100, ...asked, after: pageParam })}`, { signal }),
+    getNextPageParam: ({ next }) => next,
+  });
+  return (
+    <>
+      <PageTitle title="Audit" tells="Who did what. Sealed into a chain: what was changed afterwards shows.">
+        <Button
+          leftSection={<IconShieldCheck size={16} aria-hidden="true" />}
+          loading={verify.isFetching}
+          onClick={() => void verify.refetch()}
+        >
+          Verify
+        </Button>
+      </PageTitle>
+      <div role="status">
+        {verify.data ? <VerifyReport report={verify.data} /> : null}
+        {verify.error ? <Trouble error={verify.error} /> : null}
+      </div>
+      <form
+        className={classes.filters}
+        onSubmit={(event) => {
+          event.preventDefault();
+          navigate(`/audit${query(typed)}`, { replace: true });
+        }}
+      >
+        {FILTERS.map(({ name, label, placeholder }) => (
+          <TextInput
+            key={name}
+            className={classes.filter}
+            label={label}
+            placeholder={placeholder}
+            value={typed[name] ?? ''}
+            onChange={(event) => setTyped({ ...typed, [name]: event.currentTarget.value.trim() })}
+          />
+        ))}
+        <Button type="submit" variant="default">
+          Show
+        </Button>
+      </form>
+      <Loaded query={pages}>
+        {({ pages: loaded }) => {
+          const events = loaded.flatMap(({ events: some }) => some);
+          if (events.length === 0)
+            return (
+              <Empty icon={<IconHistory size={30} stroke={1.5} />} title="Nobody did such a thing">
+                Take a filter away.
+              </Empty>
+            );
+          return (
+            <Card>
+              <ol className={classes.events}>
+                {events.map(({ id, at, actor, type, words, incident }) => (
+                  <li key={id} className={classes.event}>
+                    <time dateTime={at} title={absolute(at)}>
+                      {relative(Date.parse(at) - Date.now())}
+                    </time>
+                    <span className={classes.actor}>{actor}</span>
+                    <span className={classes.words}>
+                      {words.replace(/:$/, '')}
+                      <code>{type}</code>
+                    </span>
+                    {incident ? <Link href={`/incidents/${incident}`}>{incident}</Link> : <span />}
+                  </li>
+                ))}
+              </ol>
+            </Card>
+          );
+        }}
+      </Loaded>
+      {pages.hasNextPage ? (
+        <div className={classes.more}>
+          <Button variant="default" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+            More
+          </Button>
+        </div>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,49 @@
+const RELATIVE = new Intl.RelativeTimeFormat('en-GB', { numeric: 'always', style: 'narrow' });
+const ABSOLUTE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** Writes a moment in full, in the time zone of whoever reads. */
+export function absolute(at: string): string {
+  return ABSOLUTE.format(new Date(at));
+}
+
+/** Writes the time of day with seconds. */
+export function clockTime(at: string): string {
+  return CLOCK.format(new Date(at));
+}
+
+/** Writes the day and month. */
+export function dayOf(at: string): string {
+  return DAY.format(new Date(at));
+}
+
+/** Writes how far away a moment is, in the largest unit that fits; milliseconds, negative for the past. */
+export function relative(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  const size = Math.abs(seconds);
+  if (size < 5) return 'just now';
+  if (size < 60) return RELATIVE.format(Math.round(seconds), 'second');
+  if (size < 3600) return RELATIVE.format(Math.round(seconds / 60), 'minute');
+  if (size < 86_400) return RELATIVE.format(Math.round(seconds / 3600), 'hour');
+  return RELATIVE.format(Math.round(seconds / 86_400), 'day');
+}
+
+/** Writes a length of time in its two largest units, from milliseconds to days; takes seconds. */
+export function span(seconds: number): string {
+  const whole = Math.max(0, seconds);
+  if (whole < 1) return `${Math.round(whole * 1000)} ms`;
+  if (whole < 10) return `${whole.toFixed(1)} s`;
+  if (whole < 60) return `${Math.round(whole)} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(Math.floor(whole % 60)).padStart(2, '0')} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** Writes US dollars with as many digits as small amounts need. */
+export function dollars(amount: number): string {
+  if (amount === 0) return '$0';
+  return amount < 0.01 ? `$${amount.toPrecision(2)}` : `$${amount.toFixed(2)}`;
+}

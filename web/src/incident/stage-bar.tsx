@@ -1,0 +1,51 @@
+import { useEffect, useRef } from 'react';
+import { Since } from '../components/moment.tsx';
+import { STATE_WORDS } from '../components/state.tsx';
+import { span } from '../components/time.ts';
+import classes from './stage-bar.module.css';
+import type { Chapter } from './story.ts';
+
+interface StageBarProps {
+  readonly chapters: readonly Chapter[];
+  readonly at: number | null;
+  readonly isOver: boolean;
+}
+
+/** Shows the way of an incident through its stages, each as wide as it took long (within reason), with where it stands now. */
+export function StageBar({ chapters, at, isOver }: StageBarProps) {
+  const longest = Math.max(1, ...chapters.map(({ seconds }) => Math.log2(2 + seconds)));
+  const reached = (chapter: Chapter) => at === null || (chapter.lines[0]?.index ?? 0) <= at;
+  const current = chapters.findLast(reached);
+  const bar = useRef<HTMLOListElement>(null);
+  // Where it is too long, its end is what counts.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is longer with each chapter.
+  useEffect(() => {
+    bar.current?.scrollTo({ left: bar.current.scrollWidth });
+  }, [chapters.length]);
+  return (
+    <ol className={classes.bar} aria-label="Stages" ref={bar}>
+      {chapters.map((chapter) => {
+        const { word, icon: Icon, tone } = STATE_WORDS[chapter.stage];
+        const isCurrent = chapter === current && !(isOver && at === null);
+        return (
+          <li
+            key={chapter.key}
+            className={classes.stage}
+            style={{ flexGrow: 1 + (2 * Math.log2(2 + chapter.seconds)) / longest }}
+            data-tone={tone}
+            data-reached={reached(chapter) || undefined}
+            aria-current={isCurrent ? 'step' : undefined}
+          >
+            <a href={`#chapter-${chapter.key.split(' ')[0]}`} className={classes.link}>
+              <Icon size={14} aria-hidden="true" />
+              <span className={classes.word}>{word}</span>
+              <span className={classes.took}>
+                {isCurrent && at === null ? <Since at={chapter.from} /> : span(chapter.seconds)}
+              </span>
+            </a>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

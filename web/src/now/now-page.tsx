@@ -1,0 +1,117 @@
+import { IconMoonStars } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { nowQuery } from '../api/queries.ts';
+import type { Now } from '../api/shapes.ts';
+import { ModeMark } from '../app/mode-mark.tsx';
+import { ApprovalCard } from '../approval/approval-card.tsx';
+import { Ago } from '../components/moment.tsx';
+import { PageTitle } from '../components/page-title.tsx';
+import { Card, Panel } from '../components/panel.tsx';
+import { Empty, Loaded } from '../components/trouble.tsx';
+import { Facts } from './facts.tsx';
+import { IncidentRow } from './incident-row.tsx';
+import classes from './now.module.css';
+
+/** What is burning, what is being done about it, and what waits for whoever looks. */
+export default function NowPage() {
+  const now = useQuery(nowQuery);
+  return (
+    <>
+      <PageTitle title="Now" tells={now.data ? inOneSentence(now.data) : ' '} />
+      <Loaded query={now}>{(data) => <Board now={data} />}</Loaded>
+    </>
+  );
+}
+
+function Board({ now }: { readonly now: Now }) {
+  const { approvals, recent } = now;
+  const isAsked = approvals.length > 0;
+  return (
+    <div className={classes.board}>
+      <div className={classes.column}>
+        {isAsked ? (
+          <Panel title="Waits for you" count={approvals.length} tone="signal">
+            {approvals.map((approval) => (
+              <ApprovalCard key={approval.id} approval={approval} />
+            ))}
+          </Panel>
+        ) : (
+          <OpenIncidents now={now} />
+        )}
+      </div>
+      <div className={classes.side}>
+        {isAsked ? <OpenIncidents now={now} /> : null}
+        <div className={classes.onPhone}>
+          <ModeMark />
+        </div>
+        <Facts now={now} />
+        <Panel title="Over within the last day" count={recent.length}>
+          {recent.length > 0 ? (
+            <Card>
+              {recent.map((incident) => (
+                <IncidentRow key={incident.id} incident={incident} isSmall />
+              ))}
+            </Card>
+          ) : (
+            <p className={classes.nothing}>No incident ended within the last 24 hours.</p>
+          )}
+        </Panel>
+      </div>
+    </div>
+  );
+}
+
+function OpenIncidents({ now }: { readonly now: Now }) {
+  const { burning, people } = now;
+  return (
+    <>
+      <Panel title="Burning" count={burning.length}>
+        {burning.length > 0 ? (
+          <Card>
+            {burning.map((incident) => (
+              <IncidentRow key={incident.id} incident={incident} />
+            ))}
+          </Card>
+        ) : (
+          <Quiet now={now} />
+        )}
+      </Panel>
+      {people.length > 0 ? (
+        <Panel title="With a person" count={people.length} tone="signal">
+          <Card>
+            {people.map((incident) => (
+              <IncidentRow key={incident.id} incident={incident} />
+            ))}
+          </Card>
+        </Panel>
+      ) : null}
+    </>
+  );
+}
+
+function Quiet({ now: { recent, people } }: { readonly now: Now }) {
+  const [last] = recent;
+  return (
+    <Empty icon={<IconMoonStars size={34} stroke={1.4} />} title="Nothing is burning">
+      {last?.closedAt ? (
+        <>
+          The last incident, {last.id}, was {last.state === 'resolved' ? 'resolved' : 'stopped'}{' '}
+          <Ago at={last.closedAt} />.
+        </>
+      ) : people.length > 0 ? (
+        'What is left is with a person.'
+      ) : (
+        'Alerts that come in show up here by themselves. “nightshift test-alert” sends one to try it.'
+      )}
+    </Empty>
+  );
+}
+
+function inOneSentence({ burning, people, approvals }: Now): string {
+  const said = [
+    burning.length === 0 ? 'nothing is burning' : `${burning.length} burning`,
+    ...(people.length > 0 ? [`${people.length} with a person`] : []),
+    ...(approvals.length > 0 ? [`${approvals.length} ${approvals.length === 1 ? 'waits' : 'wait'} for you`] : []),
+  ].join(', ');
+  return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;
+}
