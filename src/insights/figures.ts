@@ -73,7 +73,8 @@ function percentile(share: number, of: RawBuilder<unknown>): RawBuilder<number |
 
 /** Gives the figures of the last `days` days, 1 to 365, up to now by the database's clock. */
 export async function insightsOf(db: Database, days: number): Promise<Insights> {
-  const to = await db.now();
+  // A Date has no microseconds, and what happened just now counts.
+  const to = new Date((await db.now()).getTime() + 1);
   const from = new Date(to.getTime() - days * 86_400_000);
   // One after the other: on the embedded database they would wait for each other anyhow, and nobody is waiting for a page.
   const { whole, byAlert, byDay, told } = await handled(db, from, to);

@@ -5,7 +5,7 @@ import { hashEmbedder } from './embed.ts';
 import { rankRunbooks } from './retrieve.ts';
 
 /** Of so many, the most frequent, it is looked whether a runbook fits. */
-const ALERTS_MAX = 200;
+const ALERTS_MAX = 100;
 const INCIDENTS_MAX = 10;
 
 /** An alert for which no runbook fits. */
@@ -32,7 +32,7 @@ interface Row {
 
 /**
  * Lists the alerts of the last days that no runbook fits as things stand now: none declares itself for the newest one of that name and service, is
- * linked in it, bears its name, or is found by its words. The most frequent first; of over 200 different ones the rarest are not looked at.
+ * linked in it, bears its name, or is found by its words. The most frequent first; of over 100 different ones the rarest are not looked at.
  * No provider of vectors is asked.
  */
 export async function uncoveredAlerts(db: Database, days: number): Promise<UncoveredAlert[]> {

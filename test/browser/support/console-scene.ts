@@ -37,6 +37,7 @@ export async function setConsoleScene(): Promise<ConsoleScene> {
       })),
       routing: { diagnose: { models: ['worker'] }, plan: { models: ['worker'] }, critique: { models: ['reviewer'] } },
       judge: { share: 0 },
+      verification: { intervalSeconds: 0.5, settleSeconds: 0, confirmWithinSeconds: 120 },
     },
   });
   const stop = async () => {
@@ -64,15 +65,15 @@ async function play(scene: Scene, script: Script): Promise<Pick<ConsoleScene, 'u
 
   await scene.victim.exit();
   await alert(scene, 'ServiceDown', { severity: 'critical', expr: 'victim_healthy == 0' });
-  await scene.until('ServiceDown', 'verifying', 60);
+  await scene.until('ServiceDown', 'verifying', 240);
   await alert(scene, 'ServiceDown', { severity: 'critical', expr: 'victim_healthy == 0', status: 'resolved' });
-  const healed = await scene.until('ServiceDown', 'resolved', 60);
+  const healed = await scene.until('ServiceDown', 'resolved', 240);
   scene.victim.spoolFile('0001.job');
   scene.victim.spoolFile('0002.job');
   await alert(scene, 'JobSpoolStuck', { severity: 'warning', expr: 'victim_spool_stale_files > 0' });
-  const waiting = await scene.until('JobSpoolStuck', 'awaiting_approval', 60);
+  const waiting = await scene.until('JobSpoolStuck', 'awaiting_approval', 240);
   await alert(scene, 'CertificateExpiresSoon', { severity: 'warning', expr: 'certificate_days < 14' });
-  const uncovered = await scene.until('CertificateExpiresSoon', 'escalated', 60);
+  const uncovered = await scene.until('CertificateExpiresSoon', 'escalated', 240);
   return {
     url: scene.nightshift().url,
     tokens,
@@ -92,6 +93,9 @@ const SUMMARIES: Readonly<Record<string, string>> = {
   CertificateExpiresSoon: 'the certificate of checkout ends within 14 days',
 };
 
+/** When each alert began; one that is over began when it did. */
+const startedAt = new Map<string, string>();
+
 /** Sends one alert about the service as Alertmanager would, with the link to the expression that Prometheus evaluates. */
 export async function alert(
   scene: Scene,
@@ -101,11 +105,12 @@ export async function alert(
   const nightshift = scene.nightshift();
   const { target } = scene.victim;
   const now = new Date().toISOString();
+  if (status === 'firing') startedAt.set(alertname, now);
   const one = {
     status,
     labels: { alertname, severity, process: 'checkout', service: 'checkout', spool: 'checkout', instance: target },
     annotations: { summary: SUMMARIES[alertname] ?? alertname },
-    startsAt: now,
+    startsAt: startedAt.get(alertname) ?? now,
     endsAt: status === 'resolved' ? now : '0001-01-01T00:00:00Z',
     generatorURL: `http://prometheus.test/graph?${new URLSearchParams({ 'g0.expr': expr })}`,
     fingerprint: Buffer.from(alertname).toString('hex'),

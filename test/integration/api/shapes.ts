@@ -273,7 +273,9 @@ export const auditShape = z.object({
 }) satisfies z.ZodType<Shapes.AuditEvents>;
 
 export const auditReportShape = z.object({
-  problems: z.array(z.object({ kind: z.string(), seal: z.string().optional(), message: z.string() })),
+  problems: z.array(
+    z.object({ kind: z.string(), seal: z.string().optional(), event: z.string().optional(), message: z.string() }),
+  ),
   late: z.array(z.string()),
   events: z.int(),
   seals: z.int(),
