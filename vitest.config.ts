@@ -51,7 +51,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 300_000,
           hookTimeout: 600_000,
           maxWorkers: 1,
           sequence: { groupOrder: 3 },

@@ -48,10 +48,11 @@ function welcome(config: Config, app: { url: string; adminTokenFile: string; web
   const models = config.models.length > 0 ? config.models.map(modelName).join(', ') : 'none (runbook mode)';
   return `
 Nightshift serves at ${app.url}
+  console:   open that address in a browser, and sign in with the first of the tokens
   mode:      ${config.mode}${config.configured ? '' : ' (there is no nightshift.yaml yet, so it only observes)'}
   database:  ${config.databaseUrl ? 'the Postgres of DATABASE_URL' : `embedded, in ${config.dataDir}`}
   models:    ${models}
-  tokens:    ${app.adminTokenFile} (yours, for the API and the commands)
+  tokens:    ${app.adminTokenFile} (yours, for the console, the API and the commands)
              ${app.webhookTokenFile} (for Alertmanager)
 
 Three next steps

@@ -126,7 +126,7 @@ async function takeLock(path: string): Promise<boolean> {
     ),
   ]);
   const age = Date.now() - since;
-  const isDead = owner === '' ? age > 1000 : age > LOCK_MS_MAX;
+  const isDead = owner === '' ? age > 1000 : !isAlive(Number(owner)) || age > LOCK_MS_MAX;
   if (isDead) await rm(path, { force: true });
   return false;
 }

@@ -72,7 +72,7 @@ export async function openSession(
       .returning(COLUMNS)
       .executeTakeFirstOrThrow();
     const session = toSession(row);
-    const data = { session: session.id, person, role, via, client, ...(token ? { token: token.name } : {}) };
+    const data = { session: session.id, person, role, via, client, ...(token ? { tokenName: token.name } : {}) };
     await record({ type: 'session.opened', actor: person, data });
     return { secret, session };
   });

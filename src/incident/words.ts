@@ -162,11 +162,11 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'stage.failed': ({ state, failures, error }) => [`stage ${state} failed (${failures}): ${plain(error)}`],
   'token.created': ({ name, person, role }, actor) => [`${actor} made the token ${name} for ${person} (${role})`],
   'token.revoked': ({ name, person }, actor) => [`${actor} revoked the token ${name} of ${person}`],
-  'session.opened': ({ token, client }, actor) => [
-    `${actor} signed in to the console by ${token === undefined ? 'the issuer' : `the token ${token}`} (${plain(client ?? '')})`,
+  'session.opened': ({ tokenName }, actor) => [
+    `${actor} signed in to the console by ${tokenName === undefined ? 'the issuer' : `the token ${tokenName}`}`,
   ],
-  'session.ended': ({ person, client }, actor) => [
-    `${actor} ended a session of the console${person === actor ? '' : `, of ${person}`} (${plain(client ?? '')})`,
+  'session.ended': ({ person }, actor) => [
+    `${actor} ended a session of the console${person === actor ? '' : `, of ${person}`}`,
   ],
   'audit.pruned': ({ seal, events, days }) => [
     `the audit up to seal ${seal} was given up: ${events} event(s) over ${days} days old`,

@@ -2,8 +2,8 @@
 export { createDriver, type Driver } from './driver.ts';
 export { createGrouping, type Grouping } from './grouping.ts';
 export type { Investigation } from './investigate.ts';
-export { parseRun, type Runnable, type RunWish, typeArguments } from './parse-run.ts';
 export { CHANNEL } from './jobs.ts';
+export { parseRun, type Runnable, type RunWish, typeArguments } from './parse-run.ts';
 export { createPeople, PERSON_DID, type People } from './people.ts';
 export { createPressure, type Pressure, type PressureState } from './pressure.ts';
 export { type Queue, startQueue } from './queue.ts';

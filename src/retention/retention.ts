@@ -88,6 +88,8 @@ export function createRetention({
 
   async function run(): Promise<Record<string, number>> {
     const deleted: Record<string, number> = {};
+    const begun = performance.now();
+    let failures = 0;
     for (const walk of Object.values(walks)) walk.round();
     for (const [kind, kept] of plan) {
       const days = daysOf(kept);
@@ -97,11 +99,16 @@ export function createRetention({
         if (rows > 0) deleted[kind] = rows;
         metrics.retentionDeleted.inc({ kind }, rows);
       } catch (error) {
+        failures += 1;
         metrics.retentionFailures.inc({ kind });
         log.error({ kind, error: messageOf(error) }, 'cannot delete what is older than it is kept');
       }
     }
-    metrics.retentionRanAt.setToCurrentTime();
+    // What a stop cut short is no round.
+    if (!signal.aborted) {
+      metrics.retentionSeconds.set((performance.now() - begun) / 1000);
+      if (failures === 0) metrics.retentionRanAt.setToCurrentTime();
+    }
     if (Object.keys(deleted).length > 0) log.info({ deleted }, 'deleted what is older than it is kept');
     return deleted;
   }

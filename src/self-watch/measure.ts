@@ -5,7 +5,8 @@ import { ABOUT_ITSELF } from '../incident/index.ts';
 import type { Queue } from '../remediation/index.ts';
 import { ALL, type Measured } from './signal.ts';
 
-const HOUR = sql`interval '1 hour'`;
+// As of the transaction, since no index serves a comparison with clock_timestamp(), which is another one at every row.
+const HOUR_AGO = sql`now() - interval '1 hour'`;
 
 /** What Nightshift raised about itself must not make it worse: neither that incident nor what was asked for it counts. */
 const ofItself = (incident: string) =>
@@ -28,7 +29,7 @@ async function ofRoles(db: Database): Promise<Measured[]> {
       percentile_cont(0.95) within group (order by c.latency_ms) / 1000 as latency,
       (count(*) filter (where c.outcome <> 'ok'))::float8 / count(*) as errors
     from model_call c
-    where c.at > clock_timestamp() - ${HOUR} and c.outcome <> 'aborted' and not ${ofItself('c.incident_id')}
+    where c.at > ${HOUR_AGO} and c.outcome <> 'aborted' and not ${ofItself('c.incident_id')}
     group by c.role order by c.role`.execute(db.q);
   return rows.flatMap(({ agent, observations, latency, errors }): Measured[] => [
     { signal: 'latency_p95', agent, value: latency, observations },
@@ -47,10 +48,10 @@ async function ofIncidents(db: Database): Promise<Measured[]> {
     from (
       select ${handedAt} as handed_at, coalesce(${handedAt}, i.closed_at) as ended_at
       from incident i
-      where (i.closed_at > clock_timestamp() - ${HOUR} or i.state = 'escalated') and i.parent_id is null
+      where (i.closed_at > ${HOUR_AGO} or i.state = 'escalated') and i.parent_id is null
         and (i.state <> 'stopped' or ${handedAt} is not null) and not ${ofItself('i.id')}
     ) ended
-    where ended_at > clock_timestamp() - ${HOUR}`.execute(db.q);
+    where ended_at > ${HOUR_AGO}`.execute(db.q);
   const { observations = 0, handed = 0 } = rows[0] ?? {};
   if (observations === 0) return [];
   return [{ signal: 'escalation_ratio', agent: ALL, value: handed / observations, observations }];

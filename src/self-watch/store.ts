@@ -35,7 +35,7 @@ export async function baselines(db: Database): Promise<ReadonlyMap<string, Basel
   const { rows } = await sql<Baseline>`
     select signal, agent, count(*)::int as samples, avg(value) as mean, coalesce(stddev_samp(value), 0) as stddev
     from slo_sample
-    where at > clock_timestamp() - interval '7 days' and at <= clock_timestamp() - interval '1 hour'
+    where at > now() - interval '7 days' and at <= now() - interval '1 hour'
       and (observations is null or observations >= ${OBSERVATIONS_MIN})
     group by signal, agent`.execute(db.q);
   return new Map(rows.map((row) => [keyOf(row), row]));
@@ -65,7 +65,7 @@ export async function addSamples(db: Database, at: Date, samples: readonly Sampl
 export async function newestSamples(db: Database): Promise<Sample[]> {
   const { rows } = await sql<Omit<Sample, 'usual'> & { mean: number | null; stddev: number | null }>`
     select signal, agent, value, observations, mean, stddev, deviates from slo_sample
-    where at = (select max(at) from slo_sample where at > clock_timestamp() - ${RECENT})`.execute(db.q);
+    where at = (select max(at) from slo_sample where at > now() - ${RECENT})`.execute(db.q);
   return rows.map(({ mean, stddev, ...row }) => ({
     ...row,
     usual: mean === null || stddev === null ? null : { mean, stddev },

@@ -205,7 +205,12 @@ export function createMetrics() {
     }),
     retentionRanAt: new Gauge({
       name: 'nightshift_retention_timestamp_seconds',
-      help: 'When this process last went through all that is kept, in seconds since 1970; 0 before the first time.',
+      help: 'When this process last went through all that is kept without a failure, in seconds since 1970; 0 before the first time.',
+      registers,
+    }),
+    retentionSeconds: new Gauge({
+      name: 'nightshift_retention_duration_seconds',
+      help: 'How long this process took when it last went through all that is kept, rests included; 0 before the first time.',
       registers,
     }),
     sloValue: new Gauge({

@@ -3,12 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { requireParts } from '../real-parts/require.ts';
-import { openBrowser, type Size, type Visit, visit, type Watched } from './support/browser.ts';
+import { openBrowser, SIZES, type Size, type Visit, visit, type Watched } from './support/browser.ts';
 import { alert, type ConsoleScene, setConsoleScene } from './support/console-scene.ts';
 
 const skip = requireParts('the console', 'chromium', 'prometheus', 'supervisor', 'postgres');
 const FIRST_VIEW_BYTES_MAX = 250 * 1024;
-const FIRST_VIEW_MS_MAX = 1000;
 
 describe.skipIf(skip)('the console', () => {
   let scene: ConsoleScene;
@@ -37,6 +36,11 @@ describe.skipIf(skip)('the console', () => {
     await watched.page.goto(options.path ?? '/');
     return watched;
   };
+  /** Takes a picture of what is shown, in which axe finds nothing wrong. */
+  const show = async (watched: Watched, name: string) => {
+    await watched.shoot(name);
+    expect(await watched.faults(), name).toEqual([]);
+  };
   const heading = ({ page }: Watched, name: string | RegExp) => page.getByRole('heading', { name, level: 1 }).waitFor();
 
   it('asks who is there, refuses a wrong token with the fix, and lets a right one in and out', async () => {
@@ -47,8 +51,7 @@ describe.skipIf(skip)('the console', () => {
     await page.getByLabel('Personal token').fill('nst_not-a-token');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').filter({ hasText: 'Fix:' }).waitFor();
-    expect(await watched.faults()).toEqual([]);
-    await watched.shoot('sign-in');
+    await show(watched, 'sign-in');
     await page.getByLabel('Personal token').fill(scene.tokens.viewer);
     await page.keyboard.press('Enter');
     await heading(watched, 'Incidents');
@@ -59,20 +62,37 @@ describe.skipIf(skip)('the console', () => {
     await page.getByLabel('Personal token').waitFor();
   });
 
-  it('shows its first view within a second and 250 KiB', async () => {
-    const times: number[] = [];
-    for (let round = 0; round < 3; round += 1) {
-      const watched = await enter();
-      const { page, weights } = watched;
-      await page.getByRole('heading', { name: 'Waits for you' }).waitFor();
-      times.push(
-        await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN),
-      );
-      const bytes = [...weights.values()].reduce((sum, size) => sum + size, 0);
-      expect(bytes).toBeGreaterThan(50_000);
-      expect(bytes).toBeLessThan(FIRST_VIEW_BYTES_MAX);
-    }
-    expect(Math.min(...times)).toBeLessThan(FIRST_VIEW_MS_MAX);
+  it('signs a person in by the issuer of the house, which is another site', async () => {
+    const { publicUrl, issuerUrl } = scene;
+    const watched = await visit(browser, { url: publicUrl });
+    open.push(watched);
+    const { page, foreign } = watched;
+    // The issuer asks nobody for a password here: it takes whom it is told.
+    await page.route('**/auth/oidc/start?*', async (route) => {
+      const response = await route.fetch({ maxRedirects: 0 });
+      const headers = response.headers();
+      await route.fulfill({ response, headers: { ...headers, location: `${headers.location}&login_hint=u-ada` } });
+    });
+    await page.goto('/incidents?state=escalated');
+    await page.getByRole('link', { name: 'Sign in with Acme' }).waitFor();
+    await show(watched, 'sign-in-by-issuer');
+    await page.getByRole('link', { name: 'Sign in with Acme' }).click();
+    await heading(watched, 'Incidents');
+    expect(page.url()).toBe(`${publicUrl}/incidents?state=escalated`);
+    await page.getByRole('button', { name: 'You: ada' }).click();
+    await page.getByRole('menuitem', { name: 'Where you are signed in' }).click();
+    await page.getByRole('row').filter({ hasText: 'this one' }).getByText('oidc').waitFor();
+    expect(new Set(foreign.splice(0).map((url) => new URL(url).origin))).toEqual(new Set([issuerUrl]));
+  });
+
+  it('loads at most 250 KiB for its first view', async ({ annotate }) => {
+    const { page, weights } = await enter();
+    await page.getByRole('heading', { name: 'Waits for you' }).waitFor();
+    const shownMs = await page.evaluate(() => performance.now());
+    const bytes = [...weights.values()].reduce((sum, size) => sum + size, 0);
+    await annotate(`first view: ${Math.round(bytes / 1024)} KiB, ${Math.round(shownMs)} ms`);
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThan(FIRST_VIEW_BYTES_MAX);
   });
 
   describe.each(['phone', 'desktop'] as const)('at the width of a %s', (size: Size) => {
@@ -84,8 +104,12 @@ describe.skipIf(skip)('the console', () => {
       await page.getByRole('region', { name: 'Burning' }).getByText(waiting).first().waitFor();
       await page.getByRole('region', { name: 'With a person' }).getByText(uncovered).first().waitFor();
       await page.getByRole('region', { name: 'Over within the last day' }).getByText(healed).first().waitFor();
-      expect(await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')).toBeLessThanOrEqual(0);
-      await watched.shoot('now');
+      await page
+        .getByRole('link', { name: /^Mode auto/ })
+        .filter({ visible: true })
+        .waitFor();
+      await page.getByRole('button', { name: /^Stop/ }).filter({ visible: true }).waitFor();
+      await show(watched, 'now');
     });
 
     it('tells a viewer why not, and sends nothing', async () => {
@@ -116,13 +140,23 @@ describe.skipIf(skip)('the console', () => {
       const fold = (says: string) =>
         story.locator('details', { has: page.locator('summary', { hasText: says }) }).first();
       const call = fold('diagnose');
+      expect(await call.locator('summary').textContent()).toMatch(
+        /^worker ?diagnose ?\d+ in, \d+ out ?\$0\.\d+ ?[\d.]+ m?s/,
+      );
       await call.locator('summary').click();
-      await call.getByText('ServiceDown').first().waitFor();
+      await call.getByRole('region', { name: 'Asked' }).getByText('ServiceDown').first().waitFor();
+      await call
+        .getByRole('region', { name: 'Answered' })
+        .getByText('The process of checkout has died')
+        .first()
+        .waitFor();
       const tool = fold('supervisor.restart');
       await tool.locator('summary').click();
-      await tool.getByText('"process": "checkout"').first().waitFor();
-      await tool.getByText('starts checkout').waitFor();
-      await watched.shoot('incident');
+      await tool.getByRole('region', { name: 'Arguments' }).getByText('"process": "checkout"').waitFor();
+      await tool.getByRole('region', { name: 'Dry run' }).getByText('starts checkout').waitFor();
+      await tool.getByRole('region', { name: 'Result' }).getByText('RUNNING').waitFor();
+      await tool.getByText('nothing to undo').waitFor();
+      await show(watched, 'incident');
     });
 
     it('opens the passage that a citation quotes, and the runbook at that passage', async () => {
@@ -132,11 +166,13 @@ describe.skipIf(skip)('the console', () => {
       expect(await page.getByRole('dialog').locator('mark').textContent()).toBe(
         'fires when a service no longer answers its health check',
       );
-      await watched.shoot('citation');
+      await show(watched, 'citation');
       await page.getByRole('link', { name: /^Open it in service-down.md/ }).click();
       await heading(watched, 'Service is down');
       await page.locator('[data-marked]').filter({ hasText: 'no longer answers its health check' }).waitFor();
-      await watched.shoot('runbook');
+      await page.getByRole('region', { name: 'What it does' }).getByText('supervisor.restart').waitFor();
+      await page.getByRole('region', { name: 'Lint' }).waitFor();
+      await show(watched, 'runbook');
     });
 
     it('draws the metric around the event with what was done marked in it', async () => {
@@ -147,7 +183,7 @@ describe.skipIf(skip)('the console', () => {
       await metrics.getByText('supervisor.restart').first().waitFor();
       expect(await metrics.getByRole('img').first().getAttribute('aria-label')).toMatch(/between .* and .*\. /);
       await metrics.scrollIntoViewIfNeeded();
-      await watched.shoot('metrics');
+      await show(watched, 'metrics');
     });
 
     it('replays it event by event, as it was then', async () => {
@@ -162,7 +198,15 @@ describe.skipIf(skip)('the console', () => {
       await page.keyboard.press('End');
       await page.getByRole('heading', { name: 'Resolved', level: 3 }).waitFor();
       await page.getByRole('button', { name: 'One event back' }).click();
-      await watched.shoot('replay');
+      // The page moves along, and the buttons stay in reach.
+      for (const one of [page.locator('[data-latest]'), page.getByRole('group', { name: 'Replay' })])
+        await expect
+          .poll(async () => {
+            const { y = -1, height = 0 } = (await one.boundingBox()) ?? {};
+            return y >= 0 && y + height <= SIZES[size].height;
+          })
+          .toBe(true);
+      await show(watched, 'replay');
       await page.getByRole('button', { name: 'Leave the replay' }).click();
       await page.getByRole('button', { name: 'Replay' }).waitFor();
     });
@@ -177,7 +221,7 @@ describe.skipIf(skip)('the console', () => {
         .getByText(/by words/)
         .waitFor();
       await page.getByRole('row').filter({ hasText: 'service-down.md' }).getByText('well').waitFor();
-      await watched.shoot('runbooks');
+      await show(watched, 'runbooks');
       await page
         .getByRole('row')
         .filter({ hasText: 'CertificateExpiresSoon' })
@@ -185,7 +229,7 @@ describe.skipIf(skip)('the console', () => {
         .click();
       const dialog = page.getByRole('dialog');
       await dialog.getByText('alertname="CertificateExpiresSoon"').waitFor();
-      await watched.shoot('draft');
+      await show(watched, 'draft');
     });
 
     it('shows the rules, explains a call, and says what was earned and what is left', async () => {
@@ -198,7 +242,7 @@ describe.skipIf(skip)('the console', () => {
       await page.getByRole('status').getByText('risk-destructive').waitFor();
       await page.getByRole('row').filter({ hasText: 'supervisor.restart' }).waitFor();
       await page.getByRole('region', { name: 'Budgets left' }).getByText('Models, today').waitFor();
-      await watched.shoot('policy');
+      await show(watched, 'policy');
     });
 
     it('counts what came of the incidents', async () => {
@@ -207,7 +251,9 @@ describe.skipIf(skip)('the console', () => {
       await page.getByRole('region', { name: 'What came of them' }).getByText('healed alone').waitFor();
       await page.getByRole('row').filter({ hasText: 'ServiceDown' }).waitFor();
       await page.getByRole('row').filter({ hasText: 'worker' }).waitFor();
-      await watched.shoot('insights');
+      await page.getByRole('region', { name: 'Noise' }).getByText('said again only').waitFor();
+      await page.getByRole('img', { name: /^Time to resolve: / }).waitFor();
+      await show(watched, 'insights');
     });
 
     it('says who did what, and verifies that nothing of it was changed', async () => {
@@ -216,42 +262,37 @@ describe.skipIf(skip)('the console', () => {
       await page.getByText('incident.resolved').first().waitFor();
       await page.getByRole('button', { name: 'Verify' }).click();
       await page.getByText('Nothing was changed').waitFor();
-      await watched.shoot('audit');
+      await show(watched, 'audit');
     });
 
-    it.each(['dark', 'light'] as const)(
-      'is clean for axe, %s',
-      async (look) => {
-        const watched = await enter({ size, look, token: scene.tokens.admin });
-        const { page } = watched;
-        const { healed, waiting } = scene.incidents;
-        const service = `/runbooks/view?path=service-down.md&from=15&to=18`;
-        const paths = [
-          '/',
-          `/incidents/${healed}`,
-          `/incidents/${waiting}`,
-          '/incidents',
-          '/runbooks',
-          service,
-          '/policy',
-          '/insights',
-          '/audit',
-          '/sessions',
-          '/no-such-page',
-        ];
-        for (const path of paths) {
-          await page.goto(path);
-          await page.waitForLoadState('load');
-          await page.locator('main h1, main p').first().waitFor();
-          // What is on its way has come: the stream alone goes on.
-          await page.locator('[aria-label="Loading"]').first().waitFor({ state: 'detached' });
-          await page.waitForTimeout(300);
-          expect(await watched.faults(), `${path} ${look}`).toEqual([]);
-          await watched.shoot(`page${path.replace(/\W+/g, '-')}`);
-        }
-      },
-      120_000,
-    );
+    it.each(['dark', 'light'] as const)('is clean for axe, %s', async (look) => {
+      const watched = await enter({ size, look, token: scene.tokens.admin });
+      const { page } = watched;
+      const { healed, waiting } = scene.incidents;
+      const service = `/runbooks/view?path=service-down.md&from=15&to=18`;
+      const paths = [
+        '/',
+        `/incidents/${healed}`,
+        `/incidents/${waiting}`,
+        '/incidents',
+        '/runbooks',
+        service,
+        '/policy',
+        '/insights',
+        '/audit',
+        '/sessions',
+        '/no-such-page',
+      ];
+      for (const path of paths) {
+        await page.goto(path);
+        await page.locator('main h1').waitFor();
+        await show(watched, `page${path.replace(/\W+/g, '-')}`);
+        expect(
+          await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'),
+          path,
+        ).toBeLessThanOrEqual(0);
+      }
+    });
   });
 
   it('is used by the keyboard alone', async () => {
@@ -262,7 +303,7 @@ describe.skipIf(skip)('the console', () => {
     expect(await page.evaluate('document.activeElement?.textContent')).toBe('Skip to the content');
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
-    await watched.shoot('keys');
+    await show(watched, 'keys');
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     for (const [key, name] of [
@@ -286,7 +327,7 @@ describe.skipIf(skip)('the console', () => {
     await page.getByLabel('Search or jump to').last().waitFor();
     await page.keyboard.type(scene.incidents.healed);
     await page.getByText('ServiceDown (checkout)').last().waitFor();
-    await watched.shoot('palette');
+    await show(watched, 'palette');
     await page.keyboard.press('Enter');
     await heading(watched, new RegExp(`^${scene.incidents.healed} `));
   });
@@ -309,7 +350,7 @@ describe.skipIf(skip)('the console', () => {
     await one.page.getByRole('dialog').getByLabel('Reason').fill('a migration goes on');
     await one.page.getByRole('dialog').getByRole('button', { name: 'Stop everything' }).click();
     for (const { page } of [one, other]) await page.getByText('a migration goes on').first().waitFor();
-    await one.shoot('stopped');
+    await show(one, 'stopped');
     // Two different people release it.
     for (const { page } of [one, other]) {
       await page.getByRole('button', { name: 'Release' }).filter({ visible: true }).click();
@@ -325,7 +366,7 @@ describe.skipIf(skip)('the console', () => {
     const phone = await enter({ size: 'phone' });
     await phone.page.getByRole('button', { name: 'Deny' }).click();
     await phone.page.getByRole('dialog').getByLabel('Reason').fill('look at the jobs first');
-    await phone.shoot('deny');
+    await show(phone, 'deny');
     await phone.page.getByRole('dialog').getByRole('button', { name: 'Deny' }).click();
     await phone.page.getByRole('region', { name: 'With a person' }).getByText(waiting).waitFor();
 
@@ -337,7 +378,7 @@ describe.skipIf(skip)('the console', () => {
     const dialog = desk.page.getByRole('dialog', { name: 'Approve exactly this?' });
     await dialog.getByText('host.purge {"directory":"checkout"}').waitFor();
     await dialog.getByLabel('Reason').fill('the jobs are worth nothing');
-    await desk.shoot('approve');
+    await show(desk, 'approve');
     await desk.page.keyboard.press('Control+Enter');
     await scene.scene.until('JobSpoolStuck', 'verifying');
     await alert(scene.scene, 'JobSpoolStuck', {
@@ -347,10 +388,11 @@ describe.skipIf(skip)('the console', () => {
     });
     await desk.page.getByRole('heading', { name: 'Resolved', level: 3 }).waitFor({ timeout: 60_000 });
     await desk.page.getByText('the jobs are worth nothing').first().waitFor();
+    await desk.page.getByRole('region', { name: 'Metrics' }).getByText('resolved by').waitFor();
     // The other page was never loaded again.
     await phone.page.getByRole('region', { name: 'Over within the last day' }).getByText(waiting).waitFor();
-    await phone.page.getByText('Nothing is burning').waitFor();
-    await desk.shoot('approved');
-    await phone.shoot('quiet');
+    await phone.page.getByText('Nothing is burning', { exact: true }).waitFor();
+    await show(desk, 'approved');
+    await show(phone, 'quiet');
   });
 });

@@ -28,6 +28,20 @@ const signal: MantineColorsTuple = [
   '#633b00',
 ];
 
+/** What stops or denies; white words are read on it in both schemes. */
+const red: MantineColorsTuple = [
+  '#fdeae7',
+  '#fbd3ce',
+  '#f7a99f',
+  '#ff8d80',
+  '#e8604f',
+  '#d8412f',
+  '#c5362a',
+  '#b3261e',
+  '#991e17',
+  '#7d1610',
+];
+
 /** The greys of the dark scheme, from text to the ground. */
 const dark: MantineColorsTuple = [
   '#e4e7f7',
@@ -44,7 +58,7 @@ const dark: MantineColorsTuple = [
 
 /** The theme of the console: calm, dense, dark first. */
 export const THEME = createTheme({
-  colors: { night, signal, dark },
+  colors: { night, signal, red, dark },
   primaryColor: 'night',
   primaryShade: { light: 7, dark: 6 },
   defaultRadius: 'md',
@@ -55,5 +69,11 @@ export const THEME = createTheme({
   fontSizes: { xs: '0.75rem', sm: '0.8438rem', md: '0.9375rem', lg: '1.0625rem', xl: '1.25rem' },
   headings: { fontWeight: '650' },
   cursorType: 'pointer',
+  components: {
+    // A dialog has a header of its own, which is not that of the page.
+    Modal: { defaultProps: { attributes: { header: { role: 'presentation' } } } },
+    Drawer: { defaultProps: { attributes: { header: { role: 'presentation' } } } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+  },
   respectReducedMotion: true,
 });

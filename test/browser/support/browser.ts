@@ -1,11 +1,10 @@
 /** A headless Chromium that looks at the console, and hears of everything that a page must not do. */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const SHOTS = join(import.meta.dirname, '../../../reports/screenshots');
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = [
   '--headless',
@@ -17,6 +16,9 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+
+/** Long enough for a machine that does other things as well. */
+const WAIT_MS_MAX = 90_000;
 
 export const SIZES = {
   phone: { width: 390, height: 844 },
@@ -34,9 +36,9 @@ export interface Watched {
   readonly complaints: string[];
   /** Bytes that came over the wire, by address, as they were packed; the stream and answers of the API are not counted. */
   readonly weights: Map<string, number>;
-  /** Takes a picture of what is shown into reports/screenshots. */
+  /** Takes a picture of what is shown into reports/screenshots, once it stands still. */
   shoot(name: string): Promise<void>;
-  /** Gives what axe finds wrong with the page as it is, one line each. */
+  /** Gives what axe finds wrong with the page once it stands still, one line each. */
   faults(): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -70,7 +72,7 @@ export async function visit(
     const answer = await context.request.post('/api/v1/session', { data: { token }, headers });
     if (!answer.ok()) throw new Error(`nobody is signed in: ${await answer.text()}`);
   }
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(WAIT_MS_MAX);
   const page = await context.newPage();
   const [foreign, complaints, weights] = [[] as string[], [] as string[], new Map<string, number>()];
   page.on('request', (request) => {
@@ -94,13 +96,15 @@ export async function visit(
     weights,
     async shoot(name) {
       mkdirSync(SHOTS, { recursive: true });
+      await settle(page);
       await page.screenshot({ path: join(SHOTS, `${name}-${size}-${look}.png`) });
     },
     async faults() {
-      await page.evaluate(AXE);
+      await settle(page);
+      await page.evaluate(axe.source);
       return page.evaluate(async () => {
-        const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: AxeViolation[] }> } };
-        const { violations } = await axe.run();
+        const { axe: run } = globalThis as unknown as { axe: { run: () => Promise<{ violations: AxeViolation[] }> } };
+        const { violations } = await run.run();
         return violations.flatMap(({ id, nodes }) =>
           nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
         );
@@ -108,6 +112,26 @@ export async function visit(
     },
     close: () => context.close(),
   };
+}
+
+/** Waits until nothing is on its way and nothing moves, but for what moves for ever. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const { document } = globalThis as unknown as { document: ShownDocument };
+    const isMoving = document.getAnimations().some(({ playState, effect }) => {
+      return playState === 'running' && effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY;
+    });
+    return document.querySelector('[aria-label="Loading"]') === null && !isMoving;
+  });
+}
+
+/** What is asked of the page's document; these tests are not compiled for browsers. */
+interface ShownDocument {
+  querySelector(selector: string): unknown;
+  getAnimations(): readonly {
+    readonly playState: string;
+    readonly effect: { getComputedTiming(): { readonly endTime: number } } | null;
+  }[];
 }
 
 interface AxeViolation {

@@ -75,6 +75,8 @@ const STARTED = '2026-11-01T10:00:00.000Z';
 
 export interface SceneOptions {
   readonly failpoint?: string;
+  /** Where Nightshift listens; any that is free where it is left out. */
+  readonly port?: number;
   /** Added to what nightshift.yaml says. */
   readonly config?: object;
   /** Has the real Prometheus and Alertmanager watch the service and send to Nightshift, which asks that Prometheus. */
@@ -97,7 +99,7 @@ export async function setScene(database: 'embedded' | 'postgres', options: Scene
   closers.push(supervisord.stop);
   await victim.becomesHealthy();
 
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   const labels = { process: 'checkout', service: 'checkout', spool: 'checkout', instance: victim.target };
   const webhookToken = randomBytes(32).toString('hex');

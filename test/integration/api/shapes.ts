@@ -158,9 +158,22 @@ const runbook = z.object({
 
 export const runbooksShape = z.object({ runbooks: z.array(runbook) });
 
+const declaredCall = z.object({ tool: z.string(), with: z.record(z.string(), z.unknown()) });
+const declaration = z.object({
+  remedies: z.array(
+    z.object({
+      name: z.string(),
+      when: z.array(declaredCall.extend({ expect: z.string() })),
+      steps: z.array(declaredCall.extend({ why: z.string() })),
+    }),
+  ),
+  verify: z.array(declaredCall.extend({ expect: z.string(), withinSeconds: z.number() })),
+  escalateTo: z.string().nullable(),
+});
+
 export const runbookFileShape = runbook.extend({
   body: z.string(),
-  frontMatter: z.unknown(),
+  frontMatter: declaration.nullable(),
   lint: z.array(
     z.object({ severity: z.string(), line: z.int().nullable(), message: words, fix: z.string().nullable() }),
   ),

@@ -39,6 +39,8 @@ const ROWS = [
   `insert into outbox (incident_id, kind, message) values (1, 'k', '{}')`,
   `insert into outbox_delivery (outbox_id, channel) select id, 'mail' from outbox`,
   `insert into heartbeat (name) values ('watchdog')`,
+  `insert into slo_sample (at, signal, agent, value, observations, mean, stddev, deviates)
+    values ('2026-11-01 10:05:00+00', 'error_ratio', 'plan', 0.30000000000000004, 9, 0.1, 1e-7, true), ('2026-11-01 10:05:00+00', 'queue_depth', 'all', 2, null, null, null, false)`,
   `insert into pagerduty_source (source) values ('pd')`,
   `insert into pagerduty_projection (incident_id, shows) values (1, '1:2')`,
   `insert into pagerduty_call (incident_id, source, subject, purpose, kind, words) values (1, 'pd', 'P1', 'ack', 'acknowledge', '')`,

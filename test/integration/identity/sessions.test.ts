@@ -322,13 +322,16 @@ describe.each(anyDatabase)('the console’s door ($name)', ({ name }) => {
     expect((await ask(cookie)).status).toBe(401);
     const types = async () =>
       (
-        await nightshift.api<{ events: { type: string; actor: string; data: { session: string } }[] }>(
-          '/events?limit=1000',
-        )
+        await nightshift.api<{
+          events: { type: string; actor: string; data: { session: string; tokenName?: string } }[];
+        }>('/events?limit=1000')
       ).body.events
         .filter(({ data }) => data.session === id)
-        .map(({ type, actor }) => `${type} ${actor}`);
-    await expect.poll(types, { timeout: 40_000 }).toEqual(['session.opened ben', 'session.ended ben']);
+        .map(({ type, actor, data: { tokenName } }) => [type, actor, tokenName]);
+    await expect.poll(types, { timeout: 40_000 }).toEqual([
+      ['session.opened', 'ben', 'ben'],
+      ['session.ended', 'ben', undefined],
+    ]);
   });
 
   it('shows and ends one’s own sessions, and to an administrator all', async () => {

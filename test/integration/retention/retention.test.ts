@@ -271,6 +271,33 @@ describe.each(databases)('retention on $name', ({ open }) => {
     expect(log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
+  it('shows what it deleted, how long it took and when nothing failed', async () => {
+    const shown = createMetrics();
+    const watched = createRetention({
+      db,
+      config: DAYS,
+      sealNow: async () => 0,
+      metrics: shown,
+      log: createLogger('silent'),
+    });
+    const value = async (name: string) =>
+      Number((await shown.registry.metrics()).match(new RegExp(`^nightshift_retention_${name} (\\S+)$`, 'm'))?.[1]);
+    await addIncident(1, 500);
+    await asOwner(db, 'alter table maintenance rename to away');
+    try {
+      await watched.runNow();
+      expect(await value('timestamp_seconds')).toBe(0);
+      expect(await value('failures_total\\{kind="maintenances"\\}')).toBe(1);
+      expect(await value('duration_seconds')).toBeGreaterThan(0);
+      expect(await value('deleted_rows_total\\{kind="incidents"\\}')).toBeGreaterThan(0);
+    } finally {
+      await asOwner(db, 'alter table away rename to maintenance');
+    }
+    await watched.runNow();
+    expect(Math.abs((await value('timestamp_seconds')) - Date.now() / 1000)).toBeLessThan(60);
+    await watched.stop();
+  });
+
   it('deletes nothing that is kept for ever, and leaves it to another replica that is at it', async () => {
     for (const id of [1, 2]) await addIncident(id, 5000);
     const forever = Object.fromEntries(Object.keys(DAYS).map((kind) => [kind, 'forever'])) as RetentionConfig;

@@ -5,6 +5,7 @@ import { span } from '../../../web/src/components/time.ts';
 import { asItWas } from '../../../web/src/incident/as-it-was.ts';
 import { splitAtQuote } from '../../../web/src/incident/quote.ts';
 import { tell } from '../../../web/src/incident/story.ts';
+import { browserOf } from '../../../web/src/sign-in/browser.ts';
 
 const moment = (second: number) => new Date(Date.UTC(2026, 10, 1, 3, 0, second)).toISOString();
 
@@ -169,10 +170,32 @@ describe('a length of time', () => {
     [0.0124, '12 ms'],
     [4.3, '4.3 s'],
     [59.4, '59 s'],
-    [61, '1 min 01 s'],
-    [3700, '1 h 01 min'],
+    [61, '1 min 1 s'],
+    [300.4, '5 min'],
+    [3700, '1 h 1 min'],
+    [86_400, '24 h'],
     [200_000, '2 d 7 h'],
   ])('of %s seconds is %s', (seconds, words) => {
     expect(span(seconds)).toBe(words);
+  });
+});
+
+describe('the browser of a session', () => {
+  it.each([
+    [
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
+      'Chrome on Linux',
+    ],
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1',
+      'Safari on iOS',
+    ],
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36 Edg/156.0.0.0',
+      'Edge on Windows',
+    ],
+    ['Lynx/2.9', 'Lynx/2.9'],
+  ])('%s is named', (client, words) => {
+    expect(browserOf(client)).toBe(words);
   });
 });

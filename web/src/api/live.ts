@@ -5,6 +5,8 @@ import type { Change } from './shapes.ts';
 /** Whether the page hears of changes as they happen. */
 export type Liveness = 'connecting' | 'live' | 'lost';
 
+/** What is marked in the charts of an incident, for which Prometheus is asked each time. */
+const MARKED = /^(alert|approval|action|verification|incident)\./;
 /** A burst of changes is read once. */
 const GATHER_MS = 150;
 
@@ -82,6 +84,9 @@ function keysOf(changes: readonly Change[]): (readonly string[])[] {
     ['incidents'],
     ['audit', 'events'],
     ...[...incidents].map((incident) => ['incident', incident] as const),
+    ...[...new Set(changes.filter(({ type }) => MARKED.test(type)).map(({ incident }) => incident))].map(
+      (incident) => ['incident-charts', incident ?? ''] as const,
+    ),
     ...(changes.some(({ type }) => /^(incident\.(resolved|escalated)|verification\.|plan\.)/.test(type))
       ? [['insights'], ['track-records'], ['budgets'], ['runbooks']]
       : []),

@@ -305,9 +305,26 @@ export interface LintFinding {
   readonly fix: string | null;
 }
 
+interface DeclaredCall {
+  readonly tool: string;
+  readonly with: Readonly<Record<string, unknown>>;
+}
+
+/** What a runbook says in its front matter that may be done. */
+export interface Declaration {
+  readonly remedies: readonly {
+    readonly name: string;
+    readonly when: readonly (DeclaredCall & { readonly expect: string })[];
+    readonly steps: readonly (DeclaredCall & { readonly why: string })[];
+  }[];
+  readonly verify: readonly (DeclaredCall & { readonly expect: string; readonly withinSeconds: number })[];
+  readonly escalateTo: string | null;
+}
+
 export interface RunbookFile extends Runbook {
   readonly body: string;
-  readonly frontMatter: unknown;
+  /** Null where it declares nothing. */
+  readonly frontMatter: Declaration | null;
   readonly lint: readonly LintFinding[];
   readonly passages: readonly { readonly breadcrumb: string; readonly startLine: number; readonly endLine: number }[];
 }

@@ -59,6 +59,7 @@ export default function Palette({ onClose }: { readonly onClose: () => void }) {
       onQueryChange={setTyped}
       onSpotlightClose={onClose}
       shortcut={null}
+      attributes={{ content: { 'aria-label': 'Search or jump to' } }}
       transitionProps={{ duration: 0 }}
       lockScroll={false}
       limit={12}

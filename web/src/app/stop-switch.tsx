@@ -20,7 +20,7 @@ export function StopSwitch({ isCompact = false }: { readonly isCompact?: boolean
       <RoleButton
         needs="approver"
         variant={isEngaged ? 'filled' : 'default'}
-        color={isEngaged ? 'signal' : undefined}
+        color={isEngaged ? 'signal.4' : undefined}
         autoContrast
         size={isCompact ? 'compact-sm' : 'sm'}
         leftSection={<Icon size={16} aria-hidden="true" />}

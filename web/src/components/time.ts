@@ -33,13 +33,16 @@ export function relative(milliseconds: number): string {
 export function span(seconds: number): string {
   const whole = Math.max(0, seconds);
   if (whole < 1) return `${Math.round(whole * 1000)} ms`;
-  if (whole < 10) return `${whole.toFixed(1)} s`;
+  if (whole < 10) return `${Number(whole.toFixed(1))} s`;
   if (whole < 60) return `${Math.round(whole)} s`;
   const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${String(Math.floor(whole % 60)).padStart(2, '0')} s`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  const [large, small] =
+    minutes < 60
+      ? [`${minutes} min`, `${Math.floor(whole % 60)} s`]
+      : minutes < 48 * 60
+        ? [`${Math.floor(minutes / 60)} h`, `${minutes % 60} min`]
+        : [`${Math.floor(minutes / 1440)} d`, `${Math.floor(minutes / 60) % 24} h`];
+  return small.startsWith('0 ') ? large : `${large} ${small}`;
 }
 
 /** Writes US dollars with as many digits as small amounts need. */

@@ -1,5 +1,5 @@
 import { IconQuote, IconStethoscope } from '@tabler/icons-react';
-import type { Citation, WholeIncident } from '../api/shapes.ts';
+import type { Citation, State, WholeIncident } from '../api/shapes.ts';
 import { Card, Panel } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Empty } from '../components/trouble.tsx';
@@ -7,6 +7,8 @@ import classes from './diagnosis.module.css';
 
 /** So many citations are shown at once; runbook mode cites all that it saw. */
 const CITED_MAX = 3;
+/** What has come so far without a diagnosis gets none. */
+const WITHOUT: ReadonlySet<State> = new Set(['escalated', 'resolved', 'stopped']);
 
 interface DiagnosisPanelProps {
   readonly incident: WholeIncident;
@@ -14,15 +16,20 @@ interface DiagnosisPanelProps {
 }
 
 /** What was the matter, as far as the evidence goes; each citation opens what it quotes. */
-export function DiagnosisPanel({ incident: { diagnosis, evidence }, onCite }: DiagnosisPanelProps) {
-  if (!diagnosis)
+export function DiagnosisPanel({ incident: { diagnosis, evidence, state }, onCite }: DiagnosisPanelProps) {
+  if (!diagnosis) {
+    const isGivenUp = WITHOUT.has(state);
     return (
       <Panel title="Diagnosis">
-        <Empty icon={<IconStethoscope size={26} stroke={1.5} />} title="No diagnosis yet">
-          It shows up here as soon as it is made.
+        <Empty
+          icon={<IconStethoscope size={26} stroke={1.5} />}
+          title={isGivenUp ? 'No diagnosis' : 'No diagnosis yet'}
+        >
+          {isGivenUp ? 'None was made; the story says why.' : 'It shows up here as soon as it is made.'}
         </Empty>
       </Panel>
     );
+  }
   const { rootCause, confidence, inconclusive, review, mode, model, citations, ruledOut, unknowns } = diagnosis;
   const titleOf = (ref: string) => evidence.find((one) => one.ref === ref)?.title ?? '';
   return (

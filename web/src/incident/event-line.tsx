@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'react';
 import type { Citation, TimelineEvent, WholeIncident } from '../api/shapes.ts';
 import { ApprovalCard } from '../approval/approval-card.tsx';
 import { absolute, clockTime } from '../components/time.ts';
@@ -16,8 +17,12 @@ interface EventLineProps {
 
 /** One line of the story; the model calls, the tool call or the approval that it tells of unfold in place. */
 export function EventLine({ line: { at, event, calls }, incident, isLatest, onCite }: EventLineProps) {
+  const line = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (isLatest) line.current?.scrollIntoView({ block: 'nearest' });
+  }, [isLatest]);
   return (
-    <li className={classes.line} data-latest={isLatest || undefined}>
+    <li ref={line} className={classes.line} data-latest={isLatest || undefined}>
       <time className={classes.at} dateTime={at} title={absolute(at)}>
         {clockTime(at)}
       </time>

@@ -69,7 +69,7 @@ export default function IncidentsPage() {
           if (incidents.length === 0)
             return (
               <Empty icon={<IconMoonStars size={30} stroke={1.5} />} title="No incident fits">
-                Take a filter away, or send a first alert: nightshift test-alert.
+                Take a filter away, or send a first alert: nightshift alert send.
               </Empty>
             );
           return (

@@ -48,7 +48,7 @@ export default function InsightsPage() {
 }
 
 function Report({ insights }: { readonly insights: Insights }) {
-  const { outcomes, byAlert, cost, noise, trend } = insights;
+  const { outcomes, byAlert, cost, noise, trend, mttr } = insights;
   return (
     <div className={classes.board}>
       <Tiles insights={insights} />
@@ -62,6 +62,14 @@ function Report({ insights }: { readonly insights: Insights }) {
           <Trend title="Incidents" trend={trend} of={({ incidents }) => incidents} tone="accent" />
           <Trend title="Healed" trend={trend} of={({ healed }) => healed} tone="good" />
           <Trend title="Escalated" trend={trend} of={({ escalated }) => escalated} tone="signal" />
+          <Trend
+            title="Time to resolve"
+            trend={trend}
+            of={({ mttrP50 }) => mttrP50 ?? 0}
+            says={(seconds) => (seconds === 0 ? '–' : span(seconds))}
+            whole={mttr.p50 ?? 0}
+            tone="accent"
+          />
           <Trend title="Model cost" trend={trend} of={({ usd }) => usd} says={dollars} tone="info" />
         </div>
       </Panel>

@@ -11,10 +11,10 @@ export const OUTCOMES: readonly {
   { key: 'healedAlone', words: 'healed alone', short: 'Alone', tone: 'good' },
   { key: 'healedAfterApproval', words: 'healed after an approval', short: 'Approved', tone: 'accent' },
   { key: 'healedByPeople', words: 'healed by people', short: 'By people', tone: 'info' },
-  { key: 'resolvedByItself', words: 'went by themselves', short: 'By itself', tone: 'plain' },
+  { key: 'resolvedByItself', words: 'went by themselves', short: 'By itself', tone: 'dim' },
   { key: 'escalated', words: 'escalated', short: 'Escalated', tone: 'signal' },
   { key: 'stopped', words: 'stopped', short: 'Stopped', tone: 'bad' },
-  { key: 'open', words: 'open', short: 'Open', tone: 'warn' },
+  { key: 'open', words: 'open', short: 'Open', tone: 'open' },
 ];
 
 /** Shows the shares of all outcomes as one bar, with their numbers in words below it. */

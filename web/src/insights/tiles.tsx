@@ -10,15 +10,17 @@ export function Tiles({
 }: {
   readonly insights: Insights;
 }) {
-  const alone = outcomes.healedAlone + outcomes.healedAfterApproval;
+  const byNightshift = outcomes.healedAlone + outcomes.healedAfterApproval;
+  const share = (of: number) => `${Math.round((100 * of) / Math.max(1, incidents))} %`;
   const tiles = [
-    { name: 'Time to act', value: time(mtta.p50), more: `p95 ${time(mtta.p95)}` },
-    { name: 'Time to resolve', value: time(mttr.p50), more: `p95 ${time(mttr.p95)}` },
+    { name: 'Time to act (MTTA)', value: time(mtta.p50), more: `median; p95 ${time(mtta.p95)}` },
+    { name: 'Time to resolve (MTTR)', value: time(mttr.p50), more: `median; p95 ${time(mttr.p95)}` },
     {
       name: 'Healed by Nightshift',
-      value: `${Math.round((100 * alone) / Math.max(1, incidents))} %`,
-      more: `${alone} of ${incidents}`,
+      value: share(byNightshift),
+      more: `${byNightshift} of ${incidents}`,
     },
+    { name: 'Handed to people', value: share(outcomes.escalated), more: `${outcomes.escalated} of ${incidents}` },
     {
       name: 'Approval takes',
       value: time(approvalLatency.p50),

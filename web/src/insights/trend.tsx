@@ -9,24 +9,26 @@ interface TrendProps {
   readonly trend: readonly Day[];
   readonly of: (day: Day) => number;
   readonly says?: (value: number) => string;
+  /** What all days are together, where that is not their sum. */
+  readonly whole?: number;
   readonly tone: string;
 }
 
 const [WIDTH, HEIGHT] = [320, 64];
 
 /** Draws one number a day as bars, and says it in words. */
-export function Trend({ title, trend, of, says = String, tone }: TrendProps) {
+export function Trend({ title, trend, of, says = String, whole, tone }: TrendProps) {
   const values = trend.map(of);
   const highest = Math.max(...values, 0);
-  const sum = values.reduce((total, value) => total + value, 0);
+  const all = whole ?? values.reduce((total, value) => total + value, 0);
   const step = WIDTH / Math.max(1, values.length);
   const top = values.indexOf(highest);
-  const words = `${title}: ${says(sum)} in ${values.length} days; most on ${trend[top] ? dayOf(trend[top].day) : 'no day'} (${says(highest)})`;
+  const words = `${title}: ${says(all)} in ${values.length} days; most on ${trend[top] ? dayOf(trend[top].day) : 'no day'} (${says(highest)})`;
   return (
     <figure className={classes.trend} data-tone={tone}>
       <figcaption>
         <span>{title}</span>
-        <b>{says(sum)}</b>
+        <b>{says(all)}</b>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={words}>
         {trend.map((day, index) => {

@@ -101,7 +101,7 @@ function Quiet({ now: { recent, people } }: { readonly now: Now }) {
       ) : people.length > 0 ? (
         'What is left is with a person.'
       ) : (
-        'Alerts that come in show up here by themselves. “nightshift test-alert” sends one to try it.'
+        'Alerts that come in show up here by themselves. “nightshift alert send” sends one to try it.'
       )}
     </Empty>
   );

@@ -48,7 +48,7 @@ function Autonomy({ policy: { mode, autonomy } }: { readonly policy: Policy }) {
       <Card>
         <dl className={classes.modes}>
           <div>
-            <dt>everything else</dt>
+            <dt>{autonomy.length > 0 ? 'everything else' : 'everything'}</dt>
             <dd>
               <b>{mode}</b> {MODES[mode] ?? ''}
             </dd>

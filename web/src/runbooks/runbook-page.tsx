@@ -4,12 +4,12 @@ import { lazy, Suspense, useEffect, useMemo, useRef } from 'react';
 import { useSearch } from 'wouter';
 import { runbookQuery } from '../api/queries.ts';
 import type { RunbookFile } from '../api/shapes.ts';
-import { CodeBlock, written } from '../components/code-block.tsx';
 import { Ago } from '../components/moment.tsx';
 import { PageTitle } from '../components/page-title.tsx';
 import { Card, Panel } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Empty, Loaded, Waiting } from '../components/trouble.tsx';
+import { Declares } from './declares.tsx';
 import { Health } from './runbook-table.tsx';
 import classes from './runbooks.module.css';
 
@@ -117,6 +117,7 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
               </dl>
             </Card>
           </Panel>
+          {frontMatter ? <Declares declaration={frontMatter} /> : null}
           <Panel title="Lint" count={lint.length + problems.length}>
             {lint.length + problems.length === 0 ? (
               <Empty icon={<IconCircleCheck size={24} stroke={1.5} />} title="Nothing to mend" />
@@ -137,7 +138,6 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
               </Card>
             )}
           </Panel>
-          {frontMatter ? <CodeBlock label="What it declares" text={written(frontMatter)} /> : null}
         </div>
       </div>
     </>

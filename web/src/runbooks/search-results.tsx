@@ -1,13 +1,16 @@
 import { IconSearchOff } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { Link } from 'wouter';
 import { runbookSearchQuery } from '../api/queries.ts';
 import type { FoundPassage, Why } from '../api/shapes.ts';
 import { Card, Panel } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
-import { Empty, Loaded } from '../components/trouble.tsx';
+import { Empty, Loaded, Waiting } from '../components/trouble.tsx';
 import { hrefOf } from './runbook-table.tsx';
 import classes from './runbooks.module.css';
+
+const Markdown = lazy(() => import('../components/markdown.tsx'));
 
 /** What the runbooks say to some words, and why each was found. */
 export function SearchResults({ words }: { readonly words: string }) {
@@ -45,7 +48,11 @@ function Passages({ title, passages }: { readonly title: string; readonly passag
               </Link>
               <span className={classes.cite}>{passage.cite}</span>
             </div>
-            <p className={classes.content}>{passage.content.replace(/^#+ .*\n+/, '')}</p>
+            <div className={classes.content}>
+              <Suspense fallback={<Waiting lines={1} height={64} />}>
+                <Markdown text={passage.content.replace(/^#+ .*\n+/, '')} />
+              </Suspense>
+            </div>
             <ul className={classes.why} aria-label="Why it was found">
               {reasonsOf(passage.why, passage.score).map((reason) => (
                 <li key={reason}>

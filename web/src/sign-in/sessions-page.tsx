@@ -8,7 +8,8 @@ import { PageTitle } from '../components/page-title.tsx';
 import { Card } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Table } from '../components/table.tsx';
-import { Loaded } from '../components/trouble.tsx';
+import { Loaded, Trouble } from '../components/trouble.tsx';
+import { browserOf } from './browser.ts';
 
 /** Where one is signed in, and the way to end each of those. */
 export default function SessionsPage() {
@@ -36,7 +37,9 @@ export default function SessionsPage() {
                   </>,
                   session.role,
                   session.via,
-                  session.client,
+                  <span key="client" title={session.client}>
+                    {browserOf(session.client)}
+                  </span>,
                   <Ago key="seen" at={session.lastSeenAt} />,
                   <Ago key="ends" at={session.expiresAt} />,
                   <Button key="end" size="compact-sm" variant="default" onClick={() => end.mutate(session)}>
@@ -48,6 +51,7 @@ export default function SessionsPage() {
           </Card>
         )}
       </Loaded>
+      {end.error ? <Trouble error={end.error} /> : null}
     </>
   );
 }

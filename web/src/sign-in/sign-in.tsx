@@ -18,18 +18,16 @@ export default function SignIn() {
     onSuccess: (session) => client.setQueryData(sessionQuery.queryKey, session),
   });
   const here = window.location.pathname + window.location.search;
-  const said = new URLSearchParams(window.location.search).get('problem');
   return (
     <main className={classes.page}>
       <div className={classes.box}>
         <img src="/moon.svg" alt="" width="52" height="52" />
         <h1 className={classes.title}>Nightshift</h1>
         <p className={classes.tells}>Fixes what it is allowed to fix, and asks you about the rest.</p>
-        {said ? <Trouble error={new Error(said)} /> : null}
         {options?.oidc ? (
           <>
             <Button component="a" href={`/auth/oidc/start?to=${encodeURIComponent(here)}`} size="md" fullWidth>
-              Sign in with {options.oidc.name}
+              {options.oidc.name}
             </Button>
             <p className={classes.or}>or</p>
           </>
