@@ -1,14 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { SEVERITY_RANKS, severityOf } from '../alert/index.ts';
 import { type Database, json } from '../database/index.ts';
-import {
-  CLOSED_STATES,
-  type Incident,
-  type IncidentRow,
-  incidentColumns,
-  toIncident,
-  wordsOf,
-} from '../incident/index.ts';
+import { type Incident, type IncidentRow, incidentColumns, toIncident, wordsOf } from '../incident/index.ts';
 
 /** A page that shows more is not read; how many there are of each state stands beside it. */
 const OPEN_MAX = 500;
@@ -48,14 +41,13 @@ type Row = IncidentRow & {
 
 /** Reads what goes on now: what burns, what people have, and what is over since yesterday. */
 export async function presentIncidents(db: Database): Promise<Present> {
-  const closed = sql.join([...CLOSED_STATES]);
   const worst = sql`coalesce((${json(SEVERITY_RANKS)} ->> lower(i.severity))::int, ${SEVERITY_RANKS[severityOf(undefined)]}) desc,
     coalesce(i.reopened_at, i.opened_at), i.id`;
   const [burning, people, recent] = await Promise.all([
-    glances(db, { where: sql`i.state not in (${closed}, 'escalated')`, order: worst, limit: OPEN_MAX }),
+    glances(db, { where: sql`i.closed_at is null and i.state <> 'escalated'`, order: worst, limit: OPEN_MAX }),
     glances(db, { where: sql`i.state = 'escalated'`, order: worst, limit: OPEN_MAX }),
     glances(db, {
-      where: sql`i.closed_at > clock_timestamp() - ${RECENT_HOURS} * interval '1 hour' and i.state in (${closed})`,
+      where: sql`i.closed_at > clock_timestamp() - ${RECENT_HOURS} * interval '1 hour'`,
       order: sql`i.closed_at desc, i.id desc`,
       limit: RECENT_MAX,
     }),

@@ -8,7 +8,9 @@ const ROOT = join(import.meta.dirname, '../../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 export const RULES_FILE = join(ROOT, 'deploy/prometheus/nightshift-rules.yaml');
-export const RULES_TEST_FILE = join(ROOT, 'deploy/prometheus/nightshift-rules.test.yaml');
+export const RULES_TEST_FILES = ['nightshift-rules.test.yaml', 'nightshift-rules-days.test.yaml'].map((name) =>
+  join(ROOT, 'deploy/prometheus', name),
+);
 export const RULES_TEXT = read('deploy/prometheus/nightshift-rules.yaml');
 export const MONITORING_DOC = read('docs/monitoring.md');
 
