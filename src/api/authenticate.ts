@@ -29,6 +29,7 @@ export function createAuthenticator(
       if (!SAFE.includes(request.method)) refuseForeign(request, config);
       response.locals.principal = signedIn.principal;
       response.locals.session = signedIn.session;
+      response.locals.mayStill = async () => (await identity.ofSession(secret)) !== null;
       return next();
     }
     const token = /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1];
@@ -40,8 +41,14 @@ export function createAuthenticator(
         'send a personal token; the first one is in the admin.token file of the data directory',
       );
     response.locals.principal = principal;
+    response.locals.mayStill = async () => (await identity.ofToken(token as string)) !== null;
     next();
   };
+}
+
+/** Looks anew whether who asks may still come in: what was revoked meanwhile may not. @throws whatever the database throws. */
+export function mayStill(response: Response): Promise<boolean> {
+  return (response.locals.mayStill as () => Promise<boolean>)();
 }
 
 /** Gives the session by whose cookie somebody asks. @throws NightshiftError `unauthorized` where it is by a token. */

@@ -3,12 +3,12 @@ import { type Request, type Response, Router } from 'express';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { type Change, type Follower, incidentName } from '../incident/index.ts';
 import type { Logger } from '../telemetry/index.ts';
+import { mayStill } from './authenticate.ts';
 import { allow } from './request.ts';
 
 const BEAT_MS = 15_000;
 /** How long a client may leave what it was sent unread. */
 const UNREAD_MS_MAX = 10_000;
-/** Then it connects again, and shows again who it is. */
 const STREAM_MS_MAX = 15 * 60_000;
 const STREAMS_MAX = 200;
 /** So that nobody can keep all others out. */
@@ -16,7 +16,7 @@ const STREAMS_OF_ONE_MAX = 50;
 
 /**
  * Makes the route on which a client is told of every change as it happens, as server-sent events; what it has not heard of when its connection
- * ends it is told after the next one, by Last-Event-ID. A stream ends after 15 minutes, when its client leaves what it was sent unread for 10 s, and with the follower.
+ * ends it is told after the next one, by Last-Event-ID. A stream ends within 15 s of the end of the session or token that it was opened with, after 15 minutes, when its client leaves what it was sent unread for 10 s, and with the follower.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function createStreamRoutes({ follower, log }: { follower: Follower; log: Pick<Logger, 'info'> }): Router {
@@ -47,7 +47,7 @@ export function createStreamRoutes({ follower, log }: { follower: Follower; log:
         'x-accel-buffering': 'no',
       });
       response.write(`retry: 1000\n${message('hello', { last, resumed })}`);
-      await tell(response, beginning.after, over.signal);
+      await tell(response, beginning.after, { over: over.signal, end });
     } finally {
       clearTimeout(tooOld);
       follower.ended.removeEventListener('abort', end);
@@ -57,9 +57,18 @@ export function createStreamRoutes({ follower, log }: { follower: Follower; log:
   return router;
 
   /** Tells of what follows an event until the stream is over. */
-  async function tell(response: Response, after: number, over: AbortSignal): Promise<void> {
+  async function tell(
+    response: Response,
+    after: number,
+    { over, end }: { over: AbortSignal; end: () => void },
+  ): Promise<void> {
     const beat = setInterval(() => {
       if (!response.writableNeedDrain) response.write(': beat\n\n');
+      // Where the database does not answer, nothing is told either.
+      mayStill(response).then(
+        (may) => may || end(),
+        () => {},
+      );
     }, BEAT_MS);
     let last = after;
     try {

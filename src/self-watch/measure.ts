@@ -47,9 +47,11 @@ async function ofIncidents(db: Database): Promise<Measured[]> {
     select count(*)::int as observations, (count(*) filter (where handed_at is not null))::int as handed
     from (
       select ${handedAt} as handed_at, coalesce(${handedAt}, i.closed_at) as ended_at
-      from incident i
-      where (i.closed_at > ${HOUR_AGO} or i.state = 'escalated') and i.parent_id is null
-        and (i.state <> 'stopped' or ${handedAt} is not null) and not ${ofItself('i.id')}
+      from (
+        select * from incident where closed_at > ${HOUR_AGO}
+        union all select * from incident where closed_at is null and state = 'escalated'
+      ) i
+      where i.parent_id is null and (i.state <> 'stopped' or ${handedAt} is not null) and not ${ofItself('i.id')}
     ) ended
     where ended_at > ${HOUR_AGO}`.execute(db.q);
   const { observations = 0, handed = 0 } = rows[0] ?? {};

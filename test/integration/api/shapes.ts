@@ -160,6 +160,8 @@ export const runbooksShape = z.object({ runbooks: z.array(runbook) });
 
 const declaredCall = z.object({ tool: z.string(), with: z.record(z.string(), z.unknown()) });
 const declaration = z.object({
+  match: z.array(z.string()),
+  service: z.string().nullable(),
   remedies: z.array(
     z.object({
       name: z.string(),

@@ -114,6 +114,17 @@ describe.each(databases)('the stream on $name', ({ name: database }) => {
     await expect.poll(async () => (await open()).status).toBe(200);
   });
 
+  it('ends when the token that it was opened with is revoked', async () => {
+    const { body } = await nightshift.api<{ secret: string }>('/tokens', { name: 'lost', role: 'viewer' });
+    const client = await openStream(nightshift.app.url, { token: body.secret });
+    ends.push(client.close);
+    await begun(client);
+    const other = await open();
+    expect((await nightshift.api('/tokens/lost/revoke', {})).status).toBe(200);
+    await expect.poll(() => client.ended(), { timeout: 25_000 }).toBe(true);
+    expect(other.ended()).toBe(false);
+  });
+
   it('ends at once when Nightshift stops', async () => {
     const client = await open();
     await begun(client);
