@@ -147,6 +147,12 @@ describe('parsePolicy and combinePolicy', () => {
       ],
       secrets: [{ name: 'hand-on', tool: 'vault.revoke', argument: 'token', reason: 'why' }],
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      origins: new Map(
+        ['nights', 'always', 'freeze', 'a-rule', 'earned', 'lower', 'raise', 'rate', 'part', 'hand-on'].map((name) => [
+          name,
+          'p.yaml',
+        ]),
+      ),
     });
   });
 
