@@ -169,9 +169,9 @@ describe('the examples in the documents', () => {
     const commands = files('src/cli', '.ts').map(read).join('\n');
     for (const path of documents) {
       const text = read(path);
-      for (const [, name = ''] of text.matchAll(/npm run ([a-z-]+)/g))
+      for (const [, name = ''] of text.matchAll(/npm run (?:--silent )?([a-z-]+)/g))
         expect(Object.keys(scripts), `${path}: npm run ${name}`).toContain(name);
-      for (const [, name = ''] of text.matchAll(/npm run nightshift -- ([a-z-]+)/g)) {
+      for (const [, name = ''] of text.matchAll(/npm run (?:--silent )?nightshift -- ([a-z-]+)/g)) {
         expect(commands, `${path}: nightshift ${name}`).toMatch(new RegExp(`command\\('${name}[ ']|word\\('${name}'`));
       }
     }
