@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMatcherList } from './alert/index.ts';
 import { createSealer, headFileIn } from './audit/index.ts';
 import { createDumper, createSnapshots, explainDamage, finishRestore, VERSION } from './backup/index.ts';
 import type { Config } from './config/index.ts';
 import { createConsole } from './console/index.ts';
-import { type Database, openEmbedded, openPostgres } from './database/index.ts';
+import { type Database, lockDataDir, openEmbedded, openPostgres } from './database/index.ts';
 import { createAnswer, loadSpecialists } from './diagnosis/index.ts';
 import { knowSentSecrets } from './execution/index.ts';
 import type { Failpoint } from './failpoints.ts';
@@ -112,11 +112,12 @@ async function wire(
     config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)',
   );
   const { dataDir, databaseUrl, backup } = config;
+  // The embedded database takes the lock itself.
+  if (databaseUrl) parts.add('database', 'data directory', { stop: lockDataDir(dataDir) });
   const db = await (databaseUrl ? openPostgres(databaseUrl) : openEmbedded(dataDir)).catch(async (error: unknown) => {
     throw await explainDamage(error, { dataDir, folder: backup.folder });
   });
   parts.add('database', 'database', { stop: () => db.close() });
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   await finishRestore(db, { dataDir, log });
   const files = filesOf(dataDir);
   const identity = createIdentity({ db, people: config.people, record: (event) => addEvents(db, null, [event]) });

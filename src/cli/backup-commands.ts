@@ -81,10 +81,15 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
       `postgres://… of the empty database (default: the environment variable ${TARGET}, which no list of processes shows)`,
     )
     .action(async ({ to = terminal.env[TARGET] }: { to?: string }) => {
-      if (!to || !/^postgres(ql)?:\/\//.test(to) || !URL.canParse(to))
+      const { DATABASE_URL: served } = terminal.env;
+      const fix = `export ${TARGET}=postgres://user:password@host:5432/database, or give --to`;
+      if (!to) throw new NightshiftError('invalid_payload', `where to? Fix: ${fix}`);
+      if (!/^postgres(ql)?:\/\//.test(to) || !URL.canParse(to))
+        throw new NightshiftError('invalid_payload', `--to: is no URL that starts with postgres://. Fix: ${fix}`);
+      if (served && served !== to)
         throw new NightshiftError(
-          'invalid_payload',
-          `where to? Fix: export ${TARGET}=postgres://user:password@host:5432/database, or give --to`,
+          'conflict',
+          'DATABASE_URL is set to another Postgres, so what is in use is there, and not in the embedded database that would be copied. Fix: unset DATABASE_URL if the embedded one is what you want; to copy a Postgres: nightshift backup FILE, then DATABASE_URL=… nightshift restore FILE',
         );
       const dataDir = dataDirOf(terminal);
       const restored = await moveTo(to, dataDir);
@@ -175,6 +180,9 @@ async function moveTo(url: string, dataDir: string): Promise<Restored> {
       if (written.status === 'rejected') throw written.reason;
       restored = read.value;
     });
+  } catch (error) {
+    if (!(error instanceof NightshiftError && error.code === 'database_unavailable')) throw error;
+    throw new NightshiftError(error.code, error.message.replace('in DATABASE_URL', 'in --to'), { cause: error });
   } finally {
     await source.close();
   }

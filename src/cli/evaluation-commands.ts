@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { EvaluateOptions } from './evaluate.ts';
 import type { Terminal } from './terminal.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const ABREAST = 2;
 
@@ -26,8 +27,8 @@ export function addEvaluationCommands(program: Command, terminal: Terminal): voi
       listed,
       [],
     )
-    .option('--repeat <n>', 'how often each scenario is run with a model', counted, 1)
-    .option('--abreast <n>', 'how many scenarios run at once', counted, ABREAST)
+    .option('--repeat <n>', 'how often each scenario is run with a model', wholeNumber(1, 100), 1)
+    .option('--abreast <n>', 'how many scenarios run at once', wholeNumber(1, 100), ABREAST)
     .option('--only <names>', 'only these scenarios, by their folders, separated by commas', listed, [])
     .option('--json <file>', 'write every score to a file')
     .option('--keep', 'keep the run under SUITE/results, so that later ones are compared with it')
@@ -58,10 +59,4 @@ function listed(text: string, before: readonly string[]): readonly string[] {
       .map((one) => one.trim())
       .filter((one) => one !== ''),
   ];
-}
-
-function counted(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 100) return value;
-  throw new InvalidArgumentError('write a whole number from 1 to 100');
 }

@@ -1,10 +1,14 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { collectLabel } from './label-option.ts';
 import { renderKillSwitch, renderQueue, type ShownKillSwitch, type ShownQueue } from './operator-commands.ts';
 import type { Terminal } from './terminal.ts';
+import { wholeNumber } from './whole-number.ts';
+
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 500;
 
 type Status = { incidents: Record<string, number>; killSwitch: ShownKillSwitch; queue: ShownQueue } & Record<
   string,
@@ -52,11 +56,20 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .command('incidents')
     .description('list incidents, newest first')
     .option('--state <state>', 'only those in this state, for example escalated')
+    .addOption(
+      new Option('--limit <count>', `how many at most, up to ${LIMIT_MAX}`)
+        .argParser(wholeNumber(1, LIMIT_MAX))
+        .default(LIMIT_DEFAULT),
+    )
+    .option('--before <id>', 'only those opened before this one')
     .option('--json', 'print JSON')
-    .action(async ({ state, json }: { state?: string; json?: boolean }) => {
-      const { incidents } = await server().request<{ incidents: ShownIncident[] }>(
+    .action(async ({ json, ...asked }: { json?: boolean; limit: number; state?: string; before?: string }) => {
+      const query = new URLSearchParams(
+        Object.entries(asked).map(([name, value]): [string, string] => [name, String(value)]),
+      );
+      const { incidents, next } = await server().request<{ incidents: ShownIncident[]; next: string | null }>(
         'GET',
-        `/incidents${state ? `?state=${encodeURIComponent(state)}` : ''}`,
+        `/incidents?${query}`,
       );
       if (json) return asJson(incidents);
       if (incidents.length === 0) out('no incidents');
@@ -66,6 +79,7 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
           `${id.padEnd(8)} ${now.padEnd(18)} ${plain(severity).padEnd(9)} ${plain(title)}${why ? `  — ${plain(why)}` : ''}`,
         );
       }
+      if (next !== null) out(`there are older ones: --before ${next}`);
     });
 
   program

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { findServer } from './client.ts';
 import type { Terminal } from './terminal.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface ShownScore {
   readonly incident: string;
@@ -52,7 +53,7 @@ export function addJudgeCommands(program: Command, terminal: Terminal): void {
   program
     .command('judge')
     .description('show what a model says of the handling of incidents, and how far people agree with it')
-    .option('--limit <count>', 'how many of the newest to show', counted, 20)
+    .option('--limit <count>', 'how many of the newest to show', wholeNumber(1, 500), 20)
     .option('--json', 'print JSON')
     .action(async ({ limit, json }: { limit: number; json?: boolean }) => {
       const answer = await findServer(terminal).request<{ agreement: ShownAgreement; scores: ShownScore[] }>(
@@ -65,12 +66,6 @@ export function addJudgeCommands(program: Command, terminal: Terminal): void {
         return out('nothing was scored yet (judge.share in nightshift.yaml says how much is)');
       for (const score of answer.scores) out(renderScore(score));
     });
-}
-
-function counted(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 500) return value;
-  throw new InvalidArgumentError('write a whole number from 1 to 500');
 }
 
 function renderAgreement({ incidents, share, kappa, ...counts }: ShownAgreement): string[] {

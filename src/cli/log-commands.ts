@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { NightshiftError } from '../errors.ts';
 import { parseIncidentName, renderEvent, type ShownEvent } from '../incident/index.ts';
 import { findServer, locateServer } from './client.ts';
 import { followServer } from './follow-server.ts';
 import type { Terminal } from './terminal.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const LINES_DEFAULT = 20;
 const LINES_MAX = 500;
@@ -24,7 +25,7 @@ export function addLogCommands(program: Command, terminal: Terminal): void {
     .option('-f, --follow', 'go on with what happens')
     .addOption(
       new Option('--lines <count>', `how many of the last events are printed first, up to ${LINES_MAX}`)
-        .argParser(readLines)
+        .argParser(wholeNumber(0, LINES_MAX))
         .default(LINES_DEFAULT),
     )
     .option('--incident <id>', 'only those of this incident')
@@ -83,10 +84,4 @@ function nameOf(incident: string): string {
   throw new NightshiftError('invalid_payload', `--incident: ${JSON.stringify(incident)} is no incident. Fix: ${fix}`, {
     problems: [{ field: '--incident', value: incident, message: 'is no incident', fix }],
   });
-}
-
-function readLines(text: string): number {
-  const lines = Number(text);
-  if (Number.isInteger(lines) && lines >= 0 && lines <= LINES_MAX) return lines;
-  throw new InvalidArgumentError(`Write a whole number from 0 to ${LINES_MAX}.`);
 }

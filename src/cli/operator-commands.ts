@@ -96,7 +96,9 @@ export function renderQueue({ waiting, limit, shedLastHour }: ShownQueue): strin
   const count = toBegin.reduce((sum, one) => sum + one.waiting, 0);
   const oldest = Math.max(0, ...toBegin.map(({ oldestSeconds }) => oldestSeconds));
   const line = `queue: ${count} of ${limit} wait to be begun${count > 0 ? `, the oldest for ${oldest} s` : ''}`;
-  return shedLastHour > 0 ? `${line}; OVERLOADED: ${shedLastHour} went to people undiagnosed in the last hour` : line;
+  return shedLastHour > 0
+    ? `${line}; in the last hour it was OVERLOADED, and ${shedLastHour} went to people undiagnosed`
+    : line;
 }
 
 /** Says in the status whether everything is stopped. */

@@ -80,11 +80,29 @@ function describe(error: unknown): string {
   );
 }
 
+/** What the system says of a file that somebody named. */
+const FILE_TROUBLE: Readonly<Record<string, string>> = {
+  EACCES: 'may not be read or written by this user',
+  EPERM: 'may not be read or written by this user',
+  ENOENT: 'is not there, or its folder is not',
+  EISDIR: 'is a folder',
+  ENOTDIR: 'lies in what is no folder',
+  EEXIST: 'is there already, and is something else',
+  EROFS: 'is on a file system that cannot be written',
+  ENOSPC: 'does not fit on the disk',
+};
+
 function terminalHint(error: unknown): string | null {
-  const { code, port, address } = (error ?? {}) as { code?: string; port?: number; address?: string };
+  const { code, port, address, path } = (error ?? {}) as {
+    code?: string;
+    port?: number;
+    address?: string;
+    path?: string;
+  };
   if (code === 'EADDRINUSE')
     return `${address}:${port} is in use. Fix: set server.port in nightshift.yaml, or NIGHTSHIFT_PORT, to a free port`;
-  if (code === 'EACCES') return `${messageOf(error)}. Fix: give the user that runs Nightshift access to it`;
+  if (FILE_TROUBLE[code ?? ''] !== undefined)
+    return `${path ?? 'what was named'} ${FILE_TROUBLE[code ?? '']}. Fix: name another, or give the user that runs this access to it`;
   if (code === NO_CONNECTION_LEFT) return `${messageOf(error)}. Fix: ${NO_CONNECTION_LEFT_FIX}`;
   return null;
 }

@@ -85,7 +85,11 @@ export function parseConfig(source: ConfigSource): Config {
   if (env.DATABASE_URL && !(/^postgres(ql)?:\/\//.test(env.DATABASE_URL) && URL.canParse(env.DATABASE_URL))) {
     const message =
       'is not a URL that starts with postgres:// or postgresql:// (write special characters of the password as %XX)';
-    problems.push({ field: 'DATABASE_URL', message, fix: 'write it as postgres://user:password@host:5432/database' });
+    problems.push({
+      field: 'DATABASE_URL',
+      message,
+      fix: 'write it as postgres://HOST:5432/DATABASE, with USER:PASSWORD@ before the host',
+    });
   }
   if (problems.length > 0 || !parsed.success) {
     const where = source.file?.path ?? 'the environment';

@@ -37,7 +37,7 @@ export function openEmbedded(dataDir: string | null): Promise<Database> {
  */
 export async function readEmbedded(dataDir: string): Promise<Database> {
   if (!existsSync(join(dataDir, FOLDER))) {
-    const fix = 'set NIGHTSHIFT_DATA_DIR to the data directory, or DATABASE_URL';
+    const fix = 'set NIGHTSHIFT_DATA_DIR to the data directory';
     throw new NightshiftError('not_found', `there is no database in ${dataDir}. Fix: ${fix}`);
   }
   return open(dataDir, async (kysely) => {

@@ -144,12 +144,16 @@ function unavailable(url: string, cause: unknown): NightshiftError {
   );
 }
 
+const NO_SUCH_DATABASE = '3D000';
+
 function fixFor(cause: unknown): string {
   const extension = /pg_trgm|vector/.exec(messageOf(cause))?.[0];
   const packages = { vector: 'pgvector (package postgresql-NN-pgvector)', pg_trgm: 'postgresql-contrib' };
   if (extension)
     return `install ${packages[extension as keyof typeof packages]} on that server, or let a superuser run: create extension ${extension}`;
-  if ((cause as { code?: unknown } | null)?.code === NO_CONNECTION_LEFT) return NO_CONNECTION_LEFT_FIX;
+  const { code } = (cause ?? {}) as { code?: unknown };
+  if (code === NO_CONNECTION_LEFT) return NO_CONNECTION_LEFT_FIX;
+  if (code === NO_SUCH_DATABASE) return 'make it (createdb, as a user who may), or correct the name in DATABASE_URL';
   return 'check that it runs, and the host, port, user and password in DATABASE_URL';
 }
 

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { sql } from 'kysely';
 import { CONNECTIONS_MAX, type Database, listMigrations } from '../database/index.ts';
 import { createKillSwitch } from '../gate/index.ts';
@@ -136,7 +138,10 @@ async function clock(db: Database): Promise<Finding> {
 async function killSwitch(db: Database, file: string): Promise<Finding> {
   const state = await createKillSwitch({ db, file, identity: { deciders: async () => [] } }).state();
   if (!state.engaged) return ok('kill switch', 'off');
-  return warn('kill switch', `everything is stopped: ${state.why}`, 'let it go on with: nightshift resume');
+  const fix = existsSync(dirname(file))
+    ? 'let it go on with: nightshift resume'
+    : 'start Nightshift, which makes its data directory; make another folder yourself';
+  return warn('kill switch', `everything is stopped: ${state.why}`, fix);
 }
 
 async function withoutJob(db: Database): Promise<Finding> {
@@ -162,7 +167,7 @@ async function unknownActions(db: Database): Promise<Finding> {
   return warn(
     'actions',
     `nobody knows what became of ${rows[0]?.all}: ${named(rows)}`,
-    'look at their targets, then: nightshift close INC-…',
+    'where the checks pass, theirs close by themselves; look at the targets of the others, then: nightshift close INC-…',
   );
 }
 

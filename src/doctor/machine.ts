@@ -1,5 +1,5 @@
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { type Check, type Finding, fail, ok, warn } from './finding.ts';
 
@@ -22,7 +22,7 @@ export function machineChecks({ dataDir, backup }: Pick<Config, 'dataDir' | 'bac
 async function permissions(dataDir: string): Promise<Finding[]> {
   const name = 'data directory';
   const folder = await there(dataDir);
-  if (!folder) return [ok(name, `${dataDir} is not there yet; it is made at the start`)];
+  if (!folder) return [await canBeMade(dataDir)];
   if (!folder.isDirectory()) return [fail(name, `${dataDir} is no folder`, 'set dataDir to a folder')];
   const findings: Finding[] = [];
   if ((folder.mode & 0o077) !== 0)
@@ -32,13 +32,27 @@ async function permissions(dataDir: string): Promise<Finding[]> {
     if (found && (found.mode & 0o077) !== 0)
       findings.push(fail(name, `others may read ${file}`, `run: chmod 600 ${join(dataDir, file)}`));
   }
-  const writable = await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK).then(
+  if (!(await isWritable(dataDir)))
+    findings.push(fail(name, `this user may not write in ${dataDir}`, 'run this as the user that runs Nightshift'));
+  return findings.length > 0 ? findings : [ok(name, dataDir)];
+}
+
+async function canBeMade(dataDir: string): Promise<Finding> {
+  const name = 'data directory';
+  const above = dirname(dataDir);
+  const fix = `make it and give it to the user that runs Nightshift, or set dataDir to a folder that can be made`;
+  const folder = await there(above);
+  // What lies deeper is made with it.
+  if (!folder && above !== dirname(above)) return canBeMade(above);
+  if (folder?.isDirectory() && (await isWritable(above))) return ok(name, 'is not there yet; it is made at the start');
+  return fail(name, `cannot be made in ${above}`, fix);
+}
+
+function isWritable(folder: string): Promise<boolean> {
+  return access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
   );
-  if (!writable)
-    findings.push(fail(name, `this user may not write in ${dataDir}`, 'run this as the user that runs Nightshift'));
-  return findings.length > 0 ? findings : [ok(name, dataDir)];
 }
 
 async function freeSpace(dataDir: string): Promise<Finding[]> {
@@ -61,7 +75,8 @@ async function snapshots({ everyHours, folder }: Config['backup']): Promise<Find
   const times = await Promise.all(
     files.filter((file) => SNAPSHOT.test(file)).map(async (file) => (await stat(join(folder, file))).mtimeMs),
   );
-  const fix = 'start Nightshift and look in its log for "snapshot", or take one with: nightshift backup FILE';
+  const fix =
+    'the first is taken within 15 min of the start; then look in its log for "snapshot", or take one with: nightshift backup FILE';
   if (times.length === 0) return [warn(name, `there is none in ${folder}`, fix)];
   const hours = (Date.now() - Math.max(...times)) / HOUR_MS;
   const what = `the newest of ${times.length} is ${hours.toFixed(0)} h old`;
@@ -70,7 +85,7 @@ async function snapshots({ everyHours, folder }: Config['backup']): Promise<Find
 
 async function there(path: string) {
   return stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
     throw error;
   });
 }

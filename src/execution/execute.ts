@@ -47,7 +47,10 @@ export function createExecute(dependencies: ExecuteDependencies): Stage {
     const action = plan.find(({ status }) => status === 'allowed' || status === 'approved' || status === 'running');
     if (!action) return { state: 'planned' };
     if (action.sentAt !== null)
-      return land(action, plan, { outcome: 'unknown', error: 'Nightshift stopped while this ran' });
+      return land(action, plan, {
+        outcome: 'unknown',
+        error: 'cut off before its answer was kept (Nightshift, or its database, was gone)',
+      });
     if (!isFiring(alerts)) return { ...beginVerification('alert'), write: () => cancelLeft(plan) };
 
     const cleared = await recheck(action, work, standing);

@@ -109,7 +109,7 @@ export function createRetention({
       metrics.retentionSeconds.set((performance.now() - begun) / 1000);
       if (failures === 0) metrics.retentionRanAt.setToCurrentTime();
     }
-    if (Object.keys(deleted).length > 0) log.info({ deleted }, 'deleted what is older than it is kept');
+    if (Object.keys(deleted).length > 0) log.info({ rows: deleted }, 'deleted what is older than it is kept');
     return deleted;
   }
 

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { LLMock } from '@copilotkit/aimock';
+import { messageOf } from '../../src/errors.ts';
 import { FAILPOINTS } from '../../src/failpoints.ts';
 import { inParallel } from '../attacks/in-parallel.ts';
 import { startMail } from './mail.ts';
@@ -28,7 +29,7 @@ const DIAGNOSIS = {
   inconclusive: true,
 };
 
-const { values } = parseArgs({
+const { values } = readArguments({
   options: {
     runs: { type: 'string', default: '60' },
     kills: { type: 'string' },
@@ -41,6 +42,14 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
+function readArguments<T extends ParseArgsConfig>(config: T) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    process.stderr.write(`chaos: ${messageOf(error)} (docs/chaos.md says what there is)\n`);
+    process.exit(2);
+  }
+}
 const say = (words: string) => process.stderr.write(`chaos: ${words}\n`);
 const number = (name: string, text: string) => {
   const value = Number(text);
@@ -59,7 +68,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 try {
   process.exitCode = await main();
 } catch (error) {
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  say(messageOf(error));
   process.exitCode = 2;
 }
 // A database that was dropped under a client, or a socket of a process that was killed, keeps nobody here.
@@ -72,6 +81,10 @@ async function main(): Promise<number> {
   const seeds =
     values.replay === undefined ? Array.from({ length: runs }, (_, n) => `${values.seed}-${n + 1}`) : [values.replay];
   const plans = seeds.map((seed) => planOf(seed, kinds));
+  const abreast = number('abreast', values.abreast);
+  say(
+    `${seeds.length > 1 ? `seed ${values.seed}, up to ${seeds.length} runs` : `replays ${seeds[0]}`}, ${abreast} abreast`,
+  );
   const began = performance.now();
   if (!process.env.NIGHTSHIFT_TEST_DATABASE_URL)
     throw new Error('set NIGHTSHIFT_TEST_DATABASE_URL to the URL of a superuser on a Postgres with pgvector');
@@ -82,7 +95,7 @@ async function main(): Promise<number> {
   mock.on({}, { content: JSON.stringify(DIAGNOSIS) });
   const tally = createTally();
   try {
-    await inParallel(plans, number('abreast', values.abreast), async (plan) => {
+    await inParallel(plans, abreast, async (plan) => {
       if (tally.kills >= wanted || interrupted) return;
       if (values.replay !== undefined || values.verbose) say(showPlan(plan));
       try {

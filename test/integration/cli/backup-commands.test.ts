@@ -221,7 +221,21 @@ describe.each(databases.map(({ name }) => name))('backup and restore on %s', { t
         code: 1,
         err: expect.stringContaining('NIGHTSHIFT_MIGRATE_TO'),
       });
-      const moved = await run(source, ['migrate'], env);
+      for (const wrong of ['mysql://x/y', 'nowhere'])
+        expect(await run(source, ['migrate', '--to', wrong])).toMatchObject({
+          code: 1,
+          err: expect.stringContaining('--to: is no URL that starts with postgres://'),
+        });
+      const missing = served.url.replace(/[^/]+$/, 'no_such_database');
+      expect(await run(source, ['migrate', '--to', missing])).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/Fix: make it \(createdb, .*correct the name in --to/),
+      });
+      expect(await run(source, ['migrate'], { ...env, DATABASE_URL: missing })).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('DATABASE_URL is set to another Postgres'),
+      });
+      const moved = await run(source, ['migrate'], { ...env, DATABASE_URL: served.url });
       expect(moved).toMatchObject({ code: 0, out: expect.stringMatching(/was left as it is[\s\S]*set DATABASE_URL/) });
       expect(await run(source, ['migrate'], env)).toMatchObject({ code: 1, err: expect.stringContaining('not empty') });
       const again = await start({ dataDir: source, env: { DATABASE_URL: served.url } });

@@ -161,7 +161,7 @@ describe('commands about a running Nightshift', () => {
     for (const limit of ['0', '501', '-1', '1.5', 'many', ''])
       expect(await nightshiftRun('judge', '--limit', limit), limit).toMatchObject({
         code: 2,
-        err: expect.stringContaining('write a whole number from 1 to 500'),
+        err: expect.stringContaining('Write a whole number from 1 to 500'),
       });
   });
 });

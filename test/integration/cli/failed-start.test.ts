@@ -26,6 +26,51 @@ it('a start that fails ends with 1, and gives the data directory back', async ()
   remove();
 }, 90_000);
 
+it.each([
+  { what: 'is a file', dataDir: 'nightshift.yaml' },
+  { what: 'lies in a file', dataDir: 'nightshift.yaml/below' },
+])(
+  'a start whose data directory $what says so, and what to do',
+  async ({ dataDir }) => {
+    const { path, remove } = scratchDirectory();
+    writeFileSync(join(path, 'nightshift.yaml'), JSON.stringify({ dataDir, policies: [join(root, 'policies')] }));
+    const program = await startProgram(process.execPath, [join(root, 'src/main.ts'), 'start'], {
+      directory: path,
+      env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', NIGHTSHIFT_PORT: '0' },
+    });
+    await program.waitForLine(/the data directory .* cannot be used: .*Fix: give the user that runs Nightshift/, 60);
+    expect(await program.exited).toMatchObject({ code: 1 });
+    remove();
+  },
+  90_000,
+);
+
+const served = 'a second server on one data directory';
+describe.skipIf(requireParts(served, 'postgres'))(served, () => {
+  it('is refused on a served Postgres too', async () => {
+    const { url, drop } = await throwawayDatabaseUrl();
+    const { path, remove } = scratchDirectory();
+    const config = { runbooks: [], policies: [join(root, 'policies')] };
+    writeFileSync(join(path, 'nightshift.yaml'), JSON.stringify(config));
+    const start = () =>
+      startProgram(process.execPath, [join(root, 'src/main.ts'), 'start'], {
+        directory: path,
+        env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', NIGHTSHIFT_PORT: '0', DATABASE_URL: url },
+      });
+    const first = await start();
+    try {
+      await first.waitForLine(/webhook/, 60);
+      const second = await start();
+      await second.waitForLine(/is in use by another Nightshift \(process \d+\)\. Fix: stop the other/, 60);
+      expect(await second.exited).toMatchObject({ code: 1 });
+    } finally {
+      await first.stop();
+      remove();
+      await drop();
+    }
+  }, 90_000);
+});
+
 const story = 'a start on a Postgres that has no connection left for it';
 describe.skipIf(requireParts(story, 'postgres'))(story, () => {
   it.each([

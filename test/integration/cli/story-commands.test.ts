@@ -55,6 +55,11 @@ describe.each(anyDatabase)('the story of incidents at a terminal, on $name', ({ 
     expect(await run('incident', `INC-${story.approved}`)).toEqual(shown);
     const whole = JSON.parse((await run('incident', String(story.approved), '--json')).out);
     expect(whole).toMatchObject({ id: `INC-${story.approved}`, state: 'resolved' });
+    const newest = (await run('incidents', '--limit', '1')).out;
+    expect(newest).toMatch(/^INC-\d+ .*\nthere are older ones: --before INC-\d+$/);
+    const before = newest.split(' ').at(-1) ?? '';
+    expect((await run('incidents', '--before', before)).out).not.toContain(`${before} `);
+    expect(await run('incidents', '--limit', '501')).toMatchObject({ code: 2 });
     expect(await run('incident', 'INC-999')).toMatchObject({
       code: 1,
       err: expect.stringContaining('there is no incident INC-999'),

@@ -83,6 +83,16 @@ describe('without a running Nightshift', () => {
     expect(out.filter((one) => one.startsWith('FAIL'))).toEqual([]);
   });
 
+  it('says that a data directory cannot be made where it shall be', async () => {
+    const file = join(directory.path, 'file');
+    writeFileSync(file, '');
+    const { code, line } = await doctor({ dataDir: join(file, 'below', 'it') });
+    expect(code).toBe(1);
+    expect(line('data directory')).toEqual([
+      expect.stringMatching(/^FAIL {2}data directory: cannot be made in .*file\. Fix: make it and give it to/),
+    ]);
+  });
+
   it('says each mistake in the configuration with its fix, and looks at nothing else', async () => {
     const { code, out } = await doctor({ mode: 'yolo', limits: { attempts: 9 } });
     expect(code).toBe(1);
