@@ -51,6 +51,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/support/stage.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
           maxWorkers: 1,

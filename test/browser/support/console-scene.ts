@@ -5,6 +5,7 @@ import { type Scene, setScene } from '../../e2e/support/scene.ts';
 import { diagnosis, proposal, type Script, startScript } from '../../integration/models/script.ts';
 import { startIssuer } from '../../real-parts/issuer.ts';
 import { freePort } from '../../real-parts/program.ts';
+import { type Addressed, sendAlert } from './alert.ts';
 
 /** The tags by which a question to a model is known to be about one of the incidents. */
 const [HEALED, STUCK] = ['ServiceDown', 'JobSpoolStuck'];
@@ -25,21 +26,27 @@ const PEOPLE = [
 ] as const;
 type Role = (typeof PEOPLE)[number]['role'];
 
+/** What tests of the console need to know of the scene; plain, since it is set in another process than theirs. */
 export interface ConsoleScene {
   readonly url: string;
   /** The same console under a name that is another site than the issuer's. */
   readonly publicUrl: string;
   readonly issuerUrl: string;
-  readonly scene: Scene;
+  readonly adminToken: string;
+  readonly webhookToken: string;
   /** Personal tokens by role. */
   readonly tokens: Readonly<Record<Role, string>>;
-  /** The incident that was healed alone, that which waits for an approval, and that which no runbook fits. */
-  readonly incidents: Readonly<Record<'healed' | 'waiting' | 'uncovered', string>>;
-  stop(): Promise<void>;
+  /** The incident that was healed alone, and that which no runbook fits. */
+  readonly incidents: Readonly<Record<'healed' | 'uncovered', string>>;
+  /** The service that alerts are about: its address, and the directory that its jobs pile up in. */
+  readonly victim: { readonly target: string; readonly spool: string };
 }
 
-/** Starts everything and waits until there is an incident that was healed, one that waits for a person, and one that a person has. */
-export async function setConsoleScene(): Promise<ConsoleScene> {
+/**
+ * Starts everything and waits until there is an incident that was healed, one that waits for a person, and one that a person has; gives what
+ * tests need to know of it, and the way to stop it.
+ */
+export async function setConsoleScene(): Promise<{ scene: ConsoleScene; stop: () => Promise<void> }> {
   const script = await startScript('openai');
   const port = await freePort();
   const publicUrl = `http://localhost:${port}`;
@@ -82,15 +89,18 @@ export async function setConsoleScene(): Promise<ConsoleScene> {
     await stopOthers();
   };
   try {
-    return { ...(await play(scene, script)), publicUrl, issuerUrl: issuer.url, scene, stop };
+    speak(script);
+    const { url, adminToken, webhookToken } = scene.nightshift();
+    const { target, spool } = scene.victim;
+    const known = { url, publicUrl, issuerUrl: issuer.url, adminToken, webhookToken, victim: { target, spool } };
+    return { scene: { ...known, ...(await play(scene, known)) }, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function play(scene: Scene, script: Script): Promise<Pick<ConsoleScene, 'url' | 'tokens' | 'incidents'>> {
-  speak(script);
+async function play(scene: Scene, known: Addressed): Promise<Pick<ConsoleScene, 'tokens' | 'incidents'>> {
   const api = scene.nightshift().api;
   const tokens = Object.fromEntries(
     await Promise.all(
@@ -104,34 +114,19 @@ async function play(scene: Scene, script: Script): Promise<Pick<ConsoleScene, 'u
   await sleep(SEEN_MS);
   await scene.victim.exit();
   await sleep(SEEN_MS);
-  await alert(scene, 'ServiceDown', { severity: 'critical', expr: 'up{job="shop"} == 0' });
+  const down = { severity: 'critical', expr: 'up{job="shop"} == 0' };
+  const began = await sendAlert(known, 'ServiceDown', down);
   await scene.until('ServiceDown', 'verifying', 240);
-  await alert(scene, 'ServiceDown', { severity: 'critical', expr: 'up{job="shop"} == 0', status: 'resolved' });
+  await sendAlert(known, 'ServiceDown', { ...down, over: began });
   const healed = await scene.until('ServiceDown', 'resolved', 240);
   scene.victim.spoolFile('0001.job');
   scene.victim.spoolFile('0002.job');
-  await alert(scene, 'JobSpoolStuck', { severity: 'warning', expr: 'victim_spool_stale_files > 0' });
-  const waiting = await scene.until('JobSpoolStuck', 'awaiting_approval', 240);
-  await alert(scene, 'CertificateExpiresSoon', { severity: 'warning', expr: 'certificate_days < 14' });
+  await sendAlert(known, 'JobSpoolStuck', { severity: 'warning', expr: 'victim_spool_stale_files > 0' });
+  await scene.until('JobSpoolStuck', 'awaiting_approval', 240);
+  await sendAlert(known, 'CertificateExpiresSoon', { severity: 'warning', expr: 'certificate_days < 14' });
   const uncovered = await scene.until('CertificateExpiresSoon', 'escalated', 240);
-  return {
-    url: scene.nightshift().url,
-    tokens,
-    incidents: { healed: healed.id, waiting: waiting.id, uncovered: uncovered.id },
-  };
+  return { tokens, incidents: { healed: healed.id, uncovered: uncovered.id } };
 }
-
-interface Told {
-  readonly severity: string;
-  readonly expr: string;
-  readonly status?: 'firing' | 'resolved';
-}
-
-const SUMMARIES: Readonly<Record<string, string>> = {
-  ServiceDown: 'checkout does not answer',
-  JobSpoolStuck: 'jobs pile up in the spool of checkout',
-  CertificateExpiresSoon: 'the certificate of checkout ends within 14 days',
-};
 
 const TRIAGE = {
   specialist: 'host',
@@ -149,32 +144,6 @@ const FINDINGS = {
     },
   ],
 };
-
-/** When each alert began; one that is over began when it did. */
-const startedAt = new Map<string, string>();
-
-/** Sends one alert about the service as Alertmanager would, with the link to the expression that Prometheus evaluates. */
-export async function alert(
-  scene: Scene,
-  alertname: string,
-  { severity, expr, status = 'firing' }: Told,
-): Promise<void> {
-  const nightshift = scene.nightshift();
-  const { target } = scene.victim;
-  const now = new Date().toISOString();
-  if (status === 'firing') startedAt.set(alertname, now);
-  const one = {
-    status,
-    labels: { alertname, severity, process: 'checkout', service: 'checkout', spool: 'checkout', instance: target },
-    annotations: { summary: SUMMARIES[alertname] ?? alertname },
-    startsAt: startedAt.get(alertname) ?? now,
-    endsAt: status === 'resolved' ? now : '0001-01-01T00:00:00Z',
-    generatorURL: `http://prometheus.test/graph?${new URLSearchParams({ 'g0.expr': expr })}`,
-    fingerprint: Buffer.from(alertname).toString('hex'),
-  };
-  const body = { version: '4', groupKey: alertname, status, receiver: 'nightshift', alerts: [one] };
-  await nightshift.api('/webhooks/alertmanager', { body, token: nightshift.webhookToken });
-}
 
 function speak(script: Script): void {
   script.say({ tag: HEALED, role: 'lead' }, (body) => ({

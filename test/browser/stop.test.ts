@@ -1,0 +1,23 @@
+/** The switch that stops every change, and its release. */
+import { it } from 'vitest';
+import { describeConsole, show } from './support/console.ts';
+
+describeConsole('the stop switch', (scene) => {
+  it('stops everything and releases it, on every page at once', async () => {
+    const one = await scene.enter();
+    const other = await scene.enter({ size: 'phone', look: 'light', path: '/insights', token: scene.tokens.admin });
+    await one.page.getByRole('button', { name: 'Stop everything' }).click();
+    await one.page.getByRole('dialog').getByLabel('Reason').fill('a migration goes on');
+    await one.page.getByRole('dialog').getByRole('button', { name: 'Stop everything' }).click();
+    for (const { page } of [one, other]) await page.getByText('a migration goes on').first().waitFor();
+    await show(one, 'stopped');
+    // Two different people release it.
+    for (const { page } of [one, other]) {
+      await page.getByRole('button', { name: 'Release' }).filter({ visible: true }).click();
+      await page.getByRole('button', { name: 'Ask for the release' }).click();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
+    for (const { page } of [one, other])
+      await page.getByText('a migration goes on').first().waitFor({ state: 'detached' });
+  });
+});
