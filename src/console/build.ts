@@ -56,10 +56,12 @@ export async function buildConsole({ web, dist, signal, onProgress }: Build): Pr
   }
 }
 
-/** Tells whether the page was built after everything that it is made from was changed last. */
+/** Tells whether the page was built after everything that it is made from, its libraries among it, was changed last. */
 async function isFresh(web: string, dist: string): Promise<boolean> {
   const built = await stat(join(dist, 'index.html')).catch(() => null);
   if (!built) return false;
+  const libraries = await stat(join(web, '../package-lock.json')).catch(() => null);
+  if ((libraries?.mtimeMs ?? 0) > built.mtimeMs) return false;
   const entries = await readdir(web, { recursive: true, withFileTypes: true });
   for (const { parentPath, name } of entries.filter((entry) => entry.isFile())) {
     const path = join(parentPath, name);

@@ -17,12 +17,10 @@ export class ApiProblem extends Error {
   }
 }
 
-const UNREACHABLE = {
-  status: 0,
-  code: 'unreachable',
-  detail:
-    'Nightshift does not answer. Fix: look whether its process runs and whether this machine reaches it; the page tries again by itself',
-};
+const LOOK = 'look whether its process runs and whether this machine reaches it';
+const UNREAD = `Nightshift does not answer. Fix: ${LOOK}; the page tries again by itself`;
+/** What was sent may have been heard all the same, and nothing sends it again. */
+const UNSAID = `Nightshift does not answer, and nobody knows whether it heard this. Fix: ${LOOK}; before you say it again, see what came of it`;
 
 interface Asked {
   readonly method?: 'GET' | 'POST' | 'DELETE';
@@ -51,7 +49,7 @@ export async function ask<T>(path: string, { body, method = body === undefined ?
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiProblem(UNREACHABLE);
+    throw new ApiProblem({ status: 0, code: 'unreachable', detail: method === 'GET' ? UNREAD : UNSAID });
   }
   if (response.status === 204) return undefined as T;
   if (response.ok) return (await response.json()) as T;

@@ -74,7 +74,9 @@ export function incidentQuery(id: string) {
 /** The question for what models were asked about an incident, in full. */
 export function modelCallsQuery(id: string) {
   return queryOptions({
-    queryKey: ['incident', id, 'model-calls'],
+    queryKey: ['model-calls', id],
+    // They are long, and the stream tells of each.
+    refetchInterval: false,
     queryFn: ({ signal }) =>
       ask<{ calls: readonly ModelCall[] }>(`/incidents/${encodeURIComponent(id)}/model-calls`, { signal }),
   });
@@ -107,8 +109,11 @@ export function runbookQuery(path: string) {
 /** The question which passages fit some words. */
 export function runbookSearchQuery(q: string) {
   return queryOptions({
-    queryKey: ['runbooks', 'search', q],
+    queryKey: ['runbook-search', q],
     enabled: q.trim() !== '',
+    // An answer may cost a call to a model.
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: false,
     queryFn: ({ signal }) => ask<FoundRunbooks>(`/runbooks/search${query({ q, limit: 8 })}`, { signal }),
   });
 }

@@ -14,6 +14,7 @@ export interface DecisionWord {
 export function useDecide() {
   const client = useQueryClient();
   return useMutation({
+    meta: { isShown: true },
     mutationFn: ({ approval, ...body }: DecisionWord) =>
       ask<{ approval: string; status: string }>(`/approvals/${encodeURIComponent(approval)}/decision`, { body }),
     onSettled: () =>
@@ -25,6 +26,7 @@ export function useDecide() {
 export function useKillSwitch() {
   const client = useQueryClient();
   return useMutation({
+    meta: { isShown: true },
     mutationFn: (body: { engaged: boolean; reason: string }) => ask<KillSwitchAnswer>('/kill-switch', { body }),
     onSettled: () => client.invalidateQueries({ queryKey: ['now'] }),
   });

@@ -1,4 +1,6 @@
-import { useLastChange } from '../api/live.ts';
+import { useCallback, useState } from 'react';
+import { useChanges } from '../api/live.ts';
+import type { Change } from '../api/shapes.ts';
 import classes from './shell.module.css';
 
 /** What is worth an interruption for whoever listens to the page instead of looking at it. */
@@ -14,14 +16,21 @@ const SPOKEN: Readonly<Record<string, string>> = {
   'kill_switch.engaged': 'everything is stopped',
   'kill_switch.released': 'the stop is over',
 };
+/** Of a log only what is added is read out; these many stay in it. */
+const LINES_MAX = 10;
 
 /** Reads out what changes, once. */
 export function Announcer() {
-  const change = useLastChange();
-  const words = change ? SPOKEN[change.type] : undefined;
+  const [lines, setLines] = useState<readonly Change[]>([]);
+  const hear = useCallback((change: Change) => {
+    if (change.type in SPOKEN) setLines((before) => [...before, change].slice(-LINES_MAX));
+  }, []);
+  useChanges(hear);
   return (
-    <div className={classes.hidden} role="status" aria-live="polite">
-      {change && words ? [change.incident, words].filter(Boolean).join(' ') : ''}
+    <div className={classes.hidden} role="log" aria-label="Changes">
+      {lines.map(({ id, incident, type }) => (
+        <p key={id}>{[incident, SPOKEN[type]].filter(Boolean).join(' ')}</p>
+      ))}
     </div>
   );
 }

@@ -1,9 +1,9 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Component, lazy, type ReactNode, Suspense, useEffect } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
-import { ApiProblem } from '../api/client.ts';
 import { sessionQuery } from '../api/queries.ts';
 import { Trouble, Waiting } from '../components/trouble.tsx';
+import { Guard } from './guard.tsx';
 import { NotFound } from './not-found.tsx';
 import { Shell } from './shell.tsx';
 
@@ -21,7 +21,6 @@ const SignIn = lazy(() => import('../sign-in/sign-in.tsx'));
 /** The whole console: sign-in first, then the pages, each loaded when it is first opened. */
 export function App() {
   const session = useQuery(sessionQuery);
-  useSignedOut();
   if (session.data === undefined)
     return session.error ? <Trouble error={session.error} retry={session.refetch} /> : null;
   if (session.data === null)
@@ -57,32 +56,4 @@ function Pages() {
       </Suspense>
     </Guard>
   );
-}
-
-/** Whichever question is refused because nobody is signed in any more, the page asks for a sign-in. */
-function useSignedOut(): void {
-  const client = useQueryClient();
-  useEffect(
-    () =>
-      client.getQueryCache().subscribe(({ query, type }) => {
-        if (type !== 'updated' || !(query.state.error instanceof ApiProblem)) return;
-        if (query.state.error.status === 401 && client.getQueryData(sessionQuery.queryKey))
-          client.setQueryData(sessionQuery.queryKey, null);
-      }),
-    [client],
-  );
-}
-
-/** A page that fails says so, and the others work. */
-class Guard extends Component<{ readonly children: ReactNode }, { readonly error: unknown }> {
-  override state = { error: null };
-
-  static getDerivedStateFromError(error: unknown) {
-    return { error };
-  }
-
-  override render() {
-    if (this.state.error === null) return this.props.children;
-    return <Trouble error={this.state.error} retry={() => window.location.reload()} />;
-  }
 }

@@ -27,8 +27,7 @@ export function useKeys({ openPalette, openKeys }: Acts): void {
     const hear = (event: KeyboardEvent) => {
       if (event.defaultPrevented || isTyping(event.target)) return;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const isDialogOpen = document.querySelector('[role="dialog"]') !== null;
-      if (isDialogOpen) return;
+      if (document.querySelector('[role="dialog"], [role="menu"]')) return;
       if (Date.now() - pressedG < SEQUENCE_MS) {
         pressedG = 0;
         const place = PLACES.find(({ key }) => key === event.key);
@@ -58,8 +57,10 @@ export function useKeys({ openPalette, openKeys }: Acts): void {
   }, [navigate, openPalette, openKeys]);
 }
 
+const FIELDS = 'input:not([type="radio"], [type="checkbox"]), textarea, select, [contenteditable="true"]';
+
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable="true"]') !== null;
+  return target instanceof HTMLElement && target.closest(FIELDS) !== null;
 }
 
 /** Moves the focus among the rows of the page; what bears `data-row` is one, and Enter opens it as it does for every link. */

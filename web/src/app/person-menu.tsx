@@ -1,6 +1,6 @@
 import { ActionIcon, Menu } from '@mantine/core';
 import { IconCheck, IconDeviceDesktop, IconLogout, IconMoon, IconSun, IconUser } from '@tabler/icons-react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useLocation } from 'wouter';
 import { ask } from '../api/client.ts';
 import { sessionQuery } from '../api/queries.ts';
@@ -16,13 +16,11 @@ const LOOKS = {
 export function PersonMenu() {
   const { data: session } = useQuery(sessionQuery);
   const { scheme, setScheme } = useScheme();
-  const client = useQueryClient();
   const [, navigate] = useLocation();
-  const signOut = async () => {
-    await ask('/session', { method: 'DELETE' }).catch(() => {});
-    client.clear();
-    window.location.assign('/');
-  };
+  const signOut = useMutation({
+    mutationFn: () => ask('/session', { method: 'DELETE' }),
+    onSuccess: () => window.location.assign('/'),
+  });
   return (
     <Menu position="bottom-end" width={220} transitionProps={{ duration: 80 }}>
       <Menu.Target>
@@ -53,7 +51,7 @@ export function PersonMenu() {
           );
         })}
         <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => signOut.mutate()}>
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

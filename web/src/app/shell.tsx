@@ -9,22 +9,22 @@ import {
   IconShieldLock,
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { type ComponentType, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useLive } from '../api/live.ts';
 import { nowQuery } from '../api/queries.ts';
 import { Announcer } from './announcer.tsx';
+import { showFailure } from './failure.ts';
 import { PLACES, useKeys } from './keys.ts';
 import { LiveMark } from './live-mark.tsx';
 import { ModeMark } from './mode-mark.tsx';
 import { PersonMenu } from './person-menu.tsx';
 import classes from './shell.module.css';
 import { StopSwitch } from './stop-switch.tsx';
-import { StoppedBanner } from './stopped-banner.tsx';
+import { NowUnknown, StoppedBanner } from './stopped-banner.tsx';
 
-const loadPalette = () => import('./palette.tsx');
-const Palette = lazy(loadPalette);
-const KeyHelp = lazy(() => import('./key-help.tsx').then(({ KeyHelp: component }) => ({ default: component })));
+const loadPalette = () => import('./palette.tsx').then((part) => part.default);
+const loadKeyHelp = () => import('./key-help.tsx').then((part) => part.KeyHelp);
 
 const PALETTE_AFTER_MS = 1500;
 
@@ -40,16 +40,20 @@ const ICONS = {
 /** The frame of every page: where one can go, how Nightshift stands, and the stop switch. */
 export function Shell({ children }: { readonly children: ReactNode }) {
   const [path] = useLocation();
-  const [isPaletteOpen, setPaletteOpen] = useState(false);
-  const [areKeysOpen, setKeysOpen] = useState(false);
+  const [Opened, setOpened] = useState<ComponentType<{ readonly onClose: () => void }> | null>(null);
   const main = useRef<HTMLElement>(null);
   const { data: now } = useQuery(nowQuery);
   useLive();
-  useKeys({
-    openPalette: useCallback(() => setPaletteOpen(true), []),
-    openKeys: useCallback(() => setKeysOpen(true), []),
-  });
-  usePaletteKey(() => setPaletteOpen(true));
+  const open = useCallback((load: () => Promise<ComponentType<{ readonly onClose: () => void }>>) => {
+    load().then(
+      (part) => setOpened(() => part),
+      (error: unknown) => showFailure(error),
+    );
+  }, []);
+  const openPalette = useCallback(() => open(loadPalette), [open]);
+  const openKeys = useCallback(() => open(loadKeyHelp), [open]);
+  useKeys({ openPalette, openKeys });
+  usePaletteKey(openPalette);
   useFocusOnNavigation(path, main);
   const waiting = now?.approvals.length ?? 0;
   return (
@@ -67,13 +71,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
             const Icon = ICONS[to];
             const isHere = to === '/' ? path === '/' : path.startsWith(to);
             return (
-              <Link
-                key={to}
-                href={to}
-                className={classes.place}
-                aria-current={isHere ? 'page' : undefined}
-                aria-keyshortcuts={`g ${key}`}
-              >
+              <Link key={to} href={to} className={classes.place} aria-current={isHere ? 'page' : undefined}>
                 <Icon size={19} stroke={1.7} aria-hidden="true" />
                 <span className={classes.name}>{name}</span>
                 {to === '/' && waiting > 0 ? (
@@ -99,12 +97,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         <Link href="/" className={classes.topBrand} aria-label="Nightshift">
           <img src="/moon.svg" alt="" width="26" height="26" />
         </Link>
-        <button
-          type="button"
-          className={classes.search}
-          onClick={() => setPaletteOpen(true)}
-          aria-keyshortcuts="/ Control+K"
-        >
+        <button type="button" className={classes.search} onClick={openPalette} aria-keyshortcuts="/ Control+K">
           <IconSearch size={16} aria-hidden="true" />
           <span>Search or jump to…</span>
           <kbd>/</kbd>
@@ -119,21 +112,19 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           size="lg"
           className={classes.keysButton}
           aria-label="Keys"
-          onClick={() => setKeysOpen(true)}
+          onClick={openKeys}
         >
           <kbd>?</kbd>
         </ActionIcon>
         <PersonMenu />
       </header>
       <main className={classes.main} id="main" ref={main} tabIndex={-1}>
+        <NowUnknown />
         <StoppedBanner />
         {children}
       </main>
       <Announcer />
-      <Suspense>
-        {isPaletteOpen ? <Palette onClose={() => setPaletteOpen(false)} /> : null}
-        {areKeysOpen ? <KeyHelp onClose={() => setKeysOpen(false)} /> : null}
-      </Suspense>
+      {Opened ? <Opened onClose={() => setOpened(null)} /> : null}
     </div>
   );
 }
@@ -141,7 +132,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
 /** Ctrl+K works in fields too. What it opens is fetched once the page has nothing else to do, so that no letter typed into it is lost. */
 function usePaletteKey(open: () => void): void {
   useEffect(() => {
-    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    const timer = setTimeout(() => loadPalette().catch(() => {}), PALETTE_AFTER_MS);
     return () => clearTimeout(timer);
   }, []);
   useEffect(() => {

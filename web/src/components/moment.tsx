@@ -8,6 +8,8 @@ let timer: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
+  // Nobody has kept it while nobody listened.
+  if (timer === undefined) now = Date.now();
   timer ??= setInterval(() => {
     now = Date.now();
     for (const one of listeners) one();
@@ -21,7 +23,7 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** Gives the time in milliseconds, anew every second. */
-export function useClock(): number {
+function useClock(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 

@@ -1,5 +1,5 @@
 import 'uplot/dist/uPlot.min.css';
-import { useMantineColorScheme } from '@mantine/core';
+import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import type { Chart, Marker } from '../api/shapes.ts';
@@ -31,7 +31,7 @@ interface TimeChartProps {
 /** Draws values over time, with marks for what happened. */
 export function TimeChart({ series, threshold = null, markers = [], moment = null, label }: TimeChartProps) {
   const frame = useRef<HTMLDivElement>(null);
-  const { colorScheme } = useMantineColorScheme({ keepTransitions: true });
+  const colorScheme = useComputedColorScheme('dark');
   // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read anew when the scheme turns.
   useEffect(() => {
     const element = frame.current;
@@ -111,7 +111,7 @@ function optionsOf(
   };
 }
 
-/** Leaves some air above the highest value; a flat line is drawn in the middle. */
+/** Leaves some air above the highest value. */
 function rangeOf(low: number, high: number): [number, number] {
   return [low, high === low ? low + 1 : high + (high - low) * 0.08];
 }

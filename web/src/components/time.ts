@@ -2,20 +2,23 @@ const RELATIVE = new Intl.RelativeTimeFormat('en-GB', { numeric: 'always', style
 const ABSOLUTE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const UTC_DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
 /** Writes a moment in full, in the time zone of whoever reads. */
 export function absolute(at: string): string {
   return ABSOLUTE.format(new Date(at));
 }
 
-/** Writes the time of day with seconds. */
+/** Writes the time of day with seconds, and the day before it where that is not today. */
 export function clockTime(at: string): string {
-  return CLOCK.format(new Date(at));
+  const moment = new Date(at);
+  const time = CLOCK.format(moment);
+  return moment.toDateString() === new Date().toDateString() ? time : `${DAY.format(moment)} ${time}`;
 }
 
-/** Writes the day and month. */
-export function dayOf(at: string): string {
-  return DAY.format(new Date(at));
+/** Writes the day and month of a date without a time, `2026-11-01` say, which is the same day wherever it is read. */
+export function dayOf(date: string): string {
+  return UTC_DAY.format(new Date(date));
 }
 
 /** Writes how far away a moment is, in the largest unit that fits; milliseconds, negative for the past. */

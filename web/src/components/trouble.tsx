@@ -5,23 +5,49 @@ import { ApiProblem } from '../api/client.ts';
 import classes from './trouble.module.css';
 
 /** Says what went wrong and what to do about it, in the server's words. */
-export function Trouble({ error, retry }: { readonly error: unknown; readonly retry?: (() => unknown) | undefined }) {
-  const { message, fix } =
-    error instanceof ApiProblem ? error : { message: error instanceof Error ? error.message : String(error), fix: '' };
+export function Trouble({
+  error,
+  says,
+  retry,
+}: {
+  readonly error: unknown;
+  /** What that means where it is shown. */
+  readonly says?: string;
+  readonly retry?: (() => unknown) | undefined;
+}) {
+  const { message, fix } = wordsOf(error);
   return (
     <div className={classes.trouble} role="alert">
       <IconPlugConnectedX size={22} aria-hidden="true" />
       <div>
-        <p className={classes.what}>{message}</p>
+        <p className={classes.what}>{says ? `${says}: ${message}` : message}</p>
         {fix ? <p className={classes.fix}>Fix: {fix}</p> : null}
       </div>
-      {retry ? (
+      {retry && !isMissing(error) ? (
         <Button size="xs" variant="default" onClick={() => void retry()}>
           Try again
         </Button>
       ) : null}
     </div>
   );
+}
+
+/** How browsers, and Vite, say that a part of the page could not be loaded. */
+const PART_LOST = /dynamically imported module|Importing a module script|preload CSS/;
+
+/** Gives the words for a failure, and the fix where one is known. */
+export function wordsOf(error: unknown): { readonly message: string; readonly fix: string } {
+  if (error instanceof ApiProblem) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (!PART_LOST.test(message)) return { message, fix: '' };
+  return {
+    message: 'This part of the console could not be loaded',
+    fix: 'look whether Nightshift runs, and try again',
+  };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 404;
 }
 
 /** Says that there is nothing, and what that means or what to do next. */
@@ -57,13 +83,18 @@ export function Waiting({ lines = 3, height = 56 }: { readonly lines?: number; r
   );
 }
 
+/** Whoever cannot be reached at all is told of once, above the page. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 0;
+}
+
 interface Answer<T> {
   readonly data: T | undefined;
   readonly error: unknown;
   readonly refetch: () => unknown;
 }
 
-/** Shows what was asked for, or that it is on its way, or why it is not to be had; old data stays while newer is asked for. */
+/** Shows what was asked for, or that it is on its way, or why it is not to be had; old data stays while newer is asked for, and says where that failed. */
 export function Loaded<T>({
   query,
   children,
@@ -73,7 +104,13 @@ export function Loaded<T>({
   readonly children: (data: T) => ReactNode;
   readonly waiting?: ReactNode;
 }) {
-  if (query.data !== undefined) return children(query.data);
+  if (query.data !== undefined)
+    return (
+      <>
+        {query.error && !isUnreachable(query.error) ? <Trouble error={query.error} retry={query.refetch} /> : null}
+        {children(query.data)}
+      </>
+    );
   if (query.error) return <Trouble error={query.error} retry={query.refetch} />;
   return waiting ?? <Waiting />;
 }

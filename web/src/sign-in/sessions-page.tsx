@@ -8,7 +8,7 @@ import { PageTitle } from '../components/page-title.tsx';
 import { Card } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Table } from '../components/table.tsx';
-import { Loaded, Trouble } from '../components/trouble.tsx';
+import { Loaded } from '../components/trouble.tsx';
 import { browserOf } from './browser.ts';
 
 /** Where one is signed in, and the way to end each of those. */
@@ -51,7 +51,6 @@ export default function SessionsPage() {
           </Card>
         )}
       </Loaded>
-      {end.error ? <Trouble error={end.error} /> : null}
     </>
   );
 }

@@ -14,8 +14,13 @@ export default function SignIn() {
   const client = useQueryClient();
   const { data: options } = useQuery(signInOptionsQuery);
   const signIn = useMutation({
+    meta: { isShown: true },
     mutationFn: () => ask<Session>('/session', { body: { token: token.trim() } }),
-    onSuccess: (session) => client.setQueryData(sessionQuery.queryKey, session),
+    onSuccess: (session) => {
+      // Whoever was here before may have seen more.
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
+      client.setQueryData(sessionQuery.queryKey, session);
+    },
   });
   const here = window.location.pathname + window.location.search;
   return (
@@ -47,7 +52,7 @@ export default function SignIn() {
             autoComplete="current-password"
             required
             withAsterisk={false}
-            data-autofocus
+            autoFocus
           />
           {signIn.error ? <Trouble error={signIn.error} /> : null}
           <Button
