@@ -40,4 +40,21 @@ describeConsole('the keyboard', (scene) => {
     await page.keyboard.press('Enter');
     await heading(watched, new RegExp(`^${scene.incidents.healed} `));
   });
+
+  it('works where the focus is on what no letter is typed into, and not behind a menu', async () => {
+    await scene.waiting();
+    const watched = await scene.enter({ path: '/insights' });
+    const { page } = watched;
+    await page.getByText('7 d', { exact: true }).click();
+    await page.keyboard.press('g');
+    await page.keyboard.press('n');
+    await heading(watched, 'Now');
+    await page.getByRole('button', { name: /^Deny/ }).waitFor();
+    await page.getByRole('button', { name: /^You:/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).waitFor();
+    await page.keyboard.press('d');
+    await page.keyboard.press('Escape');
+    await page.getByRole('menuitem', { name: 'Sign out' }).waitFor({ state: 'detached' });
+    expect(await page.getByRole('dialog').count()).toBe(0);
+  });
 });

@@ -41,4 +41,22 @@ describeConsole('signing in', (scene) => {
     await page.getByRole('row').filter({ hasText: 'this one' }).getByText('oidc').waitFor();
     expect(new Set(foreign.splice(0).map((url) => new URL(url).origin))).toEqual(new Set([issuerUrl]));
   });
+
+  it('asks again when the session is revoked, and lets the same person in again', async () => {
+    const watched = await scene.enter({ path: '/policy' });
+    const { page } = watched;
+    await heading(watched, 'Policy & autonomy');
+    const { id } = (await (await page.request.get('/api/v1/session')).json()) as { id: string };
+    await scene.api(`/sessions/${id}`, { method: 'DELETE' });
+    await page.getByRole('link', { name: 'Insights' }).first().click();
+    const field = page.getByLabel('Personal token');
+    await field.waitFor();
+    expect(await page.getByLabel('Personal token').and(page.locator(':focus')).count()).toBe(1);
+    await field.fill(scene.tokens.approver);
+    await page.keyboard.press('Enter');
+    await heading(watched, 'Insights');
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('region', { name: 'What came of them' }).waitFor();
+    expect(await field.count()).toBe(0);
+  });
 });

@@ -1,5 +1,5 @@
 /** The switch that stops every change, and its release. */
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import { describeConsole, show } from './support/console.ts';
 
 describeConsole('the stop switch', (scene) => {
@@ -19,5 +19,19 @@ describeConsole('the stop switch', (scene) => {
     }
     for (const { page } of [one, other])
       await page.getByText('a migration goes on').first().waitFor({ state: 'detached' });
+  });
+
+  it('keeps what was meant when somebody else stops first', async () => {
+    const { page } = await scene.enter();
+    await page.getByRole('button', { name: 'Stop everything' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Stop everything?' });
+    await dialog.getByLabel('Reason').fill('the database is broken');
+    await scene.stopAll('ben was faster');
+    await dialog.getByText('ben has stopped everything meanwhile: ben was faster').waitFor();
+    await page.keyboard.press('Enter');
+    await dialog.getByRole('button', { name: 'Close' }).last().click();
+    await page.getByText('ben was faster').waitFor();
+    expect(await scene.api('/now')).toMatchObject({ killSwitch: { engaged: true, releaseVotes: [] } });
+    await scene.releaseAll();
   });
 });

@@ -17,6 +17,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** How often the page reads again what it shows. */
+const POLL_MS = 30_000;
+
 /** Long enough for a machine that does other things as well. */
 const WAIT_MS_MAX = 90_000;
 
@@ -49,6 +52,9 @@ export interface Visit {
   readonly look?: Look;
   /** Signs in by this personal token before the first page. */
   readonly token?: string;
+  /** The page reads nothing again by itself, so that it knows of a change by the stream alone. */
+  readonly isUnpolled?: boolean;
+  readonly timeZone?: string;
 }
 
 /** Starts Chromium with a new and empty profile. */
@@ -59,13 +65,14 @@ export async function openBrowser(): Promise<Browser> {
 /** Opens a page of its own, with cookies of its own, and watches it. */
 export async function visit(
   browser: Browser,
-  { url, size = 'desktop', look = 'dark', token }: Visit,
+  { url, size = 'desktop', look = 'dark', token, isUnpolled = false, timeZone }: Visit,
 ): Promise<Watched> {
   const context = await browser.newContext({
     viewport: SIZES[size],
     colorScheme: look,
     baseURL: url,
     acceptDownloads: true,
+    ...(timeZone === undefined ? {} : { timezoneId: timeZone }),
   });
   if (token !== undefined) {
     const headers = { origin: url, 'x-nightshift-csrf': '1' };
@@ -73,6 +80,7 @@ export async function visit(
     if (!answer.ok()) throw new Error(`nobody is signed in: ${await answer.text()}`);
   }
   context.setDefaultTimeout(WAIT_MS_MAX);
+  if (isUnpolled) await context.addInitScript(stopPolling, POLL_MS);
   const page = await context.newPage();
   const [foreign, complaints, weights] = [[] as string[], [] as string[], new Map<string, number>()];
   page.on('request', (request) => {
@@ -112,6 +120,12 @@ export async function visit(
     },
     close: () => context.close(),
   };
+}
+
+/** Runs in the page. */
+function stopPolling(pollMs: number): void {
+  const { setInterval: begin } = globalThis;
+  globalThis.setInterval = ((call: () => void, ms: number) => (ms >= pollMs ? 0 : begin(call, ms))) as typeof begin;
 }
 
 /** Waits until nothing is on its way and nothing moves, but for what moves for ever. */

@@ -12,13 +12,23 @@ import type { ConsoleScene } from './console-scene.ts';
 
 const STUCK = { severity: 'warning', expr: 'victim_spool_stale_files > 0' };
 
+interface Asked {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly body?: unknown;
+  readonly token?: string;
+}
+
 export interface Console extends ConsoleScene {
   /** Opens a page, signed in as an approver unless another token is given, or null for nobody. */
   enter(options?: Partial<Omit<Visit, 'token'>> & { token?: string | null; path?: string }): Promise<Watched>;
-  /** Asks the API as the administrator, at a path below /api/v1. */
-  api<T>(path: string, request?: { method?: 'GET' | 'POST' | 'DELETE'; body?: unknown }): Promise<T>;
+  /** Asks the API at a path below /api/v1, as the administrator of the first token unless another is given. */
+  api<T>(path: string, request?: Asked): Promise<T>;
   /** Gives the incident of the spool that waits for an approval; has it asked for where nothing waits. */
   waiting(): Promise<string>;
+  /** Stops everything, as somebody else than who looks at the page. */
+  stopAll(reason: string): Promise<void>;
+  /** Releases what is stopped, as two people. */
+  releaseAll(): Promise<void>;
   /** Tells that the spool is empty again. */
   unstuck(incident: string): Promise<void>;
   /** Waits for an incident to be in a state. */
@@ -59,11 +69,11 @@ function open(): Console {
     },
     async api<T>(
       path: string,
-      { body, method = body === undefined ? 'GET' : 'POST' }: { method?: string; body?: unknown } = {},
+      { body, method = body === undefined ? 'GET' : 'POST', token = scene.adminToken }: Asked = {},
     ) {
       const response = await fetch(`${scene.url}/api/v1${path}`, {
         method,
-        headers: { authorization: `Bearer ${scene.adminToken}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
@@ -77,6 +87,13 @@ function open(): Console {
       writeFileSync(join(scene.victim.spool, `${Date.now()}.job`), '');
       await sendAlert(scene, 'JobSpoolStuck', STUCK);
       return eventually('an approval waits', asked, 120);
+    },
+    async stopAll(reason) {
+      await scene.api('/kill-switch', { body: { engaged: true, reason }, token: scene.tokens.admin });
+    },
+    async releaseAll() {
+      for (const token of [scene.tokens.approver, scene.tokens.admin])
+        await scene.api('/kill-switch', { body: { engaged: false, reason: '' }, token });
     },
     async unstuck(incident) {
       const { alerts } = await scene.api<ShownIncident>(`/incidents/${incident}`);
