@@ -8,6 +8,7 @@ import { modelCallsOf } from '../llm/index.ts';
 import type { Catalogue, Look } from '../mcp-tools/index.ts';
 import { PERSON_DID, type People } from '../remediation/index.ts';
 import { exportIncident } from './incident-export.ts';
+import { refusalsFor } from './refusals.ts';
 import { allow, incidentId, read, textSchema } from './request.ts';
 import { showIncident, showIncidentWhole } from './show.ts';
 
@@ -27,7 +28,7 @@ const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop'])
 export interface IncidentRoutesDependencies {
   readonly db: Database;
   readonly services: Services;
-  readonly people: Pick<People, 'say'>;
+  readonly people: Pick<People, 'say' | 'refusalOf'>;
   readonly catalogue: Catalogue;
   readonly look: Look;
 }
@@ -49,7 +50,8 @@ export function createIncidentRoutes({ db, services, people, catalogue, look }: 
   });
 
   router.get('/:id', async (request, response) => {
-    response.json(await showIncidentWhole(db, incidentId(request.params.id), services));
+    const refused = await refusalsFor(response, { db, people });
+    response.json(await showIncidentWhole(db, incidentId(request.params.id), services, refused));
   });
 
   router.get('/:id/model-calls', async (request, response) => {

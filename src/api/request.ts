@@ -37,12 +37,22 @@ export function read<T>(schema: z.ZodType<T>, input: unknown, fixes: Readonly<Re
 
 /** Gives who asks, if their role is enough. @throws NightshiftError `forbidden`. */
 export function allow(response: Response, needed: Role): Principal {
-  const principal = response.locals.principal as Principal;
-  if (reaches(principal.role, needed)) return principal;
-  throw new NightshiftError(
-    'forbidden',
-    `${principal.name} is ${principal.role}; this needs ${needed}. Fix: use a token or a session with that role`,
-  );
+  const principal = askerOf(response);
+  const refusal = refusalByRole(principal, needed);
+  if (refusal) throw refusal;
+  return principal;
+}
+
+/** Gives who asks. */
+export function askerOf(response: Response): Principal {
+  return response.locals.principal as Principal;
+}
+
+/** Says why somebody's role is not enough; null where it is. */
+export function refusalByRole({ name, role }: Principal, needed: Role): NightshiftError | null {
+  if (reaches(role, needed)) return null;
+  const fix = 'use a token or a session with that role';
+  return new NightshiftError('forbidden', `${name} is ${role}; this needs ${needed}. Fix: ${fix}`);
 }
 
 /** Gives which of our doors a request came through, the console's by its session and else as the client says: for the story only, and nothing is decided by it. */

@@ -27,6 +27,7 @@ import { createKillSwitchRoutes } from './kill-switch.ts';
 import { createModelRoutes } from './model-routes.ts';
 import { createNowRoutes } from './now-routes.ts';
 import { createPolicyRoutes } from './policy-routes.ts';
+import { refusalsFor } from './refusals.ts';
 import { allow, clientOf, incidentId, read } from './request.ts';
 import { createRunbookRoutes } from './runbook-routes.ts';
 import { createSessionRoutes, createSignInRoutes } from './session-routes.ts';
@@ -123,7 +124,8 @@ export function createApi({
   });
 
   router.get('/approvals', async (_request, response) => {
-    response.json({ approvals: await showApprovals(db, await listApprovals(db, 'pending')) });
+    const refused = await refusalsFor(response, { db, people });
+    response.json({ approvals: await showApprovals(db, await listApprovals(db, 'pending'), refused) });
   });
 
   router.post('/approvals/:id/decision', async (request, response) => {
@@ -141,7 +143,7 @@ export function createApi({
   });
 
   router.use('/stream', createStreamRoutes({ follower, log }));
-  router.use('/now', createNowRoutes({ db, services, mode: config.mode, killSwitch, pressure }));
+  router.use('/now', createNowRoutes({ db, services, people, mode: config.mode, killSwitch, pressure }));
   router.use('/incidents', createIncidentRoutes({ db, services, people, catalogue: gate.catalogue, look }));
   const { catalogue, pinOf } = gate;
   const shelf = createShelf({ db, folders: config.runbooks, pinOf, catalogue });

@@ -16,6 +16,7 @@ import { spentOnIncident } from '../llm/index.ts';
 import { type Action, actionsOf } from '../planning/index.ts';
 import { citeLines, type Found } from '../rag/index.ts';
 import { redactValue } from '../telemetry/index.ts';
+import type { Refusals } from './refusals.ts';
 
 const EVENTS_MAX = 5000;
 const NEWER = 'a newer version of Nightshift has worked on it, and only that one goes on with it';
@@ -48,7 +49,12 @@ export function showIncident(
 }
 
 /** Shows everything about an incident: alerts, evidence, diagnosis, actions, approvals and the whole timeline. */
-export async function showIncidentWhole(db: Database, id: number, services: Services) {
+export async function showIncidentWhole(
+  db: Database,
+  id: number,
+  services: Services,
+  refused?: (approval: Approval) => Refusals,
+) {
   const incident = await loadIncident(db, id);
   return {
     ...showIncident(incident, services),
@@ -59,7 +65,7 @@ export async function showIncidentWhole(db: Database, id: number, services: Serv
     costUsd: await spentOnIncident(db, id),
     evidence: await fullEvidenceOf(db, id),
     actions: (await actionsOf(db, id)).map(showAction),
-    approvals: await showApprovals(db, await listApprovals(db, { incidentId: id })),
+    approvals: await showApprovals(db, await listApprovals(db, { incidentId: id }), refused),
     events: (await eventsAfter(db, id, 0, EVENTS_MAX)).map(showEvent),
   };
 }
@@ -75,8 +81,12 @@ export function showEvent({ id, incidentId, at, type, actor, data }: StoredEvent
   return { id, incident, at, type, actor, data, words: wordsOf({ type, actor, data }) };
 }
 
-/** Shows approvals with the card that people decide by. */
-export async function showApprovals(db: Database, approvals: readonly Approval[]) {
+/** Shows approvals with the card that people decide by and, where it is known who asks, why an answer of theirs would be refused. */
+export async function showApprovals(
+  db: Database,
+  approvals: readonly Approval[],
+  refused?: (approval: Approval) => Refusals,
+) {
   return Promise.all(
     approvals.map(async (approval) => {
       const incident = await loadIncident(db, approval.incidentId);
@@ -99,6 +109,7 @@ export async function showApprovals(db: Database, approvals: readonly Approval[]
         /** What is put into its arguments when it is sent, never the value. */
         secrets: subject.secrets ?? [],
         card,
+        ...(refused ? { refused: refused(approval) } : {}),
       };
     }),
   );

@@ -12,4 +12,4 @@ export { describeSecret, renderCard, whoMayApprove } from './card.ts';
 export { decide } from './decide.ts';
 export { createJudgePlan } from './judge-plan.ts';
 export { boundFields, digestOf, type Subject } from './subject.ts';
-export type { Decision } from './vote.ts';
+export { type Decision, refusalOf } from './vote.ts';

@@ -18,44 +18,63 @@ export interface Decision {
 type Asked = Pick<Approval, 'id' | 'incidentId' | 'status' | 'expiresAt' | 'digest' | 'subject' | 'votes'>;
 
 /**
+ * Says why that answer would be refused now: `forbidden`, or `conflict` saying how it was decided before, that it expired, or that it changed;
+ * null where it counts. Anybody who may decide at all may say no; a yes counts only from those whom the question names, and never from who asked
+ * for the action or changed its runbook last. Pure.
+ */
+export function refusalOf(
+  approval: Asked,
+  answer: Pick<Decision, 'decision' | 'principal' | 'digest'>,
+  now: Date,
+): NightshiftError | null {
+  const closed = whyClosed(approval, answer, now);
+  return closed ?? (answer.decision === 'deny' ? null : whyNotEntitled(approval, answer.principal));
+}
+
+/**
  * Gives the people who say yes once this answer counts, and how the question stands then. One no ends it; as many different people as
- * it requires must say yes. Anybody who may decide at all may say no; a yes counts only from those whom the question names, and never
- * from who asked for the action or changed its runbook last. Pure.
- * @throws NightshiftError `forbidden`, or `conflict` saying how it was decided before, that it expired, or that it changed.
+ * it requires must say yes. Pure.
+ * @throws NightshiftError as `refusalOf` gives it.
  */
 export function count(approval: Asked, decision: Decision, now: Date): { yes: number; status: ApprovalStatus } {
-  refuseUnlessOpen(approval, decision, now);
+  const refusal = refusalOf(approval, decision, now);
+  if (refusal) throw refusal;
   const before = approval.votes.filter((vote) => vote.decision === 'approve').map((vote) => vote.principal);
   if (decision.decision === 'deny') return { yes: before.length, status: 'denied' };
-  refuseUnlessEntitled(approval, decision.principal);
   const yes = new Set([...before, decision.principal]).size;
   return { yes, status: yes >= approval.subject.required ? 'approved' : 'pending' };
 }
 
-function refuseUnlessEntitled({ id, subject }: Asked, principal: string): void {
+function whyNotEntitled({ id, subject }: Asked, principal: string): NightshiftError | null {
   const refuse = (why: string, fix: string) =>
     new NightshiftError('forbidden', `${principal} cannot approve ${id}: ${why}. Fix: ${fix}`);
   const { approvers, barred, requestedBy } = subject;
-  if (principal === requestedBy) throw refuse('you asked for it yourself', 'let somebody else approve it');
-  if (barred.includes(principal)) throw refuse('you changed its runbook last', 'let somebody else approve it');
+  if (principal === requestedBy) return refuse('you asked for it yourself', 'let somebody else approve it');
+  if (barred.includes(principal)) return refuse('you changed its runbook last', 'let somebody else approve it');
   if (approvers !== null && !approvers.includes(principal))
-    throw refuse('the policy names other people', `ask one of ${approvers.join(', ')}`);
+    return refuse('the policy names other people', `ask one of ${approvers.join(', ')}`);
+  return null;
 }
 
-function refuseUnlessOpen(approval: Asked, { principal, digest }: Decision, now: Date): void {
+function whyClosed(
+  approval: Asked,
+  { principal, digest }: Pick<Decision, 'principal' | 'digest'>,
+  now: Date,
+): NightshiftError | null {
   const { id, incidentId, status, expiresAt, subject, votes } = approval;
   const refuse = (why: string) =>
     new NightshiftError('conflict', `approval ${id} of ${incidentName(incidentId)} ${why}`);
   if (status !== 'pending') {
     const by = votes.map((vote) => `${vote.principal} via ${vote.via}`).join(', ');
-    throw refuse(`is ${status} already${by ? ` (${by})` : ''}; the first decision counts`);
+    return refuse(`is ${status} already${by ? ` (${by})` : ''}; the first decision counts`);
   }
   if (expiresAt <= now)
-    throw refuse(
+    return refuse(
       `expired at ${expiresAt.toISOString()}. Fix: ask again with: nightshift ask-again ${incidentName(incidentId)}`,
     );
   if (digestOf(subject) !== approval.digest || (digest !== undefined && digest !== approval.digest))
-    throw refuse('is not about the action that you were shown. Fix: look at it again with: nightshift approvals');
+    return refuse('is not about the action that you were shown. Fix: look at it again with: nightshift approvals');
   if (votes.some((vote) => vote.principal === principal))
-    throw refuse(`has your answer already; it needs ${subject.required} different people`);
+    return refuse(`has your answer already; it needs ${subject.required} different people`);
+  return null;
 }

@@ -22,6 +22,8 @@ import { unrunActions } from './waiting.ts';
 /** What people can say to a running Nightshift; each is committed with its wake-up before it is answered. */
 export interface People {
   decide(decision: Decision): Promise<{ incidentId: number; status: string }>;
+  /** Says why that person may decide nothing at all; null where they may. */
+  refusalOf(name: string): NightshiftError | null;
   /**
    * `did` tells what the person who closes it did about it, which `nightshift report shadow` counts.
    * @throws NightshiftError `not_found`, or `conflict` when the incident is in no state to hear it.
@@ -75,6 +77,7 @@ export function createPeople({
     return { incidentId };
   };
   return {
+    refusalOf: (name) => refusalUnlessListed(identity, name),
     async decide(decision) {
       refuseUnlessListed(identity, decision.principal);
       const approval = await db.transaction(async () => {
@@ -128,7 +131,12 @@ export function createPeople({
  * @throws NightshiftError `forbidden`.
  */
 export function refuseUnlessListed(identity: Pick<Identity, 'mayDecide'>, name: string): void {
-  if (identity.mayDecide(name)) return;
+  const refusal = refusalUnlessListed(identity, name);
+  if (refusal) throw refusal;
+}
+
+function refusalUnlessListed(identity: Pick<Identity, 'mayDecide'>, name: string): NightshiftError | null {
+  if (identity.mayDecide(name)) return null;
   const fix = `add ${name} to people: in nightshift.yaml, or use the token of somebody who is (NIGHTSHIFT_TOKEN)`;
-  throw new NightshiftError('forbidden', `${name} is not among the people who may decide. Fix: ${fix}`);
+  return new NightshiftError('forbidden', `${name} is not among the people who may decide. Fix: ${fix}`);
 }

@@ -64,7 +64,27 @@ describe.each(databases)('incidents over the API on $name', ({ name: database })
     ]);
     expect(now.approvals.map(({ incident }) => incident).sort()).toEqual([name(slow), name(bad)].sort());
     expect(now.approvals[0]?.card.join('\n')).toContain('supervisor.restart');
+    // Who asks is told beforehand what a decision of theirs would be told.
+    const { secret: viewer } = (
+      await nightshift.api<{ secret: string }>('/tokens', { name: 'vic-laptop', person: 'vic', role: 'viewer' })
+    ).body;
+    const paths = ['/now', '/approvals', `/incidents/${bad}`];
+    const asksOf = async (path: string, token?: string) =>
+      (await nightshift.api<{ approvals: z.infer<typeof nowShape>['approvals'] }>(path, undefined, token)).body
+        .approvals;
+    for (const path of paths) {
+      for (const { refused } of await asksOf(path)) expect(refused).toEqual({ approve: null, deny: null });
+      for (const { id, refused } of await asksOf(path, viewer))
+        for (const decision of ['approve', 'deny'] as const) {
+          const { status, body } = await nightshift.api(`/approvals/${id}/decision`, { decision }, viewer);
+          expect({ status, detail: body.detail }).toEqual({ status: 403, detail: refused[decision] });
+        }
+    }
     for (const { id } of now.approvals) await nightshift.api(`/approvals/${id}/decision`, { decision: 'deny' });
+    const [decided] = await asksOf(`/incidents/${bad}`);
+    expect(decided?.refused.approve).toContain(`is denied already`);
+    const late = await nightshift.api(`/approvals/${decided?.id}/decision`, { decision: 'approve' });
+    expect(late.body.detail).toBe(decided?.refused.approve);
     for (const id of [slow, bad]) await story.until(id, 'escalated');
     pages.ill.clear();
   });

@@ -165,7 +165,8 @@ describe.each(databases)('figures of known timelines on $name', ({ open }) => {
       { alertname: 'Blip', service: 'web', incidents: 2 },
       { alertname: 'Old', service: 'shop', incidents: 1 },
     ]);
-    expect(byAlert[1]).toMatchObject({ resolvedByItself: 1, open: 1, healedAlone: 0, mttrP50: 31 });
+    expect(byAlert[1]).toMatchObject({ resolvedByItself: 1, open: 1, healedAlone: 0, mttaP50: null, mttrP50: 31 });
+    expect(byAlert[0]?.mttaP50).toBeCloseTo(percentile([1, 2, 2, 4, 6, 8, 10, 12, 14], 0.5), 2);
   });
 
   it('gives a line for each day of UTC, also those on which nothing happened', async () => {
@@ -191,7 +192,7 @@ describe.each(databases)('figures of known timelines on $name', ({ open }) => {
   });
 
   it('counts costs, answers and noise', async () => {
-    const { alone = 0 } = { alone: ids['healed alone'] };
+    const { alone = 0, twice = 0 } = { alone: ids['healed alone'], twice: ids.twice };
     const call = (model: string, cost: string, incident: number | string, days = 1) =>
       `insert into model_call (at, incident_id, role, model, prompts, prompt_sha256, question_sha256, outcome, input_tokens, output_tokens, cost_usd, latency_ms, request)
         values (now() - interval '${days} days', ${incident}, 'diagnose', '${model}', '[]', '', '', 'ok', 1000, 200, ${cost}, 5, '{}')`;
@@ -201,31 +202,43 @@ describe.each(databases)('figures of known timelines on $name', ({ open }) => {
       call('large', '0.25', alone),
       call('unknown', 'null', alone),
       call('small', '0.12', 'null'),
+      call('large', '1.5', twice),
       call('large', '9', alone, 31),
       `insert into action (id, incident_id, cycle, attempt, ordinal, instance, tool, arguments, target, risk, fingerprint, origin, reason, expected_effect, undo, labels, definition_sha256, status)
         values ('act-1', ${alone}, 1, 1, 1, 'i', 't', '{}', 'x', 'safe', 'f', 'o', 'r', 'e', 'u', '{}', '', 'succeeded')`,
       ...[
-        [10, 'approved'],
-        [30, 'denied'],
-        [900, 'expired'],
+        [10, 'approved', 1],
+        [30, 'denied', 1],
+        [100, 'approved', 4],
+        [900, 'expired', 1],
       ].map(
-        ([seconds, status], n) =>
+        ([seconds, status, days], n) =>
           `insert into approval (id, incident_id, action_id, digest, subject, required, status, expires_at, created_at, decided_at)
-            values ('a${n}', ${alone}, 'act-1', '', '{}', 1, '${status}', now(), now() - interval '1 day', now() - interval '1 day' + interval '${seconds} s')`,
+            values ('a${n}', ${alone}, 'act-1', '', '{}', 1, '${status}', now(), now() - interval '${days} days', now() - interval '${days} days' + interval '${seconds} s')`,
       ),
       `insert into delivery (source, sender, body_sha256, alerts, problems) values ('am', 's', '', 20, '[]'), ('am', 's', '', 5, '[]')`,
     );
     const { cost, approvalLatency, noise, trend } = await insightsOf(db, 30);
-    expect(cost.totalUsd).toBeCloseTo(0.87);
-    expect(cost.perIncidentUsd).toBeCloseTo(0.75 / 12);
+    expect(cost.totalUsd).toBeCloseTo(2.37);
+    expect(cost.perIncidentUsd).toBeCloseTo(2.25 / 12);
     expect(cost.byModel).toEqual([
-      { model: 'large', calls: 2, usd: 0.75, tokens: 2400 },
+      { model: 'large', calls: 3, usd: 2.25, tokens: 3600 },
       { model: 'small', calls: 1, usd: 0.12, tokens: 1200 },
       { model: 'unknown', calls: 1, usd: null, tokens: 1200 },
     ]);
-    expect(trend.reduce((sum, { usd }) => sum + usd, 0)).toBeCloseTo(0.87);
-    expect(approvalLatency).toMatchObject({ count: 2, p50: 20 });
-    expect(approvalLatency.p95).toBeCloseTo(29);
+    expect(cost.byIncident).toEqual([
+      { incident: `INC-${twice}`, title: 'twice', calls: 1, usd: 1.5, tokens: 1200 },
+      { incident: `INC-${alone}`, title: 'healed alone', calls: 3, usd: 0.75, tokens: 3600 },
+    ]);
+    expect(trend.reduce((sum, { usd }) => sum + usd, 0)).toBeCloseTo(2.37);
+    // The day on which people were asked, and that on which alerts were delivered.
+    const day = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+    const of = (date: string) => trend.find((one) => one.day === date);
+    expect(of(day(1))).toMatchObject({ approvalP50: 20, alerts: 0, repeated: 0 });
+    expect(of(day(0))).toMatchObject({ approvalP50: null, alerts: 25, repeated: 25 });
+    expect(of(day(4))).toMatchObject({ approvalP50: 100 });
+    expect(approvalLatency).toMatchObject({ count: 3, p50: 30 });
+    expect(approvalLatency.p95).toBeCloseTo(93);
     // 15 news: what fired in these days, the folded one and the one by hand too, and one that resolved.
     expect(noise).toEqual({
       deliveries: 2,
@@ -255,7 +268,7 @@ describe.each(databases)('figures of known timelines on $name', ({ open }) => {
       mttr: { p50: null, p95: null },
       byAlert: [],
       approvalLatency: { p50: null, p95: null, count: 0 },
-      cost: { totalUsd: 0, perIncidentUsd: null, byModel: [] },
+      cost: { totalUsd: 0, perIncidentUsd: null, byModel: [], byIncident: [] },
       noise: { deliveries: 0, alerts: 0, repeated: 0 },
     });
     expect(nothing.trend).toHaveLength(2);

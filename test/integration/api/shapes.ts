@@ -70,6 +70,7 @@ const approval = z.object({
   ),
   secrets: z.array(z.unknown()),
   card: z.array(z.string()),
+  refused: z.object({ approve: words.nullable(), deny: words.nullable() }),
 }) satisfies z.ZodType<Shapes.Approval>;
 
 export const nowShape = z.object({
@@ -252,6 +253,7 @@ export const insightsShape = z.object({
       alertname: z.string(),
       service: z.string().nullable(),
       incidents: z.int(),
+      mttaP50: z.number().nullable(),
       mttrP50: z.number().nullable(),
     }),
   ),
@@ -260,6 +262,9 @@ export const insightsShape = z.object({
     totalUsd: z.number(),
     perIncidentUsd: z.number().nullable(),
     byModel: z.array(z.object({ model: z.string(), calls: z.int(), usd: z.number().nullable(), tokens: z.int() })),
+    byIncident: z.array(
+      z.object({ incident: z.string(), title: z.string(), calls: z.int(), usd: z.number(), tokens: z.int() }),
+    ),
   }),
   noise: z.object({
     deliveries: z.int(),
@@ -277,6 +282,9 @@ export const insightsShape = z.object({
       healed: z.int(),
       escalated: z.int(),
       mttrP50: z.number().nullable(),
+      approvalP50: z.number().nullable(),
+      alerts: z.int(),
+      repeated: z.int(),
       usd: z.number(),
     }),
   ),

@@ -1,7 +1,7 @@
 /** How one person's answer counts, and when it does not. */
 import { describe, expect, it } from 'vitest';
 import { type Approval, boundFields, digestOf, type Subject, type Vote } from '../../../src/approval/index.ts';
-import { count } from '../../../src/approval/vote.ts';
+import { count, refusalOf } from '../../../src/approval/vote.ts';
 
 const NOW = new Date('2026-11-21T03:00:00.000Z');
 
@@ -164,6 +164,29 @@ describe('a vote', () => {
       code: 'conflict',
       message: 'approval k3v9x2abcd of INC-7 has your answer already; it needs 2 different people',
     });
+  });
+});
+
+describe('what would be refused', () => {
+  const cases = [
+    asked(),
+    asked({ requestedBy: 'ana' }),
+    asked({ barred: ['ana'] }),
+    asked({ approvers: ['ben'] }),
+    asked({ required: 2 }, { votes: [voted('ana')] }),
+    asked({}, { status: 'denied', votes: [voted('ben', 'deny')] }),
+    asked({}, { expiresAt: NOW }),
+  ];
+  it.each(cases)('is known beforehand in the words of the refusal: %#', (question) => {
+    for (const decision of ['approve', 'deny'] as const) {
+      const told = refusalOf(question, { decision, principal: 'ana' }, NOW);
+      expect(told && { code: told.code, message: told.message }).toEqual(
+        refusal(() => count(question, says('ana', decision), NOW)),
+      );
+    }
+    const mayDeny = question.status === 'pending' && question.expiresAt > NOW && question.votes.length === 0;
+    expect(refusalOf(question, { decision: 'deny', principal: 'ana' }, NOW) === null).toBe(mayDeny);
+    expect(refusalOf(question, { decision: 'approve', principal: 'ana' }, NOW) === null).toBe(question === cases[0]);
   });
 });
 

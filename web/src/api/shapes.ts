@@ -118,6 +118,8 @@ export interface Approval {
   readonly secrets: readonly unknown[];
   /** The words that people decide by, the same as in Slack and at the command line. */
   readonly card: readonly string[];
+  /** Why an answer of whoever asks would be refused; null where it would count. */
+  readonly refused: Readonly<Record<'approve' | 'deny', string | null>>;
 }
 
 export interface Now {
@@ -471,6 +473,7 @@ export interface Insights {
     readonly alertname: string;
     readonly service: string | null;
     readonly incidents: number;
+    readonly mttaP50: number | null;
     readonly mttrP50: number | null;
   })[];
   readonly approvalLatency: Percentiles & { readonly count: number };
@@ -481,6 +484,13 @@ export interface Insights {
       readonly model: string;
       readonly calls: number;
       readonly usd: number | null;
+      readonly tokens: number;
+    }[];
+    readonly byIncident: readonly {
+      readonly incident: string;
+      readonly title: string;
+      readonly calls: number;
+      readonly usd: number;
       readonly tokens: number;
     }[];
   };
@@ -499,6 +509,9 @@ export interface Insights {
     readonly healed: number;
     readonly escalated: number;
     readonly mttrP50: number | null;
+    readonly approvalP50: number | null;
+    readonly alerts: number;
+    readonly repeated: number;
     readonly usd: number;
   }[];
 }
