@@ -25,5 +25,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     emptyOutDir: true,
     reportCompressedSize: false,
+    // What the bundle holds of others is licensed on condition that their notices go with it.
+    license: { fileName: 'licenses.md' },
   },
 });

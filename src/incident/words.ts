@@ -35,7 +35,9 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
       ? [`  by ${plain(because.by)}, confidence ${because.confidence.toFixed(2)}: ${plain(because.why)}`]
       : []),
     ...(blast
-      ? [`  concerned: ${blast.alerts} alert(s), ${blast.targets.length} target(s) (${plain(blast.why)})`]
+      ? [
+          `  concerned: ${counted(blast.alerts, 'alert')}, ${counted(blast.targets.length, 'target')} (${plain(blast.why)})`,
+        ]
       : []),
     ...(blast?.dependents?.length > 0 ? [`  depends on it: ${blast.dependents.map(plain).join(', ')}`] : []),
   ],
@@ -51,12 +53,12 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ),
   ],
   'investigation.ended': ({ specialist, ended, steps, tokens, found = [], said }) => [
-    `looked further (${plain(specialist)}): ${plain(ended)}${steps === undefined ? '' : `; ${steps} step(s), ${tokens} tokens, ${found.length} new item(s)`}`,
+    `looked further (${plain(specialist)}): ${plain(ended)}${steps === undefined ? '' : `; ${counted(steps, 'step')}, ${tokens} tokens, ${counted(found.length, 'new item')}`}`,
     ...found.map(({ ref, title }: Data) => `  ${ref} tool: ${plain(title)}`),
     ...(said ? [`  it says: ${brief(said)}`] : []),
   ],
   'investigation.merged': ({ findings = [], dropped = [] }) => [
-    `the lead notes ${findings.length} finding(s)`,
+    `the lead notes ${counted(findings.length, 'finding')}`,
     ...findings.map(
       ({ text, citations = [] }: Data) =>
         `  ${plain(text)} (${citations.map(({ evidence }: Data) => evidence).join(', ')})`,
@@ -68,7 +70,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ...objections.map((text: string) => `  ${plain(text)}`),
   ],
   'evidence.gathered': ({ evidence = [], missing = [], alertFlags = [] }) => [
-    `evidence: ${evidence.length} item(s)`,
+    `evidence: ${counted(evidence.length, 'item')}`,
     ...alertFlags.map(
       ({ field, reason }: Data) => `  instruction-like text in the alert: ${plain(field)} ${plain(reason)}`,
     ),
@@ -155,7 +157,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'verification.unconfirmed': ({ reason }) => [`unconfirmed: ${plain(reason)}`],
   'incident.remembered': () => ['remembered as a past incident'],
   'incident.resolved': ({ attempts, seconds }, actor) => [
-    `RESOLVED by ${actor} after ${attempts} attempt(s), ${seconds} s`,
+    `RESOLVED by ${actor} after ${counted(attempts, 'attempt')}, ${seconds} s`,
   ],
   'incident.escalated': ({ reason }) => [`ESCALATED to a person: ${plain(reason)}`],
   'incident.stopped': () => ['STOPPED by a person'],
@@ -169,7 +171,7 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     `${actor} ended a session of the console${person === actor ? '' : `, of ${person}`}`,
   ],
   'audit.pruned': ({ seal, events, days }) => [
-    `the audit up to seal ${seal} was given up: ${events} event(s) over ${days} days old`,
+    `the audit up to seal ${seal} was given up: ${counted(events, 'event')} over ${days} days old`,
   ],
   'kill_switch.engaged': ({ reason, via }, actor) => [
     `EVERYTHING IS STOPPED by ${actor} via ${via}${reason ? `: ${plain(reason)}` : ''}`,
@@ -189,7 +191,9 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     `${actor} began maintenance ${id} until ${until}: ${plain(match.join(', '))} (${plain(reason)})`,
   ],
   'maintenance.ended': ({ id }, actor) => [`${actor} ended maintenance ${id}`],
-  'silences.changed': ({ silences = [] }, actor) => [`${actor} has ${silences.length} silence(s) that hold or will`],
+  'silences.changed': ({ silences = [] }, actor) => [
+    `${actor} has ${counted(silences.length, 'silence')} that hold or will`,
+  ],
   'pagerduty.acknowledged': ({ source }) => [`acknowledged in PagerDuty (${source})`],
   'pagerduty.resolved': ({ source }) => [`resolved in PagerDuty (${source})`],
   'pagerduty.escalated': ({ source, level }) => [
@@ -222,6 +226,10 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
     ...problems.map(({ field, message }: Data) => `  ${plain(`${field}: ${message}`)}`),
   ],
 };
+
+function counted(count: number, of: string): string {
+  return `${count} ${of}${count === 1 ? '' : 's'}`;
+}
 
 /** Shows an answer in JSON without its marks, and a passage without its heading: both are there for machines. */
 function brief(text: string): string {

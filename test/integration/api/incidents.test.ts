@@ -59,8 +59,8 @@ describe.each(databases)('incidents over the API on $name', ({ name: database })
       },
     ]);
     expect(now.recent.map(({ id, doing }) => ({ id, words: doing?.words }))).toEqual([
-      { id: name(approved), words: expect.stringMatching(/^RESOLVED by nightshift after 1 attempt\(s\)/) },
-      { id: name(alone), words: expect.stringMatching(/^RESOLVED by nightshift after 1 attempt\(s\)/) },
+      { id: name(approved), words: expect.stringMatching(/^RESOLVED by nightshift after 1 attempt,/) },
+      { id: name(alone), words: expect.stringMatching(/^RESOLVED by nightshift after 1 attempt,/) },
     ]);
     expect(now.approvals.map(({ incident }) => incident).sort()).toEqual([name(slow), name(bad)].sort());
     expect(now.approvals[0]?.card.join('\n')).toContain('supervisor.restart');

@@ -6,6 +6,7 @@ import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { incidentsQuery, runbooksQuery } from '../api/queries.ts';
 import { STATE_WORDS } from '../components/state.tsx';
+import { runbookAddress } from '../runbooks/address.ts';
 import { PLACES } from './keys.ts';
 
 /** Search and commands: pages, incidents and runbooks, by a few letters. */
@@ -38,7 +39,7 @@ export default function Palette({ onClose }: { readonly onClose: () => void }) {
     label: title,
     description: path,
     leftSection: <IconBook2 size={18} aria-hidden="true" />,
-    onClick: () => navigate(`/runbooks/view?path=${encodeURIComponent(path)}`),
+    onClick: () => navigate(runbookAddress(path)),
   }));
   const search: SpotlightActionData[] =
     typed.trim() === ''

@@ -13,6 +13,7 @@ import { type ComponentType, type ReactNode, useCallback, useEffect, useRef, use
 import { Link, useLocation } from 'wouter';
 import { useLive } from '../api/live.ts';
 import { nowQuery } from '../api/queries.ts';
+import { waitsForYou } from '../approval/refused.ts';
 import { Announcer } from './announcer.tsx';
 import { showFailure } from './failure.ts';
 import { PLACES, useKeys } from './keys.ts';
@@ -55,7 +56,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   useKeys({ openPalette, openKeys });
   usePaletteKey(openPalette);
   useFocusOnNavigation(path, main);
-  const waiting = now?.approvals.length ?? 0;
+  const waiting = now?.approvals.filter(waitsForYou).length ?? 0;
   return (
     <div className={classes.shell}>
       <a className={classes.skip} href="#main">

@@ -1,43 +1,47 @@
 import { Button, CopyButton } from '@mantine/core';
 import { IconCheck, IconCopy, IconHourglassHigh, IconX } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useRef } from 'react';
 import { Link } from 'wouter';
 import type { Approval } from '../api/shapes.ts';
+import { useFocusLeft } from '../components/focus.ts';
 import { Countdown } from '../components/moment.tsx';
 import { Card } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { RoleButton } from '../components/role.tsx';
 import classes from './approval-card.module.css';
-import { DecisionDialog } from './decision-dialog.tsx';
-import { type CardLine, readCard } from './read-card.ts';
+import { CardLines } from './card-lines.tsx';
+import { readCard } from './read-card.ts';
+import { type Answer, useRefused } from './refused.ts';
 
-/** Set in monospace, since it is shown to be compared letter by letter. */
-const EXACT = new Set(['runs', 'on', 'for', 'would', 'secret']);
-/** Shown elsewhere on the card. */
-const ELSEWHERE = new Set(['until', 'digest', 'yes']);
-
-/** Shows what a person is asked, in the words that Slack and the command line use, with the two answers. */
-export function ApprovalCard({
-  approval,
-  isLinked = true,
-}: {
+interface ApprovalCardProps {
   readonly approval: Approval;
   readonly isLinked?: boolean;
-}) {
-  const [asked, setAsked] = useState<'approve' | 'deny' | null>(null);
+  /** What the two buttons do; where it is left out there are none, and what is shown is what was asked. */
+  readonly onAnswer?: (decision: Answer) => void;
+}
+
+/** Shows what a person is asked, in the words that Slack and the command line use, with the two answers. */
+export function ApprovalCard({ approval, isLinked = true, onAnswer }: ApprovalCardProps) {
+  const card = useRef<HTMLElement>(null);
+  useFocusLeft(card);
   const { headline, lines } = readCard(approval.card);
-  const isPending = approval.status === 'pending';
+  const isAsked = onAnswer !== undefined && approval.status === 'pending';
   const yes = approval.votes.filter(({ decision }) => decision === 'approve');
   const title = headline.replace(/^INC-\d+ /, '').replace(/: \S+$/, '');
   return (
-    <Card tone={isPending ? 'signal' : 'plain'}>
-      <article className={classes.card} data-approval={isPending ? approval.id : undefined} aria-label={headline}>
+    <Card tone={isAsked ? 'signal' : 'plain'}>
+      <article
+        ref={card}
+        className={classes.card}
+        data-approval={isAsked ? approval.id : undefined}
+        aria-label={headline}
+      >
         <header className={classes.head}>
           <h3 className={classes.title}>
             {isLinked ? <Link href={`/incidents/${approval.incident}`}>{approval.incident}</Link> : approval.incident}{' '}
             {title}
           </h3>
-          {isPending ? (
+          {isAsked ? (
             <Pill tone="signal">
               <IconHourglassHigh size={14} aria-hidden="true" />
               <Countdown until={approval.expiresAt} />
@@ -46,13 +50,9 @@ export function ApprovalCard({
             <Pill tone={approval.status === 'approved' ? 'good' : 'plain'}>{approval.status}</Pill>
           )}
         </header>
-        <dl className={classes.lines}>
-          {lines
-            .filter(({ about }) => !ELSEWHERE.has(about))
-            .map((line) => (
-              <Line key={line.about} line={line} />
-            ))}
-        </dl>
+        <div className={classes.lines}>
+          <CardLines lines={lines} />
+        </div>
         <footer className={classes.foot}>
           <div className={classes.facts}>
             <span>
@@ -77,45 +77,36 @@ export function ApprovalCard({
               )}
             </CopyButton>
           </div>
-          {isPending ? (
-            <div className={classes.answers}>
-              <RoleButton
-                needs="approver"
-                variant="default"
-                leftSection={<IconX size={16} aria-hidden="true" />}
-                onClick={() => setAsked('deny')}
-                keys="d"
-              >
-                Deny
-              </RoleButton>
-              <RoleButton
-                needs="approver"
-                leftSection={<IconCheck size={16} aria-hidden="true" />}
-                onClick={() => setAsked('approve')}
-                keys="a"
-              >
-                Approve
-              </RoleButton>
-            </div>
-          ) : null}
+          {isAsked ? <Answers approval={approval} onAnswer={onAnswer} /> : null}
         </footer>
       </article>
-      {asked ? <DecisionDialog approval={approval} decision={asked} onClose={() => setAsked(null)} /> : null}
     </Card>
   );
 }
 
-function Line({ line: { about, says } }: { readonly line: CardLine }) {
+function Answers({ approval, onAnswer }: Required<Pick<ApprovalCardProps, 'approval' | 'onAnswer'>>) {
+  const refused = useRefused(approval);
   return (
-    <>
-      <dt>{about}</dt>
-      <dd data-exact={EXACT.has(about) || undefined}>
-        {says.map((text) => (
-          <span key={text} className={classes.text}>
-            {text}
-          </span>
-        ))}
-      </dd>
-    </>
+    <div className={classes.answers}>
+      <RoleButton
+        needs="approver"
+        because={refused.deny}
+        variant="default"
+        leftSection={<IconX size={16} aria-hidden="true" />}
+        onClick={() => onAnswer('deny')}
+        keys="d"
+      >
+        Deny
+      </RoleButton>
+      <RoleButton
+        needs="approver"
+        because={refused.approve}
+        leftSection={<IconCheck size={16} aria-hidden="true" />}
+        onClick={() => onAnswer('approve')}
+        keys="a"
+      >
+        Approve
+      </RoleButton>
+    </div>
   );
 }

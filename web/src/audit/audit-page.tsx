@@ -1,14 +1,13 @@
 import { Button, TextInput } from '@mantine/core';
 import { IconHistory, IconShieldCheck } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { ask, query } from '../api/client.ts';
 import { auditVerifyQuery } from '../api/queries.ts';
 import type { AuditEvents } from '../api/shapes.ts';
+import { Ago } from '../components/moment.tsx';
 import { PageTitle } from '../components/page-title.tsx';
 import { Card } from '../components/panel.tsx';
-import { absolute, relative } from '../components/time.ts';
 import { Empty, Loaded, Trouble } from '../components/trouble.tsx';
 import classes from './audit.module.css';
 import { VerifyReport } from './verify-report.tsx';
@@ -23,8 +22,8 @@ type Asked = Partial<Record<(typeof FILTERS)[number]['name'], string>>;
 /** Who did what, newest first; and the proof that nothing of it was changed. */
 export default function AuditPage() {
   const [, navigate] = useLocation();
-  const asked: Asked = Object.fromEntries(new URLSearchParams(useSearch()));
-  const [typed, setTyped] = useState<Asked>(asked);
+  const search = useSearch();
+  const asked: Asked = Object.fromEntries(new URLSearchParams(search));
   const verify = useQuery(auditVerifyQuery);
   const pages = useInfiniteQuery({
     queryKey: ['audit', 'events', asked],
@@ -45,24 +44,30 @@ export default function AuditPage() {
         </Button>
       </PageTitle>
       <div role="status">
-        {verify.data ? <VerifyReport report={verify.data} /> : null}
-        {verify.error ? <Trouble error={verify.error} /> : null}
+        {verify.error ? (
+          <Trouble error={verify.error} />
+        ) : verify.data ? (
+          <VerifyReport report={verify.data} at={new Date(verify.dataUpdatedAt).toISOString()} />
+        ) : null}
       </div>
       <form
+        // Another address has other words in its fields.
+        key={search}
         className={classes.filters}
         onSubmit={(event) => {
           event.preventDefault();
-          navigate(`/audit${query(typed)}`, { replace: true });
+          const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);
+          navigate(`/audit${query(Object.fromEntries(typed))}`, { replace: true });
         }}
       >
         {FILTERS.map(({ name, label, placeholder }) => (
           <TextInput
             key={name}
+            name={name}
             className={classes.filter}
             label={label}
             placeholder={placeholder}
-            value={typed[name] ?? ''}
-            onChange={(event) => setTyped({ ...typed, [name]: event.currentTarget.value.trim() })}
+            defaultValue={asked[name]}
           />
         ))}
         <Button type="submit" variant="default">
@@ -83,12 +88,10 @@ export default function AuditPage() {
               <ol className={classes.events}>
                 {events.map(({ id, at, actor, type, words, incident }) => (
                   <li key={id} className={classes.event}>
-                    <time dateTime={at} title={absolute(at)}>
-                      {relative(Date.parse(at) - Date.now())}
-                    </time>
+                    <Ago at={at} />
                     <span className={classes.actor}>{actor}</span>
                     <span className={classes.words}>
-                      {words.replace(/:$/, '')}
+                      {words}
                       <code>{type}</code>
                     </span>
                     {incident ? <Link href={`/incidents/${incident}`}>{incident}</Link> : <span />}

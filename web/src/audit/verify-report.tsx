@@ -1,12 +1,16 @@
 import { IconShieldCheck, IconShieldX } from '@tabler/icons-react';
 import type { AuditReport } from '../api/shapes.ts';
+import { Ago } from '../components/moment.tsx';
 import classes from './audit.module.css';
 
 /** Says what the verification found: whole, or where the chain is broken. */
 export function VerifyReport({
   report: { problems, events, seals, head, unsealed, late, pruned },
+  at,
 }: {
   readonly report: AuditReport;
+  /** When it was looked at. */
+  readonly at: string;
 }) {
   const isWhole = problems.length === 0;
   const Icon = isWhole ? IconShieldCheck : IconShieldX;
@@ -18,6 +22,7 @@ export function VerifyReport({
           {isWhole
             ? 'Nothing was changed'
             : `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the audit`}
+          , verified <Ago at={at} />
         </p>
         <p>
           {events.toLocaleString('en-GB')} events in {seals.toLocaleString('en-GB')} seals; {unsealed} not sealed yet

@@ -10,14 +10,13 @@ interface PanelProps {
   /** `signal`: a person is needed. */
   readonly tone?: 'plain' | 'signal';
   readonly children: ReactNode;
-  readonly id?: string;
 }
 
 /** Shows a titled part of a page. */
-export function Panel({ title, count, aside, tone = 'plain', children, id }: PanelProps) {
-  const name = `${id ?? title.toLowerCase().replace(/[^a-z]+/g, '-')}-title`;
+export function Panel({ title, count, aside, tone = 'plain', children }: PanelProps) {
+  const name = `${title.toLowerCase().replace(/[^a-z]+/g, '-')}-title`;
   return (
-    <section className={classes.panel} aria-labelledby={name} id={id}>
+    <section className={classes.panel} aria-labelledby={name}>
       <header className={classes.head}>
         <h2 className={classes.title} id={name} data-tone={tone}>
           {title}

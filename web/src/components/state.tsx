@@ -28,7 +28,7 @@ export const STATE_WORDS: Readonly<
   acting: { word: 'Acting', icon: IconBolt, tone: 'accent' },
   verifying: { word: 'Verifying', icon: IconEye, tone: 'accent' },
   resolved: { word: 'Resolved', icon: IconCheck, tone: 'good' },
-  escalated: { word: 'With a person', icon: IconUserExclamation, tone: 'signal' },
+  escalated: { word: 'Escalated', icon: IconUserExclamation, tone: 'signal' },
   stopped: { word: 'Stopped', icon: IconHandStop, tone: 'plain' },
 };
 

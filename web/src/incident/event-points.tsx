@@ -16,7 +16,7 @@ const compact = (value: unknown) => JSON.stringify(value) ?? '';
 const POINTS: Readonly<Record<string, (data: Data) => Point[]>> = {
   'triage.done': ({ because, blast }) => [
     ...(because ? [{ name: `by ${because.by}`, says: String(because.why) }] : []),
-    ...(blast ? [{ name: `${blast.alerts} alert(s)`, says: String(blast.why) }] : []),
+    ...(blast ? [{ name: `${blast.alerts} ${blast.alerts === 1 ? 'alert' : 'alerts'}`, says: String(blast.why) }] : []),
   ],
   'investigation.step': ({ calls }) =>
     list(calls).map(({ tool, arguments: args, came }) => ({

@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'react';
 import { Link } from 'wouter';
 import type { Citation, Evidence } from '../api/shapes.ts';
 import { written } from '../components/code-block.tsx';
+import { runbookAddress } from '../runbooks/address.ts';
 import classes from './evidence.module.css';
 import { splitAtQuote } from './quote.ts';
 
@@ -43,10 +44,7 @@ function Opened({ item, quote }: { readonly item: Evidence; readonly quote: stri
   return (
     <>
       {typeof path === 'string' ? (
-        <Link
-          className={classes.open}
-          href={`/runbooks/view?path=${encodeURIComponent(path)}&from=${startLine}&to=${endLine}`}
-        >
+        <Link className={classes.open} href={runbookAddress(path, { from: Number(startLine), to: Number(endLine) })}>
           <IconBook2 size={16} aria-hidden="true" /> Open it in {path}, lines {String(startLine)} to {String(endLine)}
         </Link>
       ) : null}

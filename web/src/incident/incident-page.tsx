@@ -2,12 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { incidentQuery, modelCallsQuery } from '../api/queries.ts';
-import type { Citation, WholeIncident } from '../api/shapes.ts';
-import { ApprovalCard } from '../approval/approval-card.tsx';
+import type { Citation, ModelCall, WholeIncident } from '../api/shapes.ts';
+import { Approvals, useAnswering } from '../approval/approvals.tsx';
 import { Card, Panel } from '../components/panel.tsx';
-import { Loaded, Waiting } from '../components/trouble.tsx';
+import { Loaded, Trouble, Waiting } from '../components/trouble.tsx';
+import { ActionFold } from './action-fold.tsx';
 import { Alerts } from './alerts.tsx';
-import { asItWas } from './as-it-was.ts';
+import { asItWas, until } from './as-it-was.ts';
 import { DiagnosisPanel } from './diagnosis-panel.tsx';
 import { EvidenceDrawer } from './evidence-drawer.tsx';
 import { EvidenceList } from './evidence-list.tsx';
@@ -18,8 +19,8 @@ import { ReplayBar } from './replay-bar.tsx';
 import { StageBar } from './stage-bar.tsx';
 import { tell } from './story.ts';
 import { Timeline } from './timeline.tsx';
-import { ToolCall } from './tool-call.tsx';
 
+const NO_CALLS: readonly ModelCall[] = [];
 const Charts = lazy(() => import('./charts.tsx'));
 
 /** One incident: its story, what was found out and done, and the way to see it again step by step. */
@@ -33,28 +34,26 @@ export default function IncidentPage({ id }: { readonly id: string }) {
 }
 
 function Whole({ incident }: { readonly incident: WholeIncident }) {
-  const { data: answered } = useQuery(modelCallsQuery(incident.id));
+  const answered = useQuery(modelCallsQuery(incident.id));
+  const calls = answered.data?.calls ?? NO_CALLS;
   const replay = useReplay(incident.events.length);
   const [cited, setCited] = useState<Citation | null>(null);
-  const shown = useMemo(() => asItWas(incident, replay.at), [incident, replay.at]);
-  const chapters = useMemo(() => tell(incident.events, answered?.calls ?? []), [incident.events, answered]);
-  const moment = replay.at === null ? null : (shown.events.at(-1)?.at ?? null);
+  const { onAsk, dialog } = useAnswering();
+  const shown = useMemo(() => asItWas(incident, replay.at, calls), [incident, replay.at, calls]);
+  const isReplay = replay.at !== null;
+  const moment = isReplay ? (shown.events.at(-1)?.at ?? null) : null;
+  const chapters = useMemo(() => tell(shown.events, until(moment, calls)), [shown.events, calls, moment]);
   const pending = shown.approvals.filter(({ status }) => status === 'pending');
   return (
     <>
-      <IncidentHead incident={shown} isReplay={replay.at !== null} />
-      <StageBar chapters={chapters} at={replay.at} isOver={shown.closedAt !== null} />
+      <IncidentHead incident={shown} isReplay={isReplay} />
+      <StageBar chapters={chapters} isReplay={isReplay} isOver={shown.closedAt !== null} />
       <div className={classes.board}>
         <div className={classes.story}>
-          {pending.length > 0 && replay.at === null ? (
-            <Panel title="Waits for you" count={pending.length} tone="signal">
-              {pending.map((approval) => (
-                <ApprovalCard key={approval.id} approval={approval} isLinked={false} />
-              ))}
-            </Panel>
-          ) : null}
+          {isReplay ? null : <Approvals approvals={pending} isLinked={false} onAsk={onAsk} />}
           <Panel title="The story" aside={<ReplayBar replay={replay} moment={moment} />}>
-            <Timeline chapters={chapters} incident={incident} at={replay.at} onCite={setCited} />
+            {answered.error ? <Trouble error={answered.error} retry={answered.refetch} /> : null}
+            <Timeline chapters={chapters} incident={shown} isReplay={isReplay} onCite={setCited} />
           </Panel>
         </div>
         <div className={classes.aside}>
@@ -63,10 +62,10 @@ function Whole({ incident }: { readonly incident: WholeIncident }) {
             <Charts id={incident.id} moment={moment} />
           </Suspense>
           {shown.actions.length > 0 ? (
-            <Panel title="Tool calls" count={shown.actions.length}>
+            <Panel title="Actions" count={shown.actions.length}>
               <Card>
                 {shown.actions.map((action) => (
-                  <ToolCall key={action.id} action={action} />
+                  <ActionFold key={action.id} action={action} />
                 ))}
               </Card>
             </Panel>
@@ -86,7 +85,8 @@ function Whole({ incident }: { readonly incident: WholeIncident }) {
           ) : null}
         </div>
       </div>
-      <EvidenceDrawer evidence={incident.evidence} cited={cited} onClose={() => setCited(null)} />
+      <EvidenceDrawer evidence={shown.evidence} cited={cited} onClose={() => setCited(null)} />
+      {dialog}
     </>
   );
 }

@@ -3,7 +3,6 @@ import '@mantine/core/styles/ScrollArea.css';
 import { Button, Select, TextInput } from '@mantine/core';
 import { IconMoonStars, IconSearch } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { ask, query } from '../api/client.ts';
 import type { Incident } from '../api/shapes.ts';
@@ -20,7 +19,6 @@ const STATES = Object.entries(STATE_WORDS).map(([value, { word }]) => ({ value, 
 export default function IncidentsPage() {
   const [, navigate] = useLocation();
   const asked = Object.fromEntries(new URLSearchParams(useSearch())) as { state?: string; q?: string };
-  const [typed, setTyped] = useState(asked.q ?? '');
   const show = (next: { state?: string | null; q?: string }) =>
     navigate(`/incidents${query({ ...asked, ...next })}`, { replace: true });
   const pages = useInfiniteQuery({
@@ -40,16 +38,18 @@ export default function IncidentsPage() {
         className={classes.filters}
         onSubmit={(event) => {
           event.preventDefault();
-          show({ q: typed });
+          show({ q: String(new FormData(event.currentTarget).get('q')).trim() });
         }}
       >
         <TextInput
+          // Another address has other words in its field.
+          key={asked.q ?? ''}
+          name="q"
           className={classes.search}
           aria-label="Search incidents"
           placeholder="Title, service, label …"
           leftSection={<IconSearch size={16} aria-hidden="true" />}
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
+          defaultValue={asked.q}
         />
         <Select
           aria-label="State"

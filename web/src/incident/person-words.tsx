@@ -29,7 +29,7 @@ const WORDS = {
 type Word = keyof typeof WORDS;
 
 const DID = [
-  { value: 'same', label: 'By the same remedy that Nightshift proposed' },
+  { value: 'same', label: 'By the remedy that Nightshift proposed' },
   { value: 'other', label: 'By something else' },
   { value: 'nothing', label: 'Nothing was done; it went by itself' },
 ] as const;
@@ -56,18 +56,26 @@ export function PersonWords({ incident }: { readonly incident: WholeIncident }) 
       <RoleButton needs="approver" variant="default" onClick={() => setWord('stop')}>
         {WORDS.stop.button}
       </RoleButton>
-      {word ? <WordDialog id={incident.id} word={word} onClose={() => setWord(null)} /> : null}
+      {word ? <WordDialog incident={incident} word={word} onClose={() => setWord(null)} /> : null}
     </>
   );
 }
 
-function WordDialog({ id, word, onClose }: { readonly id: string; readonly word: Word; readonly onClose: () => void }) {
+function WordDialog({
+  incident: { id, actions },
+  word,
+  onClose,
+}: {
+  readonly incident: WholeIncident;
+  readonly word: Word;
+  readonly onClose: () => void;
+}) {
   const say = useSay(id);
-  const [did, setDid] = useState<string>('same');
+  const [did, setDid] = useState<string | null>(null);
   const { title, tells, button } = WORDS[word];
   const send = () =>
     say.mutate(
-      { word, ...(word === 'close' ? { did } : {}) },
+      { word, ...(did === null ? {} : { did }) },
       {
         onSuccess: () => {
           notifications.show({ message: `${id}: heard. The story goes on below.`, color: 'night' });
@@ -88,12 +96,12 @@ function WordDialog({ id, word, onClose }: { readonly id: string; readonly word:
         {word === 'close' ? (
           <Radio.Group
             label="How was it mended?"
-            description="Nightshift learns from this."
+            description="Nightshift learns from this. May be left open."
             value={did}
             onChange={setDid}
           >
             <Stack gap={6} mt={8}>
-              {DID.map((one) => (
+              {DID.filter(({ value }) => value !== 'same' || actions.length > 0).map((one) => (
                 <Radio key={one.value} {...one} />
               ))}
             </Stack>
@@ -119,7 +127,11 @@ function Feedback({ id }: { readonly id: string }) {
   const rate = (verdict: 'good' | 'bad') =>
     feedback.mutate(
       { verdict, why: '' },
-      { onSuccess: () => notifications.show({ message: 'Thank you. It counts for the next time.', color: 'night' }) },
+      {
+        onSuccess: () => notifications.show({ message: 'Thank you. It counts for the next time.', color: 'night' }),
+        onError: ({ message }) =>
+          notifications.show({ message: `Your word did not count: ${message}`, color: 'red', autoClose: false }),
+      },
     );
   return (
     <>

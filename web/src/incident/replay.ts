@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 
+/** How many times faster than at first a replay may run. */
 export const SPEEDS = [1, 2, 4, 8] as const;
 /** How long an event is shown at speed 1. */
 const STEP_MS = 1200;
@@ -38,7 +39,7 @@ export function useReplay(length: number): Replay {
     setSpeed,
     goTo: useCallback((index) => setAt(Math.max(0, Math.min(length - 1, index))), [length]),
     toggle: () => {
-      if (at === null || at + 1 >= length) setAt(0);
+      if (!isPlaying && (at === null || at + 1 >= length)) setAt(0);
       setPlaying(!isPlaying);
     },
     leave: () => {

@@ -7,15 +7,13 @@ import type { Chapter } from './story.ts';
 
 interface StageBarProps {
   readonly chapters: readonly Chapter[];
-  readonly at: number | null;
+  readonly isReplay: boolean;
   readonly isOver: boolean;
 }
 
 /** Shows the way of an incident through its stages, each as wide as it took long (within reason), with where it stands now. */
-export function StageBar({ chapters, at, isOver }: StageBarProps) {
+export function StageBar({ chapters, isReplay, isOver }: StageBarProps) {
   const longest = Math.max(1, ...chapters.map(({ seconds }) => Math.log2(2 + seconds)));
-  const reached = (chapter: Chapter) => at === null || (chapter.lines[0]?.index ?? 0) <= at;
-  const current = chapters.findLast(reached);
   const bar = useRef<HTMLOListElement>(null);
   // Where it is too long, its end is what counts.
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is longer with each chapter.
@@ -26,21 +24,20 @@ export function StageBar({ chapters, at, isOver }: StageBarProps) {
     <ol className={classes.bar} aria-label="Stages" ref={bar}>
       {chapters.map((chapter) => {
         const { word, icon: Icon, tone } = STATE_WORDS[chapter.stage];
-        const isCurrent = chapter === current && !(isOver && at === null);
+        const isCurrent = chapter === chapters.at(-1) && !(isOver && !isReplay);
         return (
           <li
             key={chapter.key}
             className={classes.stage}
             style={{ flexGrow: 1 + (2 * Math.log2(2 + chapter.seconds)) / longest }}
             data-tone={tone}
-            data-reached={reached(chapter) || undefined}
             aria-current={isCurrent ? 'step' : undefined}
           >
             <a href={`#chapter-${chapter.key.split(' ')[0]}`} className={classes.link}>
               <Icon size={14} aria-hidden="true" />
               <span className={classes.word}>{word}</span>
               <span className={classes.took}>
-                {isCurrent && at === null ? <Since at={chapter.from} /> : span(chapter.seconds)}
+                {isCurrent && !isReplay ? <Since at={chapter.from} /> : span(chapter.seconds)}
               </span>
             </a>
           </li>

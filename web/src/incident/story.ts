@@ -80,7 +80,7 @@ function linesOf(events: readonly TimelineEvent[], calls: readonly ModelCall[]):
     if (index !== -1) ofEvent.set(index, [...(ofEvent.get(index) ?? []), call]);
     else {
       const after = events.findIndex((event) => Date.parse(event.at) >= Date.parse(call.at));
-      const place = after === -1 ? events.length - 1 : after;
+      const place = after === -1 ? events.length : after;
       alone.push({ key: `call ${call.id}`, at: call.at, event: null, calls: [call], index: place });
     }
   }

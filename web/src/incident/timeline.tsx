@@ -1,6 +1,6 @@
 import type { Citation, WholeIncident } from '../api/shapes.ts';
 import { STATE_WORDS } from '../components/state.tsx';
-import { clockTime, span } from '../components/time.ts';
+import { clockTime, dayOf, span } from '../components/time.ts';
 import { EventLine } from './event-line.tsx';
 import type { Chapter } from './story.ts';
 import classes from './timeline.module.css';
@@ -8,47 +8,43 @@ import classes from './timeline.module.css';
 interface TimelineProps {
   readonly chapters: readonly Chapter[];
   readonly incident: WholeIncident;
-  /** In a replay, the last event that is shown. */
-  readonly at: number | null;
+  readonly isReplay: boolean;
   readonly onCite: (citation: Citation) => void;
 }
 
 /** The timeline as the story it is: a chapter for each stage, each line with what stands behind it. */
-export function Timeline({ chapters, incident, at, onCite }: TimelineProps) {
-  const isShown = (index: number) => at === null || index <= at;
+export function Timeline({ chapters, incident, isReplay, onCite }: TimelineProps) {
+  const latest = isReplay ? incident.events.length - 1 : null;
   return (
     <ol className={classes.story}>
-      {chapters
-        .filter(({ lines }) => isShown(lines[0]?.index ?? 0))
-        .map((chapter, index) => {
-          const { word, icon: Icon, tone } = STATE_WORDS[chapter.stage];
-          return (
-            <li key={chapter.key} className={classes.chapter} id={`chapter-${index}`}>
-              <div className={classes.head} data-tone={tone}>
-                <span className={classes.sign}>
-                  <Icon size={15} aria-hidden="true" />
-                </span>
-                <h3 className={classes.title}>{word}</h3>
-                <span className={classes.took}>
-                  {clockTime(chapter.from)} · {span(chapter.seconds)}
-                </span>
-              </div>
-              <ol className={classes.lines}>
-                {chapter.lines
-                  .filter((line) => isShown(line.index))
-                  .map((line) => (
-                    <EventLine
-                      key={line.key}
-                      line={line}
-                      incident={incident}
-                      isLatest={line.index === at && line.event !== null}
-                      onCite={onCite}
-                    />
-                  ))}
-              </ol>
-            </li>
-          );
-        })}
+      {chapters.map((chapter, index) => {
+        const { word, icon: Icon, tone } = STATE_WORDS[chapter.stage];
+        return (
+          <li key={chapter.key} className={classes.chapter} id={`chapter-${index}`}>
+            <div className={classes.head} data-tone={tone}>
+              <span className={classes.sign}>
+                <Icon size={15} aria-hidden="true" />
+              </span>
+              <h3 className={classes.title}>{word}</h3>
+              <span className={classes.took}>
+                {dayOf(chapter.from)}, {clockTime(chapter.from)} · {span(chapter.seconds)}
+              </span>
+            </div>
+            <ol className={classes.lines}>
+              {chapter.lines.map((line) => (
+                <EventLine
+                  key={line.key}
+                  line={line}
+                  since={chapter.from}
+                  incident={incident}
+                  isLatest={line.index === latest && line.event !== null}
+                  onCite={onCite}
+                />
+              ))}
+            </ol>
+          </li>
+        );
+      })}
     </ol>
   );
 }

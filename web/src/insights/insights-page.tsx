@@ -4,6 +4,7 @@ import { SegmentedControl } from '@mantine/core';
 import { IconChartHistogram } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { Link } from 'wouter';
 import { insightsQuery } from '../api/queries.ts';
 import type { Insights } from '../api/shapes.ts';
 import { PageTitle } from '../components/page-title.tsx';
@@ -48,7 +49,7 @@ export default function InsightsPage() {
 }
 
 function Report({ insights }: { readonly insights: Insights }) {
-  const { outcomes, byAlert, cost, noise, trend, mttr } = insights;
+  const { outcomes, byAlert, cost, noise, trend, mttr, approvalLatency } = insights;
   return (
     <div className={classes.board}>
       <Tiles insights={insights} />
@@ -66,10 +67,20 @@ function Report({ insights }: { readonly insights: Insights }) {
             title="Time to resolve"
             trend={trend}
             of={({ mttrP50 }) => mttrP50 ?? 0}
-            says={(seconds) => (seconds === 0 ? '–' : span(seconds))}
+            says={timeOf}
             whole={mttr.p50 ?? 0}
             tone="accent"
           />
+          <Trend
+            title="Approval takes"
+            trend={trend}
+            of={({ approvalP50 }) => approvalP50 ?? 0}
+            says={timeOf}
+            whole={approvalLatency.p50 ?? 0}
+            tone="signal"
+          />
+          <Trend title="Alerts delivered" trend={trend} of={({ alerts }) => alerts} tone="info" />
+          <Trend title="Said again only" trend={trend} of={({ repeated }) => repeated} tone="dim" />
           <Trend title="Model cost" trend={trend} of={({ usd }) => usd} says={dollars} tone="info" />
         </div>
       </Panel>
@@ -77,8 +88,8 @@ function Report({ insights }: { readonly insights: Insights }) {
         <Card>
           <Table
             label="By alert and service"
-            columns={['Alert', 'Service', 'Incidents', ...OUTCOMES.map(({ short }) => short), 'MTTR p50']}
-            numbers={[2, 3, 4, 5, 6, 7, 8, 9, 10]}
+            columns={['Alert', 'Service', 'Incidents', ...OUTCOMES.map(({ short }) => short), 'MTTA p50', 'MTTR p50']}
+            numbers={[2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}
             rows={byAlert.map((one) => ({
               key: `${one.alertname} ${one.service}`,
               cells: [
@@ -86,7 +97,8 @@ function Report({ insights }: { readonly insights: Insights }) {
                 one.service || '–',
                 one.incidents,
                 ...OUTCOMES.map(({ key }) => one[key]),
-                one.mttrP50 === null ? '–' : span(one.mttrP50),
+                timeOf(one.mttaP50 ?? 0),
+                timeOf(one.mttrP50 ?? 0),
               ],
             }))}
           />
@@ -107,6 +119,27 @@ function Report({ insights }: { readonly insights: Insights }) {
             {cost.byModel.length === 0 ? <p className={classes.none}>No model was asked.</p> : null}
           </Card>
         </Panel>
+        <Panel title="Costliest incidents">
+          <Card>
+            <Table
+              label="Costliest incidents"
+              columns={['Incident', 'Calls', 'Tokens', 'Cost']}
+              numbers={[1, 2, 3]}
+              rows={cost.byIncident.map(({ incident, title, calls, tokens, usd }) => ({
+                key: incident,
+                cells: [
+                  <span key="incident">
+                    <Link href={`/incidents/${incident}`}>{incident}</Link> {title}
+                  </span>,
+                  calls,
+                  tokens.toLocaleString('en-GB'),
+                  dollars(usd),
+                ],
+              }))}
+            />
+            {cost.byIncident.length === 0 ? <p className={classes.none}>No incident has cost anything.</p> : null}
+          </Card>
+        </Panel>
         <Panel title="Noise">
           <Card>
             <dl className={classes.noise}>
@@ -122,6 +155,11 @@ function Report({ insights }: { readonly insights: Insights }) {
       </div>
     </div>
   );
+}
+
+/** A time of nothing is none that was measured. */
+function timeOf(seconds: number): string {
+  return seconds === 0 ? '–' : span(seconds);
 }
 
 const NOISE: Readonly<Record<keyof Insights['noise'], string>> = {

@@ -20,14 +20,14 @@ export function Tiles({
       value: share(byNightshift),
       more: `${byNightshift} of ${incidents}`,
     },
-    { name: 'Handed to people', value: share(outcomes.escalated), more: `${outcomes.escalated} of ${incidents}` },
+    { name: 'Escalated', value: share(outcomes.escalated), more: `${outcomes.escalated} of ${incidents}` },
     {
       name: 'Approval takes',
       value: time(approvalLatency.p50),
       more:
         approvalLatency.count === 0
           ? 'nobody was asked'
-          : `p95 ${time(approvalLatency.p95)}, ${approvalLatency.count} asked`,
+          : `p95 ${time(approvalLatency.p95)}, ${approvalLatency.count} answered`,
     },
     {
       name: 'Cost per incident',

@@ -15,7 +15,7 @@ export function Facts({ now: { burning, people, recent, queue } }: { readonly no
           <dt>Open</dt>
           <dd>
             {burning.length + people.length}
-            <small>{people.length} with a person</small>
+            <small>{people.length} escalated</small>
           </dd>
         </div>
         <div className={classes.fact}>

@@ -16,7 +16,7 @@ export function IncidentRow({
 }) {
   const { id, title, severity, state, service, openedAt, closedAt, needs, held } = incident;
   const doing = 'doing' in incident ? incident.doing : null;
-  const says = needs ?? held ?? doing?.words.replace(/:$/, '') ?? null;
+  const says = needs ?? held ?? doing?.words ?? null;
   return (
     <Link href={`/incidents/${id}`} className={classes.row} data-row data-small={isSmall || undefined}>
       <span className={classes.top}>

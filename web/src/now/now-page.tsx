@@ -3,7 +3,8 @@ import { useQuery } from '@tanstack/react-query';
 import { nowQuery } from '../api/queries.ts';
 import type { Now } from '../api/shapes.ts';
 import { ModeMark } from '../app/mode-mark.tsx';
-import { ApprovalCard } from '../approval/approval-card.tsx';
+import { Approvals, useAnswering } from '../approval/approvals.tsx';
+import { waitsForYou } from '../approval/refused.ts';
 import { Ago } from '../components/moment.tsx';
 import { PageTitle } from '../components/page-title.tsx';
 import { Card, Panel } from '../components/panel.tsx';
@@ -26,19 +27,12 @@ export default function NowPage() {
 
 function Board({ now }: { readonly now: Now }) {
   const { approvals, recent } = now;
+  const { onAsk, dialog } = useAnswering();
   const isAsked = approvals.length > 0;
   return (
     <div className={classes.board}>
       <div className={classes.column}>
-        {isAsked ? (
-          <Panel title="Waits for you" count={approvals.length} tone="signal">
-            {approvals.map((approval) => (
-              <ApprovalCard key={approval.id} approval={approval} />
-            ))}
-          </Panel>
-        ) : (
-          <OpenIncidents now={now} />
-        )}
+        {isAsked ? <Approvals approvals={approvals} onAsk={onAsk} /> : <OpenIncidents now={now} />}
       </div>
       <div className={classes.side}>
         {isAsked ? <OpenIncidents now={now} /> : null}
@@ -58,6 +52,7 @@ function Board({ now }: { readonly now: Now }) {
           )}
         </Panel>
       </div>
+      {dialog}
     </div>
   );
 }
@@ -78,7 +73,7 @@ function OpenIncidents({ now }: { readonly now: Now }) {
         )}
       </Panel>
       {people.length > 0 ? (
-        <Panel title="With a person" count={people.length} tone="signal">
+        <Panel title="Escalated" count={people.length} tone="signal">
           <Card>
             {people.map((incident) => (
               <IncidentRow key={incident.id} incident={incident} />
@@ -100,7 +95,7 @@ function Quiet({ now: { recent, people } }: { readonly now: Now }) {
           <Ago at={last.closedAt} />.
         </>
       ) : people.length > 0 ? (
-        'What is left is with a person.'
+        'What is left is escalated: a person has it.'
       ) : (
         'Alerts that come in show up here by themselves. “nightshift alert send” sends one to try it.'
       )}
@@ -109,10 +104,11 @@ function Quiet({ now: { recent, people } }: { readonly now: Now }) {
 }
 
 function inOneSentence({ burning, people, approvals }: Now): string {
+  const yours = approvals.filter(waitsForYou).length;
   const said = [
     burning.length === 0 ? 'nothing is burning' : `${burning.length} burning`,
-    ...(people.length > 0 ? [`${people.length} with a person`] : []),
-    ...(approvals.length > 0 ? [`${approvals.length} ${approvals.length === 1 ? 'waits' : 'wait'} for you`] : []),
+    ...(people.length > 0 ? [`${people.length} escalated`] : []),
+    ...(yours > 0 ? [`${yours} ${yours === 1 ? 'waits' : 'wait'} for you`] : []),
   ].join(', ');
   return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;
 }

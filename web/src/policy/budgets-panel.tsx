@@ -5,10 +5,10 @@ import { dollars, span } from '../components/time.ts';
 import { Loaded } from '../components/trouble.tsx';
 import classes from './policy.module.css';
 
-/** From this share on, a budget is nearly used up. */
-const LOW_FROM = 0.8;
+/** Where no more than this share is left, a budget is nearly used up. */
+const LOW_UP_TO = 0.2;
 
-/** What may still be spent on models and done by tools. */
+/** What may still be spent on models and done by tools; a meter is as full as what is left. */
 export function BudgetsPanel() {
   const budgets = useQuery(budgetsQuery);
   return (
@@ -20,10 +20,10 @@ export function BudgetsPanel() {
               name="Models, today"
               used={dayUsd.spent}
               limit={dayUsd.limit}
-              says={
-                dayUsd.limit === null
-                  ? `${dollars(dayUsd.spent)}, no ceiling`
-                  : `${dollars(dayUsd.spent)} of ${dollars(dayUsd.limit)}`
+              says={(left) =>
+                left === null
+                  ? `no ceiling; ${dollars(dayUsd.spent)} spent`
+                  : `${dollars(left)} left of ${dollars(dayUsd.limit ?? 0)}`
               }
             />
             {incidentUsd === null ? null : (
@@ -40,7 +40,7 @@ export function BudgetsPanel() {
                 name={scope}
                 used={used}
                 limit={limit}
-                says={`${used} of ${limit} in ${span(windowSeconds)}`}
+                says={(left) => `${left} left of ${limit} in ${span(windowSeconds)}`}
               />
             ))}
           </Card>
@@ -59,19 +59,21 @@ function Budget({
   readonly name: string;
   readonly used: number;
   readonly limit: number | null;
-  readonly says: string;
+  /** Says how much is left; null where there is no limit. */
+  readonly says: (left: number | null) => string;
 }) {
-  const share = limit === null || limit === 0 ? 0 : Math.min(1, used / limit);
+  const left = limit === null ? null : Math.max(0, limit - used);
+  const share = left === null || limit === null ? 1 : limit === 0 ? 0 : left / limit;
   return (
     <div className={classes.budget}>
       <div className={classes.budgetTop}>
         <span>{name}</span>
         <span>
-          {says}
-          {share >= 1 ? ' (used up)' : share >= LOW_FROM ? ' (nearly used up)' : ''}
+          {says(left)}
+          {share === 0 ? ' (used up)' : share <= LOW_UP_TO ? ' (nearly used up)' : ''}
         </span>
       </div>
-      <div className={classes.meter} data-low={share >= LOW_FROM || undefined} aria-hidden="true">
+      <div className={classes.meter} data-low={share <= LOW_UP_TO || undefined} aria-hidden="true">
         <div style={{ width: `${share * 100}%` }} />
       </div>
     </div>

@@ -7,26 +7,33 @@ import { Card, Panel } from '../components/panel.tsx';
 import { Trouble } from '../components/trouble.tsx';
 import { DecisionMark } from './decision-mark.tsx';
 import classes from './policy.module.css';
+import { readLabels } from './read-labels.ts';
 
 /** Asks the policy what it would say to a call, and every rule why. */
 export function ExplainPanel() {
   const [tool, setTool] = useState('');
   const [args, setArgs] = useState('{}');
   const [labels, setLabels] = useState('');
-  const [mistake, setMistake] = useState<string | null>(null);
   const explain = useMutation({
     mutationFn: (question: PolicyQuestion) => ask<PolicyExplanation>('/policy/explain', { body: question }),
   });
+  const [isSent, setSent] = useState(false);
+  const [read, readAsLabels] = [readArguments(args), readLabels(labels)];
   const send = () => {
-    const read = readArguments(args);
-    setMistake(read === null ? 'Write the arguments as JSON: {"process": "checkout"}.' : null);
-    if (read !== null) explain.mutate({ tool: tool.trim(), arguments: read, labels: readLabels(labels) });
+    setSent(true);
+    if (read !== null && readAsLabels !== null)
+      explain.mutate({ tool: tool.trim(), arguments: read, labels: readAsLabels });
   };
   return (
     <Panel title="What would the policy say?">
       <Card>
         <form
           className={classes.form}
+          // An answer is that to the question which stands above it.
+          onChange={() => {
+            setSent(false);
+            explain.reset();
+          }}
           onSubmit={(event) => {
             event.preventDefault();
             send();
@@ -45,13 +52,14 @@ export function ExplainPanel() {
             value={args}
             onChange={(event) => setArgs(event.currentTarget.value)}
             rows={2}
-            error={mistake}
+            error={isSent && read === null ? 'Write the arguments as JSON: {"process": "checkout"}.' : null}
           />
           <TextInput
             label="Labels of the alert"
             placeholder="alertname=ServiceDown, service=checkout"
             value={labels}
             onChange={(event) => setLabels(event.currentTarget.value)}
+            error={isSent && readAsLabels === null ? 'Write each label as name=value, with commas between them.' : null}
           />
           <Button type="submit" variant="default" loading={explain.isPending}>
             Explain
@@ -107,9 +115,4 @@ function readArguments(text: string): Record<string, unknown> | null {
   } catch {
     return null;
   }
-}
-
-function readLabels(text: string): Record<string, string> {
-  const pairs = text.split(',').map((pair) => pair.split('=', 2).map((part) => part.trim().replace(/^"|"$/g, '')));
-  return Object.fromEntries(pairs.filter(([name]) => name).map(([name = '', value = '']) => [name, value]));
 }

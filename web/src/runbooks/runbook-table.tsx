@@ -5,6 +5,7 @@ import { Ago } from '../components/moment.tsx';
 import { Card } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Table } from '../components/table.tsx';
+import { runbookAddress } from './address.ts';
 import classes from './runbooks.module.css';
 
 /** Lists runbooks with what came of them; those that need a look stand first. */
@@ -24,7 +25,7 @@ export function RunbookTable({ runbooks }: { readonly runbooks: readonly Runbook
           key: runbook.path,
           cells: [
             <span key="name" className={classes.name}>
-              <Link href={hrefOf(runbook.path)} data-row>
+              <Link href={runbookAddress(runbook.path)} data-row>
                 {runbook.title}
               </Link>
               <span className={classes.path}>{runbook.path}</span>
@@ -75,9 +76,4 @@ export function Health({ runbook: { failing, problems, stale, pinned, steps } }:
       ) : null}
     </span>
   );
-}
-
-/** Gives the address of a runbook's page. */
-export function hrefOf(path: string, lines?: { readonly from: number; readonly to: number }): string {
-  return `/runbooks/view?path=${encodeURIComponent(path)}${lines ? `&from=${lines.from}&to=${lines.to}` : ''}`;
 }

@@ -1,5 +1,6 @@
 import { TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
 import { IconBook2, IconRefresh, IconSearch } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
@@ -63,6 +64,8 @@ function Sync() {
   const sync = useMutation({
     mutationFn: () => ask<unknown>('/runbooks/sync', { body: {} }),
     onSettled: () => client.invalidateQueries({ queryKey: ['runbooks'] }),
+    onError: ({ message }) =>
+      notifications.show({ message: `They were not read: ${message}`, color: 'red', autoClose: false }),
   });
   return (
     <RoleButton

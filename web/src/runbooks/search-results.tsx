@@ -7,7 +7,7 @@ import type { FoundPassage, Why } from '../api/shapes.ts';
 import { Card, Panel } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Empty, Loaded, Waiting } from '../components/trouble.tsx';
-import { hrefOf } from './runbook-table.tsx';
+import { runbookAddress } from './address.ts';
 import classes from './runbooks.module.css';
 
 const Markdown = lazy(() => import('../components/markdown.tsx'));
@@ -43,7 +43,7 @@ function Passages({ title, passages }: { readonly title: string; readonly passag
         {passages.map((passage) => (
           <article key={`${passage.path} ${passage.startLine}`} className={classes.found}>
             <div className={classes.foundTop}>
-              <Link href={hrefOf(passage.path, { from: passage.startLine, to: passage.endLine })} data-row>
+              <Link href={runbookAddress(passage.path, { from: passage.startLine, to: passage.endLine })} data-row>
                 {passage.breadcrumb || passage.title}
               </Link>
               <span className={classes.cite}>{passage.cite}</span>

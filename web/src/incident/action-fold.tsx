@@ -2,8 +2,8 @@ import { IconTool } from '@tabler/icons-react';
 import type { Action } from '../api/shapes.ts';
 import { CodeBlock, written } from '../components/code-block.tsx';
 import { Pill, type Tone } from '../components/pill.tsx';
+import actionClasses from './action-fold.module.css';
 import classes from './timeline.module.css';
-import toolClasses from './tool-call.module.css';
 
 const TONES: Readonly<Record<string, Tone>> = {
   succeeded: 'good',
@@ -16,12 +16,12 @@ const TONES: Readonly<Record<string, Tone>> = {
   started: 'accent',
 };
 
-/** One call of a tool: with what, on what, why, what it would do, what came of it, and how it is taken back. */
-export function ToolCall({ action, isFramed = false }: { readonly action: Action; readonly isFramed?: boolean }) {
+/** One action: with what, on what, why, what it would do, what came of it, and how it is taken back. */
+export function ActionFold({ action, isFramed = false }: { readonly action: Action; readonly isFramed?: boolean }) {
   const { tool, target, risk, status, effect, decision, inspection, result, undo, reason, expectedEffect } = action;
   const preview = inspection?.preview ?? [];
   return (
-    <details className={isFramed ? classes.fold : `${classes.fold} ${toolClasses.row}`}>
+    <details className={isFramed ? classes.fold : `${classes.fold} ${actionClasses.row}`}>
       <summary>
         <IconTool size={14} aria-hidden="true" />
         <b>{tool}</b>
@@ -30,12 +30,12 @@ export function ToolCall({ action, isFramed = false }: { readonly action: Action
         {effect ? <span>{effect}</span> : null}
       </summary>
       <div className={classes.inside}>
-        <dl className={toolClasses.facts}>
+        <dl className={actionClasses.facts}>
           <dt>risk</dt>
           <dd>{risk}</dd>
           <dt>because</dt>
           <dd>
-            {reason} <span className={toolClasses.dim}>({action.origin})</span>
+            {reason} <span className={actionClasses.dim}>({action.origin})</span>
           </dd>
           {expectedEffect ? (
             <>
