@@ -76,52 +76,131 @@ describe('a timeline told as a story', () => {
     const alone = lines.find(({ event: one }) => one === null);
     expect(alone).toMatchObject({ stage: 'investigated', calls: [{ role: 'rerank' }] });
     expect(lines.flatMap(({ calls }) => calls)).toHaveLength(2);
+    // What no event tells of yet comes last.
+    expect(
+      tell(EVENTS, [call('plan', 71)])
+        .at(-1)
+        ?.lines.at(-1)?.event,
+    ).toBe(null);
   });
 });
 
 describe('an incident as it was', () => {
+  const timeline = [
+    event('incident.opened', 0),
+    event('alert.firing', 0, { fingerprint: 'f1' }),
+    event('incident.held', 1, { because: 'it is folded under INC-9' }),
+    event('triage.done', 2),
+    event('evidence.gathered', 2, { evidence: [{ ref: 'E1' }] }),
+    event('diagnosis.made', 4, { rootCause: 'then' }),
+    event('plan.made', 5),
+    event('policy.decided', 5, { action: 'act-1', decision: 'ask' }),
+    event('approval.requested', 5, { approval: 'ap1', action: 'act-1' }),
+    event('approval.decided', 65, { approval: 'ap1', action: 'act-1', status: 'approved' }),
+    event('action.started', 66, { action: 'act-1' }),
+    event('action.succeeded', 67, { action: 'act-1' }),
+    event('verification.recovered', 70),
+    event('alert.resolved', 70, { fingerprint: 'f1' }),
+    event('incident.resolved', 71),
+    event('alert.firing', 600, { fingerprint: 'f1' }),
+    event('incident.reopened', 601, { cycle: 2 }),
+    event('incident.flapping', 602),
+    event('incident.escalated', 603, { reason: 'it is flapping' }),
+  ];
   const incident = {
     id: 'INC-1',
-    state: 'resolved',
+    state: 'escalated',
     openedAt: moment(0),
-    closedAt: moment(70),
-    needs: null,
-    diagnosis: { rootCause: 'x' },
+    closedAt: null,
+    needs: 'it is flapping',
+    held: null,
+    flapping: true,
+    cycle: 2,
+    costUsd: 3,
+    foldedUnder: null,
+    incidents: ['INC-4'],
+    diagnosis: { rootCause: 'now', ruledOut: [] },
     evidence: [{ ref: 'E1' }],
-    actions: [{ id: 'act-1', createdAt: moment(5), status: 'succeeded' }],
-    approvals: [{ id: 'ap1', status: 'approved', decidedAt: moment(65), votes: [{ at: moment(65) }] }],
-    alerts: [{ receivedAt: moment(0) }],
-    events: EVENTS,
+    actions: [
+      {
+        id: 'act-1',
+        createdAt: moment(5),
+        status: 'succeeded',
+        result: 'RUNNING',
+        effect: 'healed',
+        decision: { decision: 'ask' },
+        inspection: { preview: ['starts it'] },
+      },
+    ],
+    approvals: [{ id: 'ap1', action: 'act-1', status: 'approved', decidedAt: moment(65), votes: [{ at: moment(65) }] }],
+    alerts: [{ fingerprint: 'f1', status: 'firing', receivedAt: moment(600) }],
+    events: timeline,
   } as unknown as WholeIncident;
-  const at = (type: string) =>
+  const calls = [
+    { ...call('diagnose', 3), costUsd: 1 },
+    { ...call('plan', 604), costUsd: 2 },
+  ];
+  const after = (type: string) =>
     asItWas(
       incident,
-      EVENTS.findIndex((one) => one.type === type),
+      timeline.findIndex((one) => one.type === type),
+      calls,
     );
+  const nothing = { decision: null, inspection: null, result: null, effect: null };
 
   it('has nothing yet that came later', () => {
-    expect(at('triage.done')).toMatchObject({
+    expect(after('incident.opened')).toMatchObject({ alerts: [], held: null, cycle: 1, flapping: false, costUsd: 0 });
+    expect(after('incident.held')).toMatchObject({ held: 'it is folded under INC-9', alerts: [{ status: 'firing' }] });
+    expect(after('triage.done')).toMatchObject({
       state: 'triaged',
-      closedAt: null,
+      needs: null,
+      held: null,
+      incidents: [],
       diagnosis: null,
       evidence: [],
       actions: [],
       approvals: [],
-      alerts: [{}],
     });
-    expect(at('evidence.gathered').evidence).toHaveLength(1);
-    expect(at('approval.requested')).toMatchObject({
+    expect(after('evidence.gathered').evidence).toHaveLength(1);
+    expect(after('diagnosis.made')).toMatchObject({ diagnosis: { rootCause: 'then' }, costUsd: 1 });
+    expect(after('plan.made').actions).toMatchObject([{ status: 'proposed', ...nothing }]);
+    expect(after('policy.decided').actions).toMatchObject([{ decision: { decision: 'ask' }, result: null }]);
+    expect(after('approval.requested')).toMatchObject({
       state: 'awaiting_approval',
-      diagnosis: { rootCause: 'x' },
-      actions: [{ status: 'proposed' }],
+      actions: [{ status: 'asked', result: null, effect: null }],
       approvals: [{ status: 'pending', votes: [] }],
     });
-    expect(at('action.started').actions).toMatchObject([{ status: 'started' }]);
-    expect(at('incident.resolved')).toMatchObject({ state: 'resolved', closedAt: moment(70) });
+    expect(after('approval.decided')).toMatchObject({
+      actions: [{ status: 'approved' }],
+      approvals: [{ status: 'approved', votes: [{}] }],
+    });
+    expect(after('action.started').actions).toMatchObject([{ status: 'started', result: null, effect: null }]);
+    expect(after('action.succeeded').actions).toMatchObject([{ status: 'succeeded', result: 'RUNNING', effect: null }]);
+    expect(after('verification.recovered')).toMatchObject({
+      actions: [{ effect: 'healed' }],
+      alerts: [{ status: 'firing' }],
+    });
+    expect(after('incident.resolved')).toMatchObject({
+      state: 'resolved',
+      closedAt: moment(71),
+      needs: null,
+      cycle: 1,
+      flapping: false,
+      alerts: [{ status: 'resolved' }],
+    });
+    expect(after('incident.escalated')).toMatchObject({
+      state: 'escalated',
+      closedAt: null,
+      needs: 'it is flapping',
+      cycle: 2,
+      flapping: true,
+      costUsd: 1,
+      diagnosis: null,
+    });
   });
 
   it('is as it is now where no event is chosen', () => {
-    expect(asItWas(incident, null)).toBe(incident);
+    expect(asItWas(incident, null, calls)).toBe(incident);
   });
 });
 

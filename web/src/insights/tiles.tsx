@@ -26,7 +26,7 @@ export function Tiles({
       value: time(approvalLatency.p50),
       more:
         approvalLatency.count === 0
-          ? 'nobody was asked'
+          ? 'nobody answered'
           : `p95 ${time(approvalLatency.p95)}, ${approvalLatency.count} answered`,
     },
     {

@@ -18,7 +18,7 @@ interface Lines {
   readonly to: number;
 }
 
-const Markdown = lazy(() => import('../components/markdown.tsx'));
+const Markdown = lazy(() => import('./markdown.tsx'));
 
 /** One runbook, rendered, with the passage that was cited marked, its health and its lint. */
 export default function RunbookPage() {
@@ -40,9 +40,10 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
   // The text comes in a part of its own.
   useEffect(() => {
     const frameElement = frame.current;
-    if (!frameElement || !marked) return;
+    const heading = decodeURIComponent(window.location.hash.slice(1));
+    if (!frameElement || !(marked || heading)) return;
     const show = () => {
-      const first = frameElement.querySelector('[data-marked]');
+      const first = frameElement.querySelector(marked ? '[data-marked]' : `[id="${CSS.escape(heading)}"]`);
       first?.scrollIntoView({ block: 'center' });
       return first !== null;
     };
@@ -78,7 +79,7 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
         <Card>
           <div className={classes.body} ref={frame}>
             <Suspense fallback={<Waiting lines={1} height={420} />}>
-              <Markdown text={body} marked={marked} />
+              <Markdown text={body} path={path} marked={marked} />
             </Suspense>
           </div>
         </Card>

@@ -10,7 +10,7 @@ import { Empty, Loaded, Waiting } from '../components/trouble.tsx';
 import { runbookAddress } from './address.ts';
 import classes from './runbooks.module.css';
 
-const Markdown = lazy(() => import('../components/markdown.tsx'));
+const Markdown = lazy(() => import('./markdown.tsx'));
 
 /** What the runbooks say to some words, and why each was found. */
 export function SearchResults({ words }: { readonly words: string }) {
@@ -50,7 +50,7 @@ function Passages({ title, passages }: { readonly title: string; readonly passag
             </div>
             <div className={classes.content}>
               <Suspense fallback={<Waiting lines={1} height={64} />}>
-                <Markdown text={passage.content.replace(/^#+ .*\n+/, '')} />
+                <Markdown text={passage.content.replace(/^#+ .*\n+/, '')} path={passage.path} />
               </Suspense>
             </div>
             <ul className={classes.why} aria-label="Why it was found">
