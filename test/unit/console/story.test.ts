@@ -140,7 +140,7 @@ describe('an incident as it was', () => {
     { ...call('diagnose', 3), costUsd: 1 },
     { ...call('plan', 604), costUsd: 2 },
   ];
-  const after = (type: string) =>
+  const at = (type: string) =>
     asItWas(
       incident,
       timeline.findIndex((one) => one.type === type),
@@ -149,9 +149,9 @@ describe('an incident as it was', () => {
   const nothing = { decision: null, inspection: null, result: null, effect: null };
 
   it('has nothing yet that came later', () => {
-    expect(after('incident.opened')).toMatchObject({ alerts: [], held: null, cycle: 1, flapping: false, costUsd: 0 });
-    expect(after('incident.held')).toMatchObject({ held: 'it is folded under INC-9', alerts: [{ status: 'firing' }] });
-    expect(after('triage.done')).toMatchObject({
+    expect(at('incident.opened')).toMatchObject({ alerts: [], held: null, cycle: 1, flapping: false, costUsd: 0 });
+    expect(at('incident.held')).toMatchObject({ held: 'it is folded under INC-9', alerts: [{ status: 'firing' }] });
+    expect(at('triage.done')).toMatchObject({
       state: 'triaged',
       needs: null,
       held: null,
@@ -161,26 +161,26 @@ describe('an incident as it was', () => {
       actions: [],
       approvals: [],
     });
-    expect(after('evidence.gathered').evidence).toHaveLength(1);
-    expect(after('diagnosis.made')).toMatchObject({ diagnosis: { rootCause: 'then' }, costUsd: 1 });
-    expect(after('plan.made').actions).toMatchObject([{ status: 'proposed', ...nothing }]);
-    expect(after('policy.decided').actions).toMatchObject([{ decision: { decision: 'ask' }, result: null }]);
-    expect(after('approval.requested')).toMatchObject({
+    expect(at('evidence.gathered').evidence).toHaveLength(1);
+    expect(at('diagnosis.made')).toMatchObject({ diagnosis: { rootCause: 'then' }, costUsd: 1 });
+    expect(at('plan.made').actions).toMatchObject([{ status: 'proposed', ...nothing }]);
+    expect(at('policy.decided').actions).toMatchObject([{ decision: { decision: 'ask' }, result: null }]);
+    expect(at('approval.requested')).toMatchObject({
       state: 'awaiting_approval',
       actions: [{ status: 'asked', result: null, effect: null }],
       approvals: [{ status: 'pending', votes: [] }],
     });
-    expect(after('approval.decided')).toMatchObject({
+    expect(at('approval.decided')).toMatchObject({
       actions: [{ status: 'approved' }],
       approvals: [{ status: 'approved', votes: [{}] }],
     });
-    expect(after('action.started').actions).toMatchObject([{ status: 'started', result: null, effect: null }]);
-    expect(after('action.succeeded').actions).toMatchObject([{ status: 'succeeded', result: 'RUNNING', effect: null }]);
-    expect(after('verification.recovered')).toMatchObject({
+    expect(at('action.started').actions).toMatchObject([{ status: 'started', result: null, effect: null }]);
+    expect(at('action.succeeded').actions).toMatchObject([{ status: 'succeeded', result: 'RUNNING', effect: null }]);
+    expect(at('verification.recovered')).toMatchObject({
       actions: [{ effect: 'healed' }],
       alerts: [{ status: 'firing' }],
     });
-    expect(after('incident.resolved')).toMatchObject({
+    expect(at('incident.resolved')).toMatchObject({
       state: 'resolved',
       closedAt: moment(71),
       needs: null,
@@ -188,7 +188,7 @@ describe('an incident as it was', () => {
       flapping: false,
       alerts: [{ status: 'resolved' }],
     });
-    expect(after('incident.escalated')).toMatchObject({
+    expect(at('incident.escalated')).toMatchObject({
       state: 'escalated',
       closedAt: null,
       needs: 'it is flapping',

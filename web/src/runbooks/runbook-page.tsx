@@ -29,7 +29,7 @@ export default function RunbookPage() {
   const cited = useMemo(() => (from > 0 && to >= from ? { from, to } : null), [from, to]);
   return (
     <Loaded query={runbook} waiting={<Waiting lines={1} height={480} />}>
-      {(data) => <Opened runbook={data} cited={cited} />}
+      {(data) => <Opened key={path} runbook={data} cited={cited} />}
     </Loaded>
   );
 }
@@ -40,12 +40,13 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
   // The text comes in a part of its own.
   useEffect(() => {
     const frameElement = frame.current;
-    const heading = decodeURIComponent(window.location.hash.slice(1));
-    if (!frameElement || !(marked || heading)) return;
+    const { hash, href } = window.location;
+    if (!frameElement || !(marked || hash)) return;
+    const isAsked = ({ id }: Element) => marked !== null || new URL(`#${id}`, href).hash === hash;
     const show = () => {
-      const first = frameElement.querySelector(marked ? '[data-marked]' : `[id="${CSS.escape(heading)}"]`);
+      const first = [...frameElement.querySelectorAll(marked ? '[data-marked]' : '[id]')].find(isAsked);
       first?.scrollIntoView({ block: 'center' });
-      return first !== null;
+      return first !== undefined;
     };
     if (show()) return;
     const observer = new MutationObserver(() => {
