@@ -19,8 +19,6 @@ export default defineConfig({
   plugins: [react(), themeVariables()],
   build: {
     target: 'es2022',
-    // Their licences want their notices where their code goes.
-    license: { fileName: 'third-party-licenses.md' },
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     emptyOutDir: true,
