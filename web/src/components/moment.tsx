@@ -23,7 +23,7 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** Gives the time in milliseconds, anew every second. */
-function useClock(): number {
+export function useClock(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 
