@@ -94,8 +94,8 @@ describe('an incident as it was', () => {
     event('evidence.gathered', 2, { evidence: [{ ref: 'E1' }] }),
     event('diagnosis.made', 4, { rootCause: 'then' }),
     event('plan.made', 5),
-    event('policy.decided', 5, { action: 'act-1', decision: 'ask' }),
-    event('approval.requested', 5, { approval: 'ap1', action: 'act-1' }),
+    event('policy.decided', 7, { action: 'act-1', decision: 'ask' }),
+    event('approval.requested', 7, { approval: 'ap1', action: 'act-1' }),
     event('approval.decided', 65, { approval: 'ap1', action: 'act-1', status: 'approved' }),
     event('action.started', 66, { action: 'act-1' }),
     event('action.succeeded', 67, { action: 'act-1' }),
@@ -124,7 +124,7 @@ describe('an incident as it was', () => {
     actions: [
       {
         id: 'act-1',
-        createdAt: moment(5),
+        createdAt: moment(6),
         status: 'succeeded',
         result: 'RUNNING',
         effect: 'healed',

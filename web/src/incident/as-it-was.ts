@@ -11,6 +11,8 @@ export function asItWas(incident: WholeIncident, at: number | null, calls: reado
   if (at === null) return incident;
   const events = incident.events.slice(0, at + 1);
   const now = events.at(-1)?.at ?? incident.openedAt;
+  // An event stands a little before what is written with it.
+  const next = incident.events[at + 1]?.at ?? '9';
   const last = (type: string) => events.findLast((event) => event.type === type);
   const state = stateAfter(events) ?? 'received';
   const cycle = Number(last('incident.reopened')?.data.cycle ?? 1);
@@ -36,7 +38,7 @@ export function asItWas(incident: WholeIncident, at: number | null, calls: reado
     diagnosis: diagnosed ? ({ ...incident.diagnosis, ...diagnosed.data } as Diagnosis) : null,
     evidence: incident.evidence.filter(({ ref }) => isKnown(events, ref)),
     actions: incident.actions
-      .filter(({ createdAt }) => createdAt <= now && events.some(({ type }) => /^(plan|undo)\./.test(type)))
+      .filter(({ createdAt }) => createdAt < next && events.some(({ type }) => /^(plan|undo)\./.test(type)))
       .map((action) => actionAfter(events, action, incident.approvals)),
     approvals: incident.approvals.flatMap((approval) => approvalAfter(events, approval)),
     alerts: incident.alerts.flatMap((alert) => alertAfter(events, alert)),

@@ -49,7 +49,7 @@ export function ReplayBar({ replay, moment }: { readonly replay: Replay; readonl
         onChange={replay.goTo}
         size="sm"
         thumbLabel="Event"
-        thumbProps={{ 'aria-valuetext': `event ${at + 1} of ${replay.length}` } as never}
+        thumbValueText={(value) => `event ${value + 1} of ${replay.length}`}
         label={(value) => `${value + 1} of ${replay.length}`}
       />
       <output className={classes.moment}>{moment ? clockTime(moment) : ''}</output>
