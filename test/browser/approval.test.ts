@@ -10,7 +10,7 @@ describeConsole('an approval', (scene) => {
     await phone.page.getByRole('dialog').getByLabel('Reason').fill('look at the jobs first');
     await show(phone, 'deny');
     await phone.page.getByRole('dialog').getByRole('button', { name: 'Deny' }).click();
-    await phone.page.getByRole('region', { name: 'With a person' }).getByText(waiting).waitFor();
+    await phone.page.getByRole('region', { name: 'Escalated' }).getByText(waiting).waitFor();
 
     const desk = await scene.enter({ path: `/incidents/${waiting}` });
     await desk.page.getByRole('button', { name: 'Ask again' }).click();

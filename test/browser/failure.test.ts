@@ -65,11 +65,11 @@ describeConsole('a failure', (scene) => {
 
   it('is said beside what was read before', async () => {
     const { page } = await scene.enter();
-    await page.getByRole('region', { name: 'With a person' }).waitFor();
+    await page.getByRole('region', { name: 'Escalated' }).waitFor();
     await page.route('**/api/v1/now', (route) => route.fulfill(FAILED));
     await scene.stopAll('a change');
     await page.getByText('What is shown is old: it broke').waitFor();
-    expect(await page.getByRole('region', { name: 'With a person' }).count()).toBe(1);
+    expect(await page.getByRole('region', { name: 'Escalated' }).count()).toBe(1);
   });
 
   it('is said of a word that no place on the page shows', async () => {

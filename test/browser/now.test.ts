@@ -13,7 +13,7 @@ describeConsole('the first page', (scene) => {
       const waiting = await scene.waiting();
       await page.getByRole('region', { name: 'Waits for you' }).getByText('host.purge').waitFor();
       await page.getByRole('region', { name: 'Burning' }).getByText(waiting).first().waitFor();
-      await page.getByRole('region', { name: 'With a person' }).getByText(uncovered).first().waitFor();
+      await page.getByRole('region', { name: 'Escalated' }).getByText(uncovered).first().waitFor();
       await page.getByRole('region', { name: 'Over within the last day' }).getByText(healed).first().waitFor();
       await page
         .getByRole('link', { name: /^Mode auto/ })
