@@ -72,6 +72,14 @@ describeConsole('a failure', (scene) => {
     expect(await page.getByRole('region', { name: 'Escalated' }).count()).toBe(1);
   });
 
+  it('is called by its name where there is no such incident', async () => {
+    const watched = await scene.enter({ path: '/incidents/INC-999' });
+    await heading(watched, 'INC-999 not found');
+    expect(await watched.page.title()).toBe('INC-999 not found · Nightshift');
+    await watched.page.getByRole('alert').waitFor();
+    expect(await watched.page.getByRole('button', { name: 'Try again' }).count()).toBe(0);
+  });
+
   it('is said of a word that no place on the page shows', async () => {
     const { page } = await scene.enter({ path: '/runbooks' });
     const said = page.getByRole('alert').filter({ hasText: 'it broke' });

@@ -96,6 +96,16 @@ describeConsole('an incident', (scene) => {
     });
   });
 
+  it('draws its metrics in the colours of the look that the system turns to', async () => {
+    const { page } = await scene.enter({ path: `/incidents/${scene.incidents.healed}` });
+    const canvas = page.getByRole('region', { name: 'Metrics' }).locator('canvas').first();
+    await canvas.waitFor();
+    const drawn = () => canvas.evaluate((element) => (element as unknown as { toDataURL(): string }).toDataURL());
+    const dark = await drawn();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expect.poll(async () => (await drawn()) === dark, { timeout: 30_000 }).toBe(false);
+  });
+
   it('downloads the postmortem and the whole incident', async () => {
     const { page } = await scene.enter({ path: `/incidents/${scene.incidents.healed}` });
     const download = async (name: string) => {

@@ -1,8 +1,11 @@
 /** What is burning, what a person has, what waits, and what is over. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeConsole, show } from './support/console.ts';
 
 const FIRST_VIEW_BYTES_MAX = 250 * 1024;
+const LOADS = 5;
 
 describeConsole('the first page', (scene) => {
   describe.each(['phone', 'desktop'] as const)('at the width of a %s', (size) => {
@@ -26,23 +29,46 @@ describeConsole('the first page', (scene) => {
     it('tells a viewer why not, and sends nothing', async () => {
       await scene.waiting();
       const { page } = await scene.enter({ size, token: scene.tokens.viewer });
+      const sent: string[] = [];
+      page.on('request', (request) => request.method() !== 'GET' && sent.push(request.url()));
       const approve = page.getByRole('button', { name: /^Approve/ });
       await approve.focus();
       await page.keyboard.press('Enter');
       expect(await approve.getAttribute('aria-disabled')).toBe('true');
       expect(await approve.textContent()).toContain('needs the role approver');
+      for (const name of [/^Deny/, /^Stop/]) {
+        const other = page.getByRole('button', { name }).filter({ visible: true });
+        expect(await other.getAttribute('aria-disabled')).toBe('true');
+        await other.click();
+      }
       expect(await page.getByRole('dialog').count()).toBe(0);
+      expect(sent).toEqual([]);
     });
   });
 
   it('loads at most 250 KiB for its first view', async ({ annotate }) => {
     await scene.waiting();
     const { page, weights } = await scene.enter();
-    await page.getByRole('heading', { name: 'Waits for you' }).waitFor();
-    const shownMs = await page.evaluate(() => performance.now());
+    const shown = page.getByRole('heading', { name: 'Waits for you' });
+    await shown.waitFor();
     const bytes = [...weights.values()].reduce((sum, size) => sum + size, 0);
-    await annotate(`first view: ${Math.round(bytes / 1024)} KiB, ${Math.round(shownMs)} ms`);
+    // How long it takes is told and not judged, since that is a matter of what else the machine does.
+    const times: number[] = [];
+    while (times.length < LOADS) {
+      await page.reload();
+      await shown.waitFor();
+      times.push(await page.evaluate(() => performance.now()));
+    }
+    const median = times.sort((a, b) => a - b)[Math.floor(LOADS / 2)] ?? 0;
+    await annotate(`first view: ${Math.round(bytes / 1024)} KiB; again: ${Math.round(median)} ms (median of ${LOADS})`);
     expect(bytes).toBeGreaterThan(50_000);
     expect(bytes).toBeLessThan(FIRST_VIEW_BYTES_MAX);
+  });
+
+  it('ships the notices of the libraries that it is made of', async () => {
+    await scene.enter();
+    const notices = readFileSync(join(import.meta.dirname, '../../web/dist/third-party-licenses.md'), 'utf8');
+    for (const name of ['react-dom', '@mantine/core', '@tanstack/react-query', 'uplot', 'wouter'])
+      expect(notices).toContain(`\n## ${name} - `);
   });
 });

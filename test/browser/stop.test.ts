@@ -27,7 +27,7 @@ describeConsole('the stop switch', (scene) => {
     const dialog = page.getByRole('dialog', { name: 'Stop everything?' });
     await dialog.getByLabel('Reason').fill('the database is broken');
     await scene.stopAll('ben was faster');
-    await dialog.getByText('ben has stopped everything meanwhile: ben was faster').waitFor();
+    await dialog.getByText(/^It is done already. ben stopped everything .*ben was faster$/).waitFor();
     await page.keyboard.press('Enter');
     await dialog.getByRole('button', { name: 'Close' }).last().click();
     await page.getByText('ben was faster').waitFor();

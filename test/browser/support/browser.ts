@@ -37,7 +37,7 @@ export interface Watched {
   readonly foreign: string[];
   /** What the console of the browser said that is no answer of the API: errors of scripts, and whatever the policy forbade. */
   readonly complaints: string[];
-  /** Bytes that came over the wire, by address, as they were packed; the stream and answers of the API are not counted. */
+  /** Bytes that came over the wire, by address, as they were packed. */
   readonly weights: Map<string, number>;
   /** Takes a picture of what is shown into reports/screenshots, once it stands still. */
   shoot(name: string): Promise<void>;
@@ -93,7 +93,6 @@ export async function visit(
       complaints.push(message.text());
   });
   page.on('requestfinished', async (request) => {
-    if (request.url().includes('/api/v1/')) return;
     const sizes = await request.sizes().catch(() => null);
     if (sizes) weights.set(request.url(), sizes.responseBodySize);
   });

@@ -23,8 +23,10 @@ afterEach(async () => {
 /** A folder with a console in it: below the checkout, where Vite is found, or elsewhere, where it is not. */
 async function folder({ isBuilt, hasVite }: { isBuilt: boolean; hasVite: boolean }): Promise<string> {
   if (hasVite) mkdirSync(join(ROOT, '.nightshift'), { recursive: true });
-  const web = await mkdtemp(join(hasVite ? join(ROOT, '.nightshift') : tmpdir(), 'console-'));
-  closers.push(() => rmSync(web, { recursive: true, force: true }));
+  const checkout = await mkdtemp(join(hasVite ? join(ROOT, '.nightshift') : tmpdir(), 'console-'));
+  closers.push(() => rmSync(checkout, { recursive: true, force: true }));
+  const web = join(checkout, 'web');
+  mkdirSync(web);
   writeFileSync(
     join(web, 'index.html'),
     '<!doctype html><title>source</title><script type="module" src="/main.ts"></script>',
@@ -158,7 +160,7 @@ describe('the door to the console', () => {
 describe('the build of the console', () => {
   const signal = new AbortController().signal;
 
-  it('is done once by several that start at once, and again only when a source is newer', async () => {
+  it('is done once by several that start at once, and again only when a source or a library is newer', async () => {
     const web = await folder({ isBuilt: false, hasVite: true });
     const dist = join(web, 'dist');
     const steps: string[] = [];
@@ -169,6 +171,11 @@ describe('the build of the console', () => {
     expect(await build()).toBe(false);
     const later = new Date(Date.now() + 5000);
     utimesSync(join(web, 'main.ts'), later, later);
+    expect(await build()).toBe(true);
+    utimesSync(join(web, 'main.ts'), new Date(0), new Date(0));
+    expect(await build()).toBe(false);
+    writeFileSync(join(web, '../package-lock.json'), '{}');
+    utimesSync(join(web, '../package-lock.json'), later, later);
     expect(await build()).toBe(true);
   }, 120_000);
 

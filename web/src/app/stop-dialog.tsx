@@ -82,9 +82,8 @@ export function StopDialog({ meant, now, onClose }: StopDialogProps) {
   );
 }
 
-function doneBy(meant: StopDialogProps['meant'], { by, why }: KillSwitch): string {
-  if (meant === 'release') return 'It was released meanwhile. Changes may run again.';
-  return `${by ?? 'Somebody'} has stopped everything meanwhile${why ? `: ${why}` : '.'}`;
+function doneBy(meant: StopDialogProps['meant'], { why }: KillSwitch): string {
+  return meant === 'stop' ? `It is done already. ${why}` : 'It was released meanwhile. Changes may run again.';
 }
 
 function cameOf(meant: StopDialogProps['meant'], { released, needs }: KillSwitchAnswer): string {

@@ -22,13 +22,13 @@ export function NowUnknown() {
 export function StoppedBanner() {
   const { data: now } = useQuery(nowQuery);
   if (!now?.killSwitch.engaged) return null;
-  const { why, by, at, releaseVotes } = now.killSwitch;
+  const { why, at, releaseVotes } = now.killSwitch;
   return (
     <div className={classes.banner} role="status">
       <IconHandStop size={20} aria-hidden="true" />
       <div>
         <p className={classes.title}>
-          Everything is stopped{by ? ` by ${by}` : ''}
+          Everything is stopped
           {at ? (
             <>
               , <Ago at={at} />

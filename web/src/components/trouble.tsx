@@ -2,6 +2,7 @@ import { Button, Skeleton } from '@mantine/core';
 import { IconPlugConnectedX } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { ApiProblem } from '../api/client.ts';
+import { PageTitle } from './page-title.tsx';
 import classes from './trouble.module.css';
 
 /** Says what went wrong and what to do about it, in the server's words. */
@@ -83,6 +84,23 @@ export function Waiting({ lines = 3, height = 56 }: { readonly lines?: number; r
   );
 }
 
+function Whole({
+  title,
+  error,
+  retry,
+}: {
+  readonly title: string;
+  readonly error: unknown;
+  readonly retry: () => unknown;
+}) {
+  return (
+    <>
+      <PageTitle title={isMissing(error) ? `${title} not found` : title} />
+      <Trouble error={error} retry={retry} />
+    </>
+  );
+}
+
 /** Whoever cannot be reached at all is told of once, above the page. */
 function isUnreachable(error: unknown): boolean {
   return error instanceof ApiProblem && error.status === 0;
@@ -99,10 +117,13 @@ export function Loaded<T>({
   query,
   children,
   waiting,
+  title,
 }: {
   readonly query: Answer<T>;
   readonly children: (data: T) => ReactNode;
   readonly waiting?: ReactNode;
+  /** What the whole page is called where what it asked for is not to be had. */
+  readonly title?: string;
 }) {
   if (query.data !== undefined)
     return (
@@ -111,6 +132,7 @@ export function Loaded<T>({
         {children(query.data)}
       </>
     );
+  if (query.error && title !== undefined) return <Whole title={title} error={query.error} retry={query.refetch} />;
   if (query.error) return <Trouble error={query.error} retry={query.refetch} />;
   return waiting ?? <Waiting />;
 }

@@ -27,7 +27,7 @@ const Charts = lazy(() => import('./charts.tsx'));
 export default function IncidentPage({ id }: { readonly id: string }) {
   const incident = useQuery(incidentQuery(id));
   return (
-    <Loaded query={incident} waiting={<Waiting lines={4} height={110} />}>
+    <Loaded query={incident} title={id} waiting={<Waiting lines={4} height={110} />}>
       {(data) => <Whole incident={data} />}
     </Loaded>
   );

@@ -28,7 +28,7 @@ export default function RunbookPage() {
   const [from, to] = [Number(asked.get('from')), Number(asked.get('to'))];
   const cited = useMemo(() => (from > 0 && to >= from ? { from, to } : null), [from, to]);
   return (
-    <Loaded query={runbook} waiting={<Waiting lines={1} height={480} />}>
+    <Loaded query={runbook} title={path} waiting={<Waiting lines={1} height={480} />}>
       {(data) => <Opened key={path} runbook={data} cited={cited} />}
     </Loaded>
   );
