@@ -1,6 +1,5 @@
 import { TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
 import { IconBook2, IconRefresh, IconSearch } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
@@ -64,8 +63,6 @@ function Sync() {
   const sync = useMutation({
     mutationFn: () => ask<unknown>('/runbooks/sync', { body: {} }),
     onSettled: () => client.invalidateQueries({ queryKey: ['runbooks'] }),
-    onError: ({ message }) =>
-      notifications.show({ message: `They were not read: ${message}`, color: 'red', autoClose: false }),
   });
   return (
     <RoleButton
