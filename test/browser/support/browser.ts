@@ -21,7 +21,7 @@ const FLAGS = [
 const POLL_MS = 30_000;
 
 /** Long enough for a machine that does other things as well. */
-const WAIT_MS_MAX = 15_000;
+const WAIT_MS_MAX = 90_000;
 
 export const SIZES = {
   phone: { width: 390, height: 844 },
