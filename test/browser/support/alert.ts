@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ConsoleScene } from './console-scene.ts';
 
 /** Where alerts are sent, and what they are about. */
@@ -12,6 +13,8 @@ const SUMMARIES: Readonly<Record<string, string>> = {
 interface Told {
   readonly severity: string;
   readonly expr: string;
+  /** Whose it is; alerts of one name and one service are of one incident. */
+  readonly service?: string;
   /** When it began, where it is over; it fires from now on where this is left out. */
   readonly over?: string;
 }
@@ -20,7 +23,7 @@ interface Told {
 export async function sendAlert(
   { url, webhookToken, victim }: Addressed,
   alertname: string,
-  { severity, expr, over }: Told,
+  { severity, expr, service = 'checkout', over }: Told,
 ): Promise<string> {
   const now = new Date().toISOString();
   const [status, startsAt] = over === undefined ? ['firing', now] : ['resolved', over];
@@ -30,7 +33,7 @@ export async function sendAlert(
       alertname,
       severity,
       process: 'checkout',
-      service: 'checkout',
+      service,
       spool: 'checkout',
       instance: victim.target,
     },
@@ -38,7 +41,7 @@ export async function sendAlert(
     startsAt,
     endsAt: over === undefined ? '0001-01-01T00:00:00Z' : now,
     generatorURL: `http://prometheus.test/graph?${new URLSearchParams({ 'g0.expr': expr })}`,
-    fingerprint: Buffer.from(alertname).toString('hex'),
+    fingerprint: createHash('sha256').update(`${alertname} ${service}`).digest('hex').slice(0, 16),
   };
   const response = await fetch(`${url}/webhooks/alertmanager`, {
     method: 'POST',

@@ -84,8 +84,10 @@ function open(): Console {
       const asked = async () => (await scene.api<{ approvals: { incident: string }[] }>('/now')).approvals[0]?.incident;
       const already = await asked();
       if (already !== undefined) return already;
-      writeFileSync(join(scene.victim.spool, `${Date.now()}.job`), '');
-      await sendAlert(scene, 'JobSpoolStuck', STUCK);
+      // Of another service, since what was tried for an incident is not tried for it again.
+      const service = `checkout-${Date.now()}`;
+      writeFileSync(join(scene.victim.spool, `${service}.job`), '');
+      await sendAlert(scene, 'JobSpoolStuck', { ...STUCK, service });
       return eventually('an approval waits', asked, 120);
     },
     async stopAll(reason) {
@@ -97,7 +99,8 @@ function open(): Console {
     },
     async unstuck(incident) {
       const { alerts } = await scene.api<ShownIncident>(`/incidents/${incident}`);
-      await sendAlert(scene, 'JobSpoolStuck', { ...STUCK, over: alerts[0]?.startsAt ?? '' });
+      const { labels: { service = '' } = {}, startsAt = '' } = alerts[0] ?? {};
+      await sendAlert(scene, 'JobSpoolStuck', { ...STUCK, service, over: startsAt });
     },
     until: (incident, state) =>
       eventually(
