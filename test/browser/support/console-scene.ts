@@ -78,6 +78,8 @@ export async function setConsoleScene(): Promise<{ scene: ConsoleScene; stop: ()
       })),
       routing: { diagnose: { models: ['worker'] }, plan: { models: ['worker'] }, critique: { models: ['reviewer'] } },
       judge: { share: 0 },
+      // Several tests have the same remedy asked for, one after the other.
+      limits: { perTargetTenMinutes: 100, perTargetDay: 100, ineffectiveSeconds: 0 },
       verification: { intervalSeconds: 0.5, settleSeconds: 0, confirmWithinSeconds: 120 },
     },
   }).catch(async (error: unknown) => {
