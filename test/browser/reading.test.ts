@@ -154,7 +154,7 @@ describe.skipIf(skip)('what is read', () => {
       route.fulfill({ status: 500, json: { status: 500, code: 'internal', detail: 'the folder is away' } }),
     );
     await page.getByRole('button', { name: 'Read them now' }).click();
-    await page.getByRole('alert').filter({ hasText: 'the folder is away' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'the folder is away' }).first().waitFor();
   });
 
   it('in a runbook and in an alert is text, whatever it says', async () => {
