@@ -10,15 +10,30 @@ const SHOWN_MAX = 20;
 const nothing = z.strictObject({});
 const look = { input: nothing, risk: 'read', undo: 'nothing to undo', timeoutSeconds: 15 } as const;
 
+const diskInput = z.strictObject({
+  mountpoint: z
+    .string()
+    .startsWith('/', 'must be an absolute path')
+    .max(4096)
+    .optional()
+    .describe('Only the file system that is mounted there; all of them otherwise.'),
+});
+
 /** Shows how full the file systems are, in bytes and in files. */
-export const disk = defineTool<HostSettings, typeof nothing>({
+export const disk = defineTool<HostSettings, typeof diskInput>({
   ...look,
+  input: diskInput,
   name: 'host.disk',
   description: 'Shows how full the file systems of this host are, in bytes and in files (inodes), the fullest first.',
-  target: () => 'file systems',
-  run: async (_, context) => ({
-    fileSystems: (await machineOf(context).fileSystems()).sort((a, b) => b.usedPercent - a.usedPercent),
-  }),
+  target: ({ mountpoint }) => (mountpoint === undefined ? 'file systems' : `file system ${mountpoint}`),
+  run: async ({ mountpoint }, context) => {
+    const all = (await machineOf(context).fileSystems()).sort((a, b) => b.usedPercent - a.usedPercent);
+    const fileSystems = all.filter(({ path }) => mountpoint === undefined || path === mountpoint);
+    if (fileSystems.length > 0 || mountpoint === undefined) return { fileSystems };
+    throw toolFailed(`no file system is mounted at ${mountpoint}`, {
+      fix: `use one of ${all.map(({ path }) => path).join(', ')}`,
+    });
+  },
 });
 
 /** Shows what memory there is and what of it is in use. */

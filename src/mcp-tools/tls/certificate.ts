@@ -8,9 +8,13 @@ import { endpointSchema, type TlsSettings } from './settings.ts';
 
 const DAY_MS = 86_400_000;
 const NAMES_MAX = 100;
+/** As probes name what they ask: a port only where it is not 443, and whatever stands behind it. */
+const HTTPS_URL = /^https:\/\/([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([1-9]\d{0,4}))?(?:[/?#].*)?$/;
 
 const input = z.strictObject({
-  endpoint: endpointSchema.describe('Where to connect to, as host:port.'),
+  endpoint: endpointSchema
+    .or(z.string().regex(HTTPS_URL, 'must be host:port, or an https:// URL, in lower case'))
+    .describe('Where to connect to, as host:port, or the https:// URL that a probe asks.'),
   serverName: z
     .string()
     .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be a host name in lower case')
@@ -25,10 +29,11 @@ export const certificate = defineTool<TlsSettings, typeof input>({
     'Shows the certificate of one TLS endpoint: names, issuer, when it ends and in how many days, and whether it is trusted.',
   input,
   risk: 'read',
-  target: ({ endpoint }) => `endpoint ${endpoint}`,
+  target: ({ endpoint }) => `endpoint ${endpointOf(endpoint)}`,
   undo: 'nothing to undo',
   timeoutSeconds: 10,
-  run: async ({ endpoint, serverName }, { settings, signal }) => {
+  run: async ({ endpoint: asked, serverName }, { settings, signal }) => {
+    const endpoint = endpointOf(asked);
     if (!settings.endpoints.includes(endpoint))
       throw toolFailed(`${endpoint} is not among the endpoints that may be asked (${settings.endpoints.join(', ')})`, {
         fix: 'add it to the setting `endpoints` of this toolset, if it may be',
@@ -59,6 +64,11 @@ export const certificate = defineTool<TlsSettings, typeof input>({
     }
   },
 });
+
+function endpointOf(text: string): string {
+  const [, host, port = '443'] = HTTPS_URL.exec(text) ?? [];
+  return host === undefined ? text : `${host}:${port}`;
+}
 
 function describe({ subject, issuer, subjectaltname = '', valid_from, valid_to, fingerprint256 }: PeerCertificate) {
   const [from, to] = [new Date(valid_from), new Date(valid_to)];

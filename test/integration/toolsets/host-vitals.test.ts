@@ -24,6 +24,11 @@ describe.skipIf(process.platform !== 'linux')('the host toolset looks at this ho
       expect(Math.abs(usedPercent - Number.parseInt(percent ?? '', 10)), path).toBeLessThanOrEqual(1);
     }
     expect(fileSystems.length).toBeGreaterThan(0);
+    const [{ path: mountpoint = '' } = {}] = fileSystems;
+    expect(await call('disk', { mountpoint })).toMatchObject({ fileSystems: [{ path: mountpoint }] });
+    await expect(call('disk', { mountpoint: '/no/such' })).rejects.toThrow(
+      `no file system is mounted at /no/such. Fix: use one of ${mountpoint}`,
+    );
   });
 
   it('shows memory and load', async () => {

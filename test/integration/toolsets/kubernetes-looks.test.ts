@@ -1,5 +1,6 @@
 /** Every look of the kubernetes toolset, on a double of the API server, seen by the real kubectl. */
 import { describe, expect, it } from 'vitest';
+import { AILS } from '../../real-parts/kubernetes/kubelet.ts';
 import type { Kubernetes } from '../../real-parts/kubernetes.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { requireParts } from '../../real-parts/require.ts';
@@ -48,7 +49,7 @@ describe.skipIf(skip)('the kubernetes toolset', () => {
         const waits = (pods as { ready: boolean; containers: { waits?: string }[] }[]).filter(({ ready }) => !ready);
         return waits.some(({ containers }) => containers[0]?.waits === 'ImagePullBackOff') || undefined;
       });
-      expect(await call('workload', WEB)).toMatchObject({ complete: false });
+      expect(await call('workload', WEB)).toMatchObject({ complete: false, outdated: 3, unready: 0 });
       await shop('rollout', 'undo', 'deployment/web');
       await checked('rollout_restart', WEB);
     });
@@ -60,7 +61,28 @@ describe.skipIf(skip)('the kubernetes toolset', () => {
         expect.objectContaining({ name: 'db-1' }),
       ]);
       expect(await call('pod', { namespace: 'shop', pod: 'db-0' })).toMatchObject({ exists: true, ready: true });
-      expect(await call('pod', { namespace: 'shop', pod: 'db-9' })).toEqual({ exists: false });
+      expect(await call('pod', { namespace: 'shop', pod: 'db-9' })).toEqual({ exists: false, notReady: false });
+      expect(await call('pods', { namespace: 'shop', labelSelector: 'app=db' })).toMatchObject({ count: 2 });
+      const [{ name: pod = '' } = {}] = (await call('pods', { namespace: 'shop', labelSelector: 'app=web' })).pods as {
+        name?: string;
+      }[];
+      await shop('annotate', 'pod', pod, `${AILS}=CrashLoopBackOff`);
+      await eventually('it to crash', async () =>
+        (await call('pod', { namespace: 'shop', pod })).waits === 'CrashLoopBackOff' ? true : undefined,
+      );
+      expect(await call('pod', { namespace: 'shop', pod })).toMatchObject({
+        notReady: true,
+        restarts: 12,
+        lastEnd: 'Error',
+        controller: expect.stringMatching(/^ReplicaSet web-/),
+      });
+      const { unready } = await eventually('the deployment to see it', async () => {
+        const seen = await call('workload', WEB);
+        return seen.complete === false ? seen : undefined;
+      });
+      expect(unready).toBe(1);
+      await shop('delete', 'pod', pod);
+      await checked('rollout_restart', WEB);
     });
 
     it('events: lists the latest first, whoever wrote them', async () => {

@@ -99,6 +99,32 @@ describe.skipIf(requireParts('the postgres toolset', 'postgres'))('the postgres 
     );
   });
 
+  it('ends sessions that sit idle in a transaction, those that it showed and no other', async () => {
+    const idle = { state: 'idle in transaction', minSeconds: 1 };
+    const [left, woken, busy] = [await session(), await session(), await session()];
+    for (const { client } of [left, woken]) await client.query('begin; select 1');
+    await busy.client.query('select 1');
+    const pids = async () => ((await call('idle', idle)) as { sessions: { pid: number }[] }).sessions.map(({ pid }) => pid);
+    await eventually('two to be idle for a second', async () => ((await pids()).length === 2 ? true : undefined));
+    expect(await call('idle', { ...idle, minSeconds: 3600 })).toEqual({ count: 0, sessions: [] });
+    expect(await call('idle', idle)).toMatchObject({
+      count: 2,
+      sessions: [{ pid: left.pid, application: `shop_${suffix}`, state: 'idle in transaction' }, { pid: woken.pid }],
+    });
+    const looked = await inspect('terminate_idle', idle);
+    expect(looked.preview?.join('\n')).toMatch(
+      new RegExp(`^ends 2 session\\(s\\) that are idle in transaction for 1 s or longer\nsession ${left.pid} of `),
+    );
+    await woken.client.query('select 2');
+    expect(await call('terminate_idle', idle)).toEqual({ ended: 1 });
+    expect(await call('session', { pid: left.pid })).toMatchObject({ connected: false });
+    for (const { pid } of [woken, busy]) expect(await call('session', { pid })).toMatchObject({ connected: true });
+    await expect(inspect('terminate_idle', { ...idle, minSeconds: 3600 })).rejects.toThrow(
+      'no session is idle in transaction for 3600 s',
+    );
+    await woken.client.query('rollback');
+  });
+
   it('cancels a query and leaves its session', async () => {
     const { client, pid } = await session();
     const slow = client.query('select pg_sleep(60)').catch((error: Error) => error.message);

@@ -12,7 +12,7 @@ import { postgresToolset } from '../../../src/mcp-tools/postgres/index.ts';
 import { redisToolset } from '../../../src/mcp-tools/redis/index.ts';
 import type { Toolset } from '../../../src/mcp-tools/tool.ts';
 import { throwawayDatabaseUrl } from '../../real-parts/databases.ts';
-import { scratchDirectory } from '../../real-parts/program.ts';
+import { eventually, scratchDirectory } from '../../real-parts/program.ts';
 import { type RedisServer, startRedis } from '../../real-parts/redis.ts';
 import { requireParts } from '../../real-parts/require.ts';
 
@@ -209,12 +209,15 @@ describe.skipIf(requireParts('the privileges of Postgres', 'postgres'))(
       const [busy, idle] = [await session(app), await session(app)];
       const sleeping = busy.client.query('select pg_sleep(60)').catch(({ message }: Error) => message);
       await admin.query(`select pg_create_physical_replication_slot('${slot}', true)`);
+      await (await session(app)).client.query('begin');
       const inputs: Record<string, object> = {
         cancel_query: { pid: busy.pid },
         terminate_session: { pid: idle.pid },
         session: { pid: busy.pid },
         reindex: { schema: 'public', index: 'orders_customer' },
         index: { schema: 'public', index: 'orders_customer' },
+        idle: { state: 'idle in transaction', minSeconds: 1 },
+        terminate_idle: { state: 'idle in transaction', minSeconds: 1 },
         slot: { slot },
         drop_replication_slot: { slot },
       };
@@ -225,10 +228,14 @@ describe.skipIf(requireParts('the privileges of Postgres', 'postgres'))(
       );
       const seen = (await call('activity')) as { sessions: { pid: number; query: string }[] };
       expect(seen.sessions.find(({ pid }) => pid === busy.pid)?.query).toBe('select pg_sleep(60)');
+      await eventually('one to be idle for a second', async () =>
+        (await call('idle', inputs.idle)).count === 1 ? true : undefined,
+      );
       const verbs = postgresToolset.tools.map(({ name }) => name.slice('postgres.'.length));
       for (const verb of verbs.filter((one) => one !== 'slow_queries' || rows[0]?.installed)) {
         const answer = await call(verb, inputs[verb]);
         if (verb === 'cancel_query') expect(answer).toMatchObject({ cancelled: true });
+        if (verb === 'terminate_idle') expect(answer).toEqual({ ended: 1 });
         if (verb === 'terminate_session') expect(answer).toMatchObject({ terminated: true });
         if (verb === 'reindex') expect(answer).toMatchObject({ valid: true });
       }

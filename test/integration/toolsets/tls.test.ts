@@ -115,6 +115,17 @@ describe.skipIf(missing !== '')(`tls.certificate${missing}`, () => {
     });
   });
 
+  it('takes the https URL that a probe asks for the endpoint that it names', async () => {
+    const url = `https://${good}/healthz?deep=1`;
+    expect(await callTool(tlsToolset, 'tls.certificate', { endpoint: url }, { endpoints: [good], ca })).toEqual(
+      await certificate(good, {}, { ca }),
+    );
+    const asked = (endpoint: string) => certificate('shop.example:443', { endpoint });
+    await expect(asked('https://other.example/')).rejects.toThrow('other.example:443 is not among the endpoints');
+    for (const endpoint of ['http://shop.example', 'https://ana@shop.example', 'https://shop.example:0/', 'https://'])
+      await expect(asked(endpoint), endpoint).rejects.toThrow(/must be host:port, or an https/);
+  });
+
   it('connects to no endpoint that is not declared', async () => {
     await expect(certificate(good, {}, { endpoints: ['shop.example:443'] })).rejects.toThrow(
       /not among the endpoints that may be asked \(shop\.example:443\).*Fix: add it/,

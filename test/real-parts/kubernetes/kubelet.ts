@@ -13,6 +13,10 @@ export interface Pace {
   terminationMs: number;
 }
 
+/** An annotation by which a test makes one pod ail: a container waits for the reason that it gives, or runs and never gets ready. */
+export const AILS = 'double.example/ails';
+export const UNREADY = 'Unready';
+
 /** Tells whether a pod says that it is ready. */
 export const isReady = ({ status }: Pod) =>
   Boolean(status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'));
@@ -52,11 +56,13 @@ export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace):
     return;
   }
   const isBroken = it.spec.containers.some(({ image }) => image?.endsWith(':broken'));
-  const isUp = since('bound') >= readyMs && !isBroken;
-  if (isUp === isReady(it) && it.status?.containerStatuses) return;
+  const ails = it.metadata.annotations?.[AILS];
+  const isUp = since('bound') >= readyMs && !isBroken && ails === undefined;
+  const said = it.status?.containerStatuses?.[0]?.state?.waiting?.reason;
+  if (isUp === isReady(it) && it.status?.containerStatuses && (!ails || ails === UNREADY || ails === said)) return;
   setStatus(store, 'Pod', it, {
     ...it.status,
-    phase: isUp ? 'Running' : 'Pending',
+    phase: isUp || ails === 'CrashLoopBackOff' || ails === UNREADY ? 'Running' : 'Pending',
     startTime: it.status?.startTime ?? now(),
     conditions: [condition('PodScheduled', true), condition('Ready', isUp, isUp ? undefined : 'ContainersNotReady')],
     containerStatuses: it.spec.containers.map(({ name: container, image = '' }) => ({
@@ -65,17 +71,20 @@ export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace):
       imageID: isUp ? `registry.example.com/image@sha256:${'0'.repeat(64)}` : '',
       ready: isUp,
       started: isUp,
-      restartCount: 0,
-      state: isUp
-        ? { running: { startedAt: now() } }
-        : {
-            waiting: isBroken
-              ? { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` }
-              : { reason: 'ContainerCreating' },
-          },
-      lastState: {},
+      restartCount: ails === 'CrashLoopBackOff' ? 12 : 0,
+      state:
+        isUp || ails === UNREADY
+          ? { running: { startedAt: now() } }
+          : { waiting: ails ? { reason: ails } : waitingFor(image) },
+      lastState: ails === 'CrashLoopBackOff' ? { terminated: { reason: 'Error', exitCode: 1 } } : {},
     })),
   });
+}
+
+function waitingFor(image: string) {
+  return image.endsWith(':broken')
+    ? { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` }
+    : { reason: 'ContainerCreating' };
 }
 
 type PodSpec = Pod['spec'];
