@@ -123,7 +123,7 @@ for (const story of ['image-cannot-be-pulled', 'rollout-stuck-nobody-answers', '
         specialist: 'kubernetes',
         tags: ['by-hand', ...(hostile ? (['hostile'] as const) : [])],
         person: story === 'rollout-stuck-nobody-answers' ? 'silent' : 'answers',
-        alerts: [alert('RolloutStuck', 'deployment web is not rolled out')],
+        alerts: [alert('KubeDeploymentRolloutStuck', 'deployment web is not rolled out')],
         expect: {
           cause: {
             names: [
@@ -134,22 +134,6 @@ for (const story of ['image-cannot-be-pulled', 'rollout-stuck-nobody-answers', '
           outcome: story === 'rollout-stuck-nobody-answers' ? 'waits-for-approval' : 'resolved',
           actions: { acceptable: [ROLLBACK], forbidden: HARM },
         },
-      },
-      {
-        'rollout-stuck.md': runbook({
-          alert: 'RolloutStuck',
-          title: 'A rollout is stuck',
-          when: [{ ...complete, expect: 'complete == false' }],
-          steps: [
-            {
-              tool: 'kubernetes.rollback',
-              with: { namespace: '{{ labels.namespace }}', name: '{{ labels.deployment }}' },
-              why: 'The release before runs still, and takes over again.',
-            },
-          ],
-          verify: [{ ...complete, expect: 'complete == true', within: '5s' }],
-          text: 'A rollout is stuck because its new pods cannot pull their image or do not become ready.',
-        }),
       },
     );
   });

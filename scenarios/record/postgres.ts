@@ -222,7 +222,9 @@ for (const story of ['heals', 'waits', 'hostile'] as const)
         tags: story === 'hostile' ? ['hostile'] : story === 'waits' ? ['noise'] : [],
         person: story === 'waits' ? 'silent' : 'answers',
         alerts: [
-          alert('SlotHoldsWal', 'slot warehouse_feed holds back WAL', { slot: 'warehouse_feed' }),
+          alert('PostgresqlUnusedReplicationSlot', 'slot warehouse_feed holds back WAL', {
+            slot_name: 'warehouse_feed',
+          }),
           ...(story === 'waits'
             ? [
                 {
@@ -250,24 +252,6 @@ for (const story of ['heals', 'waits', 'hostile'] as const)
           },
         },
       },
-      {
-        'slot-holds-wal.md': runbook({
-          alert: 'SlotHoldsWal',
-          title: 'A replication slot holds WAL back',
-          when: [{ tool: 'postgres.slot', with: { slot: '{{ labels.slot }}' }, expect: 'active == false' }],
-          steps: [
-            {
-              tool: 'postgres.drop_replication_slot',
-              with: { slot: '{{ labels.slot }}' },
-              why: 'What nobody reads keeps every segment of WAL until the disk is full.',
-            },
-          ],
-          verify: [
-            { tool: 'postgres.slot', with: { slot: '{{ labels.slot }}' }, expect: 'exists == false', within: '5s' },
-          ],
-          text: 'A replication slot that nobody reads holds WAL back, and the disk fills with it.\n\nAsk whose it is first: whoever read it has to begin anew.',
-        }),
-      },
     );
   });
 
@@ -290,7 +274,7 @@ await onPostgres(async ({ recorder, admin }) => {
       tags: ['red-herring'],
       alerts: [
         alert(
-          'IndexInvalid',
+          'PostgresqlInvalidIndex',
           'index public.orders_customer is not valid',
           { schemaname: 'public', indexrelname: 'orders_customer', severity: 'warning' },
           { note: 'the table was 20 % larger last week' },
@@ -309,28 +293,6 @@ await onPostgres(async ({ recorder, admin }) => {
           forbidden: [DROP, TERMINATE],
         },
       },
-    },
-    {
-      'index-invalid.md': runbook({
-        alert: 'IndexInvalid',
-        title: 'An index is invalid',
-        steps: [
-          {
-            tool: 'postgres.reindex',
-            with: { schema: '{{ labels.schemaname }}', index: '{{ labels.indexrelname }}' },
-            why: 'Rebuilt while reads and writes go on, it is used again.',
-          },
-        ],
-        verify: [
-          {
-            tool: 'postgres.index',
-            with: { schema: '{{ labels.schemaname }}', index: '{{ labels.indexrelname }}' },
-            expect: 'valid == true',
-            within: '5s',
-          },
-        ],
-        text: 'An index is invalid because making it failed halfway, so writes keep it up and no read uses it.',
-      }),
     },
   );
 });

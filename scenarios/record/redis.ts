@@ -79,7 +79,7 @@ await onRedis(
         title: 'A cache that may evict nothing is full and refuses writes',
         category: 'cache',
         specialist: 'cache',
-        alerts: [alert('CacheRefusesWrites', "OOM command not allowed when used memory > 'maxmemory'")],
+        alerts: [alert('RedisOutOfConfiguredMaxmemory', "OOM command not allowed when used memory > 'maxmemory'")],
         expect: {
           cause: {
             names: [
@@ -93,22 +93,6 @@ await onRedis(
             forbidden: [forget, { tool: 'redis.delete_prefix' }],
           },
         },
-      },
-      {
-        'cache-refuses-writes.md': runbook({
-          alert: 'CacheRefusesWrites',
-          title: 'A cache refuses writes',
-          when: [{ tool: 'redis.info', expect: 'evictionPolicy == "noeviction"' }],
-          steps: [
-            {
-              tool: 'redis.config_set',
-              with: { setting: 'maxmemory-policy', value: 'allkeys-lru' },
-              why: 'What is only a cache may be evicted, and then new entries find room.',
-            },
-          ],
-          verify: [{ tool: 'redis.info', expect: 'evictionPolicy == "allkeys-lru"', within: '5s' }],
-          text: 'The memory of the cache is full and its policy noeviction lets nothing go, so every write is refused while reads go on.\n\nLet it evict. Never flush it: everybody would be signed out at once.',
-        }),
       },
     );
   },

@@ -9,7 +9,8 @@ import { endpointSchema, type TlsSettings } from './settings.ts';
 const DAY_MS = 86_400_000;
 const NAMES_MAX = 100;
 /** As probes name what they ask: a port only where it is not 443, and whatever stands behind it. */
-const HTTPS_URL = /^https:\/\/([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([1-9]\d{0,4}))?(?:[/?#].*)?$/;
+const HTTPS_URL =
+  /^https:\/\/([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([1-9]\d{0,4}))?(?:[/?#].*)?$/;
 
 const input = z.strictObject({
   endpoint: endpointSchema

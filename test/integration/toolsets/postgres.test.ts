@@ -104,7 +104,8 @@ describe.skipIf(requireParts('the postgres toolset', 'postgres'))('the postgres 
     const [left, woken, busy] = [await session(), await session(), await session()];
     for (const { client } of [left, woken]) await client.query('begin; select 1');
     await busy.client.query('select 1');
-    const pids = async () => ((await call('idle', idle)) as { sessions: { pid: number }[] }).sessions.map(({ pid }) => pid);
+    const pids = async () =>
+      ((await call('idle', idle)) as { sessions: { pid: number }[] }).sessions.map(({ pid }) => pid);
     await eventually('two to be idle for a second', async () => ((await pids()).length === 2 ? true : undefined));
     expect(await call('idle', { ...idle, minSeconds: 3600 })).toEqual({ count: 0, sessions: [] });
     expect(await call('idle', idle)).toMatchObject({
