@@ -2,7 +2,19 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-const SYSTEMS = ['redis', 'postgres', 'application', 'docker', 'systemd', 'host', 'network', 'kubernetes'];
+const SYSTEMS = [
+  'redis',
+  'postgres',
+  'postgres-sessions',
+  'application',
+  'docker',
+  'systemd',
+  'services',
+  'host',
+  'network',
+  'kubernetes',
+  'kubernetes-pods',
+];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SYSTEMS.includes(name));

@@ -2,44 +2,28 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compileManifest } from '../../src/mcp-tools/manifest/compile.ts';
-import { loadManifests } from '../../src/mcp-tools/manifest/load.ts';
-import { runDriver } from '../../src/mcp-tools/manifest/run.ts';
-import { systemdToolset } from '../../src/mcp-tools/systemd/index.ts';
-import { placeOf, type SystemdSettings } from '../../src/mcp-tools/systemd/settings.ts';
-import type { Toolset } from '../../src/mcp-tools/tool.ts';
 import { scratchDirectory } from '../../test/real-parts/program.ts';
-import { startSystemd } from '../../test/real-parts/systemd.ts';
+import { startUnits, unitFile } from './inside-systemd.ts';
 import { type Asked, Recorder } from './recorder.ts';
 
 const SYSTEM = 'systemd 252';
 const { path: directory, remove } = scratchDirectory();
 const lease = join(directory, 'lease');
-const unit = (lines: string, more = '') =>
-  `[Unit]\nDefaultDependencies=no\n${more}\n[Service]\n${lines}\n[Install]\nWantedBy=quiet.target\n`;
 const units = {
-  'relay.service': unit(`ExecStart=/bin/sh -c 'test ! -e ${lease} || exit 75; exec sleep 1000'`),
-  'collector.service': unit(
+  'relay.service': unitFile(`ExecStart=/bin/sh -c 'test ! -e ${lease} || exit 75; exec sleep 1000'`),
+  'collector.service': unitFile(
     "ExecStart=/bin/sh -c 'exit 1'\nRestart=on-failure\nRestartSec=100ms",
     'StartLimitIntervalSec=60\nStartLimitBurst=3',
   ),
-  'backup.service': unit("Type=oneshot\nExecStart=/bin/sh -c 'exit 24'"),
-  'mailer.service': unit('ExecStart=/bin/sleep 1000'),
+  'backup.service': unitFile("Type=oneshot\nExecStart=/bin/sh -c 'exit 24'"),
+  'mailer.service': unitFile('ExecStart=/bin/sleep 1000'),
 };
-const systemd = await startSystemd(units);
+const { systemd, real } = await startUnits(units);
 const names = Object.keys(units);
-const settings = { units: names, user: true, runtimeDirectory: systemd.runtimeDirectory };
-const { before: _none, ...place } = placeOf(systemdToolset.settings.parse(settings) as SystemdSettings);
-const run = runDriver<SystemdSettings>(() => ({ ...place, before: systemd.enter }));
-const manifests = loadManifests(join(import.meta.dirname, '../../src/mcp-tools/systemd'));
-const inside: Toolset = {
-  ...systemdToolset,
-  tools: manifests.map((one) => compileManifest(one, { run })) as Toolset['tools'],
-};
 
 const recorderOf = () =>
   new Recorder({
-    real: { units: { uses: 'systemd', settings, toolset: inside } },
+    real: { units: real },
     shown: { units: { uses: 'systemd', match: ['host="relay-1"'], units: names } },
     names: { [directory]: '/srv/relay', [systemd.runtimeDirectory]: '/run/user/1000' },
   });

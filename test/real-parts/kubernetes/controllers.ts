@@ -264,7 +264,7 @@ function daemonSet(store: Store, it: DaemonSet): void {
 
 function job(store: Store, it: Raw<V1Job> & KubeObject): void {
   const pods = podsOf(store, it).filter(isStaying);
-  if (pods.length === 0) makePod(store, it, 'Job', it.spec?.template ?? {}, {});
+  if (pods.length === 0) makePod(store, it, 'Job', it.spec?.template ?? {}, { labels: { 'job-name': it.metadata.name } });
   const ready = pods.filter(isReady).length;
   setStatus(store, 'Job', it, { ...some({ active: pods.length }), ready, startTime: it.metadata.creationTimestamp });
 }
