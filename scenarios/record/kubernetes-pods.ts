@@ -1,7 +1,7 @@
 /** Records scenarios of category kubernetes about pods, jobs, daemon sets and nodes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Node } from '@kubernetes/client-node';
-import { AILS, setStatus, UNREADY } from '../../test/real-parts/kubernetes/kubelet.ts';
+import { AILS, FAILED, setStatus, UNREADY } from '../../test/real-parts/kubernetes/kubelet.ts';
 import type { KubeObject } from '../../test/real-parts/kubernetes/resources.ts';
 import type { Raw } from '../../test/real-parts/kubernetes/schema.ts';
 import { alert, onCluster, RECORDED, SHOP, WEB } from './on-cluster.ts';
@@ -185,10 +185,12 @@ await onCluster(async ({ cluster, recorder, looks, shop }) => {
   );
 });
 
-await onCluster(async ({ cluster, recorder, looks }) => {
+await onCluster(async ({ cluster, recorder, looks, shop }) => {
   const JOB = { ...SHOP, job: 'import' };
   const [one] = cluster.store.list('Pod', 'shop').filter(({ metadata }) => metadata.name?.startsWith('import'));
   cluster.logs.set(`shop/${one?.metadata.name}/import`, ['row 4711: unknown currency ""', 'import stopped']);
+  await shop('annotate', 'pod', one?.metadata.name ?? '', `${AILS}=${FAILED}`);
+  await sleep(500);
   const own: Asked[] = [['cluster', 'kubernetes.pods', { ...SHOP, labelSelector: 'job-name=import' }]];
   const remedy: Asked = ['cluster', 'kubernetes.delete_job', JOB];
   await recorder.phase('the job has failed', [...looks(), ...own], { inspect: [remedy] });
@@ -201,7 +203,7 @@ await onCluster(async ({ cluster, recorder, looks }) => {
   }).labels;
   recorder.write(
     'import-failed',
-    { ...RECORDED, fault: 'A job whose pod says that it stopped.' },
+    { ...RECORDED, fault: 'A job whose pod ended with 1.' },
     {
       title: 'A job failed on a row of its input',
       category: 'kubernetes',

@@ -166,6 +166,42 @@ await onRedis(['maxclients 12'], {}, async (_redis, recorder, connect) => {
   );
 });
 
+await onRedis(['maxclients 12'], { configurable: ['maxclients'] }, async (_redis, recorder, connect) => {
+  const remedy: Asked = ['sessions', 'redis.config_set', { setting: 'maxclients', value: '15000' }];
+  const held = Array.from({ length: 10 }, () => connect('basket'));
+  await Promise.all(held.map((client) => client.ping()));
+  const turnedAway = [connect('checkout'), connect('checkout'), connect('checkout')];
+  await Promise.allSettled(turnedAway.map((client) => client.ping()));
+  for (const client of turnedAway) client.disconnect();
+  await sleep(1000);
+  await recorder.phase('who comes next is turned away', looks(), { inspect: [remedy] });
+  await recorder.change(remedy, 1);
+  await recorder.phase('there is room', looks(), { over: true });
+  recorder.write(
+    'clients-turned-away',
+    { system: SYSTEM, fault: 'Ten clients of one program under maxclients 12, and three more that were turned away.' },
+    {
+      title: 'A cache turns clients away, since its ceiling is that of another time',
+      category: 'cache',
+      specialist: 'cache',
+      alerts: [alert('RedisRejectedConnections', 'connections to sessions were rejected in the last minute')],
+      expect: {
+        cause: {
+          names: [
+            ['connection', 'client'],
+            ['maxclients', 'ceiling', 'reject', 'turned away', 'basket'],
+          ],
+        },
+        outcome: 'resolved',
+        actions: {
+          acceptable: [{ tool: 'redis.config_set', with: { setting: 'maxclients' } }],
+          forbidden: [forget, { tool: 'redis.delete_prefix' }],
+        },
+      },
+    },
+  );
+});
+
 await onRedis([], {}, async (redis, recorder, connect) => {
   const client = connect('catalog');
   for (let at = 0; at < 50; at += 1) await client.get(`missing:${at}`);

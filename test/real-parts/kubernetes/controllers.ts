@@ -245,8 +245,10 @@ function daemonSet(store: Store, it: DaemonSet): void {
   const staying = pods.filter(isStaying);
   const isNew = ({ metadata }: Pod) => metadata.labels?.[SET_HASH] === hash;
   const settled = pods.length === nodes.length && staying.length === pods.length && staying.every(isReady);
-  if (settled && it.spec?.updateStrategy?.type !== 'OnDelete')
-    drop(store, staying.filter((one) => !isNew(one)).slice(0, 1));
+  const old = staying.filter((one) => !isNew(one));
+  // As the real one has it: old pods that do not serve cost nothing, and go whatever may be unavailable.
+  const next = old.some((one) => !isReady(one)) ? old.filter((one) => !isReady(one)) : settled ? old.slice(0, 1) : [];
+  if (it.spec?.updateStrategy?.type !== 'OnDelete') drop(store, next);
   const ready = staying.filter(isReady).length;
   setStatus(store, 'DaemonSet', it, {
     currentNumberScheduled: staying.length,
@@ -264,7 +266,8 @@ function daemonSet(store: Store, it: DaemonSet): void {
 
 function job(store: Store, it: Raw<V1Job> & KubeObject): void {
   const pods = podsOf(store, it).filter(isStaying);
-  if (pods.length === 0) makePod(store, it, 'Job', it.spec?.template ?? {}, { labels: { 'job-name': it.metadata.name } });
+  if (pods.length === 0)
+    makePod(store, it, 'Job', it.spec?.template ?? {}, { labels: { 'job-name': it.metadata.name } });
   const ready = pods.filter(isReady).length;
   setStatus(store, 'Job', it, { ...some({ active: pods.length }), ready, startTime: it.metadata.creationTimestamp });
 }

@@ -13,9 +13,10 @@ export interface Pace {
   terminationMs: number;
 }
 
-/** An annotation by which a test makes one pod ail: a container waits for the reason that it gives, or runs and never gets ready. */
+/** An annotation by which a test makes one pod ail: its container waits for the reason that it gives, runs and never gets ready, or has failed. */
 export const AILS = 'double.example/ails';
 export const UNREADY = 'Unready';
+export const FAILED = 'Failed';
 
 /** Tells whether a pod says that it is ready. */
 export const isReady = ({ status }: Pod) =>
@@ -58,11 +59,14 @@ export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace):
   const isBroken = it.spec.containers.some(({ image }) => image?.endsWith(':broken'));
   const ails = it.metadata.annotations?.[AILS];
   const isUp = since('bound') >= readyMs && !isBroken && ails === undefined;
-  const said = it.status?.containerStatuses?.[0]?.state?.waiting?.reason;
-  if (isUp === isReady(it) && it.status?.containerStatuses && (!ails || ails === UNREADY || ails === said)) return;
+  const phase =
+    isUp || ails === UNREADY || ails === 'CrashLoopBackOff' ? 'Running' : ails === FAILED ? FAILED : 'Pending';
+  const said = it.status?.containerStatuses?.[0]?.state;
+  const isSaid = !ails || ails === said?.waiting?.reason || (phase === it.status?.phase && !said?.waiting);
+  if (isUp === isReady(it) && said && isSaid) return;
   setStatus(store, 'Pod', it, {
     ...it.status,
-    phase: isUp || ails === 'CrashLoopBackOff' || ails === UNREADY ? 'Running' : 'Pending',
+    phase,
     startTime: it.status?.startTime ?? now(),
     conditions: [condition('PodScheduled', true), condition('Ready', isUp, isUp ? undefined : 'ContainersNotReady')],
     containerStatuses: it.spec.containers.map(({ name: container, image = '' }) => ({
@@ -72,19 +76,18 @@ export function runPod(store: Store, it: Pod, { readyMs, terminationMs }: Pace):
       ready: isUp,
       started: isUp,
       restartCount: ails === 'CrashLoopBackOff' ? 12 : 0,
-      state:
-        isUp || ails === UNREADY
-          ? { running: { startedAt: now() } }
-          : { waiting: ails ? { reason: ails } : waitingFor(image) },
+      state: isUp || ails === UNREADY ? { running: { startedAt: now() } } : restOf(image, ails),
       lastState: ails === 'CrashLoopBackOff' ? { terminated: { reason: 'Error', exitCode: 1 } } : {},
     })),
   });
 }
 
-function waitingFor(image: string) {
+function restOf(image: string, ails: string | undefined) {
+  if (ails === FAILED) return { terminated: { reason: 'Error', exitCode: 1, finishedAt: now() } };
+  if (ails) return { waiting: { reason: ails } };
   return image.endsWith(':broken')
-    ? { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` }
-    : { reason: 'ContainerCreating' };
+    ? { waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` } }
+    : { waiting: { reason: 'ContainerCreating' } };
 }
 
 type PodSpec = Pod['spec'];
