@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readScenario, scenarioFolders } from '../../../src/evaluation/index.ts';
@@ -37,7 +37,11 @@ describe('eval check', () => {
     editWorld(
       ({ phases }) => void phases[0]?.inspections.push({ instance: 'sessions', arguments: {}, result: {}, ...change }),
     );
-  const addRunbook = (text: string) => writeFileSync(join(suite.folder, CACHE, 'runbooks', 'own.md'), text);
+  const addRunbook = (text: string) => {
+    const folder = join(suite.folder, CACHE, 'runbooks');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'own.md'), text);
+  };
 
   it.each<[string, () => void, string]>([
     ['a category that is none', () => edit({ category: 'kitchen' }), 'scenario.yaml: category'],
@@ -203,7 +207,13 @@ describe('eval check', () => {
         addRunbook('---\nmatch: [alertname]\n---\n# Own\n');
       },
     ],
-    ['a file of its own that nobody vouches for', () => edit({ unvouched: ['cache-refuses-writes.md'] })],
+    [
+      'a file of its own that nobody vouches for',
+      () => {
+        addRunbook('# Own\n');
+        edit({ unvouched: ['own.md'] });
+      },
+    ],
     [
       'other noise beside its alert',
       () => {
