@@ -14,6 +14,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   'host.rotate_logs': { logs: 'web' },
   'http.hook': { hook: 'web' },
   'postgres.cancel_query': { pid: 4711 },
+  'postgres.terminate_idle': { state: 'idle', minSeconds: 300 },
   'postgres.terminate_session': { pid: 4711 },
   'postgres.reindex': { schema: 'shop', index: 'web' },
   'postgres.drop_replication_slot': { slot: 'web' },
