@@ -43,8 +43,17 @@ export const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
 
+/** A place in a file; line and column are counted from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 /** One mistake in something a person or a system gave us: where, what was found, and how to mend it. */
 export interface Problem {
+  /** Where it stands, where a file said it. */
+  readonly at?: Place;
   readonly field: string;
   readonly value?: string;
   readonly message: string;
@@ -76,14 +85,15 @@ export class NightshiftError extends Error {
   }
 }
 
-/** Writes problems one per line as `field: message (found: value). Fix: …`, the form every surface shows them in. */
+/** Writes problems one per line as `file:line:column field: message (found: value). Fix: …`, the form every surface shows them in. */
 export function describeProblems(problems: readonly Problem[]): string {
-  return problems
-    .map(({ field, value, message, fix }) => {
-      const found = value === undefined ? '' : ` (found: ${value})`;
-      return `${field}: ${message}${found}${fix ? `. Fix: ${fix}` : ''}`;
-    })
-    .join('\n');
+  return problems.map(({ fix, ...problem }) => `${describeMistake(problem)}${fix ? `. Fix: ${fix}` : ''}`).join('\n');
+}
+
+/** Writes what is wrong and where, without how to mend it. */
+export function describeMistake({ at, field, value, message }: Problem): string {
+  const place = at ? `${at.file}:${at.line}:${at.column} ` : '';
+  return `${place}${field}: ${message}${value === undefined ? '' : ` (found: ${value})`}`;
 }
 
 /** Writes an error as a problem document (RFC 9457), in the form that every HTTP answer of Nightshift has. */

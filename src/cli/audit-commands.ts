@@ -11,7 +11,7 @@ import {
 import { readEmbedded, readPostgres } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { findServer, type NightshiftClient } from './client.ts';
-import { dataDirOf } from './load-config.ts';
+import { dataDirOf, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where the audit is read: the running server hands out the rows, and every hash is computed here. */
@@ -67,7 +67,7 @@ async function openSource(terminal: Terminal, direct: boolean): Promise<Source> 
     };
   }
   const dataDir = dataDirOf(terminal);
-  const { DATABASE_URL: url } = terminal.env;
+  const url = secretOf(terminal, 'DATABASE_URL');
   const db = url ? await readPostgres(url) : await readEmbedded(dataDir);
   const { rows } = await db.executeSql(`select to_regclass('seal') is not null as there`);
   if (!(rows[0] as { there: boolean }).there) {

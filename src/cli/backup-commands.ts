@@ -17,7 +17,7 @@ import {
 import { type Database, fillEmbedded, fillPostgres, readEmbedded, readPostgres } from '../database/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { locateServer } from './client.ts';
-import { dataDirOf } from './load-config.ts';
+import { dataDirOf, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A large database takes its time before the first byte comes. */
@@ -51,7 +51,7 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
       const { header } = await checkDumpFile(path);
       err(`nightshift: ${path} is whole; taken ${header.at} by Nightshift ${header.version}`);
       const dataDir = dataDirOf(terminal);
-      const { DATABASE_URL: url } = terminal.env;
+      const url = secretOf(terminal, 'DATABASE_URL');
       let restored: Restored | undefined;
       const fill = async (db: Database) => {
         restored = await restoreDump(db, {
@@ -80,8 +80,8 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
       '--to <url>',
       `postgres://… of the empty database (default: the environment variable ${TARGET}, which no list of processes shows)`,
     )
-    .action(async ({ to = terminal.env[TARGET] }: { to?: string }) => {
-      const { DATABASE_URL: served } = terminal.env;
+    .action(async ({ to = secretOf(terminal, TARGET) }: { to?: string }) => {
+      const served = secretOf(terminal, 'DATABASE_URL');
       const fix = `export ${TARGET}=postgres://user:password@host:5432/database, or give --to`;
       if (!to) throw new NightshiftError('invalid_payload', `where to? Fix: ${fix}`);
       if (!/^postgres(ql)?:\/\//.test(to) || !URL.canParse(to))
@@ -116,7 +116,7 @@ async function backUp(terminal: Terminal, path: string, force: boolean) {
     });
     return { rows: filled.rows, bytes, files: named };
   }
-  const { DATABASE_URL: url } = terminal.env;
+  const url = secretOf(terminal, 'DATABASE_URL');
   const db = url ? await readPostgres(url) : await readEmbedded(dataDirOf(terminal));
   try {
     const { filled, bytes } = await writeDumpFile(path, { force }, (out) => writeDump(db, { files, out }));

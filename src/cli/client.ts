@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fetch } from 'undici';
 import { z } from 'zod';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
-import { dataDirOf } from './load-config.ts';
+import { dataDirOf, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -38,19 +38,20 @@ export function findServer(terminal: Pick<Terminal, 'env' | 'directory'>): Night
 
 /** Tells where the running server is, and with which token it is asked. @throws NightshiftError as `findServer` does. */
 export function locateServer({ env, directory }: Pick<Terminal, 'env' | 'directory'>): Located {
+  const token = secretOf({ env, directory }, 'NIGHTSHIFT_TOKEN');
   if (env.NIGHTSHIFT_URL) {
-    if (!env.NIGHTSHIFT_TOKEN)
+    if (!token)
       throw new NightshiftError(
         'unauthorized',
         'NIGHTSHIFT_URL is set, but NIGHTSHIFT_TOKEN is not. Fix: export NIGHTSHIFT_TOKEN with a personal token',
       );
-    return { url: env.NIGHTSHIFT_URL.replace(/\/$/, ''), token: env.NIGHTSHIFT_TOKEN, dataDir: null };
+    return { url: env.NIGHTSHIFT_URL.replace(/\/$/, ''), token, dataDir: null };
   }
   const dataDir = dataDirOf({ env, directory });
   const looked = [dataDir, join(dataDir, 'demo')].map((folder) => join(folder, 'client.json'));
   for (const path of looked) {
     const found = readContext(path);
-    if (found) return { url: found.url, token: env.NIGHTSHIFT_TOKEN || found.token, dataDir: dirname(path) };
+    if (found) return { url: found.url, token: token || found.token, dataDir: dirname(path) };
   }
   const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
   throw new NightshiftError(

@@ -24,7 +24,7 @@ import { createCatalogue, createToolClient, TOOLSETS } from '../mcp-tools/index.
 import { createMint, loadPolicy } from '../policy/index.ts';
 import { createLogger, createMetrics, secretsOf, setSecrets } from '../telemetry/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
-import { loadConfig } from './load-config.ts';
+import { loadConfig, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 const answerSchema = z.object({ findings: z.array(findingSchema) });
@@ -71,8 +71,9 @@ async function examine(terminal: Terminal, askModels: boolean): Promise<Finding[
     };
     return runChecks([check]);
   }
-  setSecrets([...secretsOf(config), ...(terminal.env.NIGHTSHIFT_TOKEN ? [terminal.env.NIGHTSHIFT_TOKEN] : [])]);
   const { client, finding } = findIfRunning(terminal);
+  const token = client ? secretOf(terminal, 'NIGHTSHIFT_TOKEN') : undefined;
+  setSecrets([...secretsOf(config), ...(token ? [token] : [])]);
   const tools = openTools(config);
   try {
     const found = await runChecks([

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
-import { type Config, parseConfig } from '../config/index.ts';
-import { messageOf, NightshiftError } from '../errors.ts';
+import { type Config, parseConfig, withSecretFiles } from '../config/index.ts';
+import { describeProblems, messageOf, NightshiftError } from '../errors.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,6 +25,7 @@ export function loadConfig({ env, directory }: Pick<Terminal, 'env' | 'directory
     toolsetSettings,
     file: readFile(path, named !== undefined),
     readFile: readFurther,
+    readSecret: (secret) => readFileSync(secret, 'utf8'),
   });
 }
 
@@ -39,6 +40,17 @@ function readFile(path: string, required: boolean): { path: string; text: string
       { cause: error },
     );
   }
+}
+
+/**
+ * Gives a secret of the environment, or what stands in the file that NAME_FILE names.
+ * @throws NightshiftError `invalid_config` where both are set, or the file cannot be read.
+ */
+export function secretOf({ env, directory }: Pick<Terminal, 'env' | 'directory'>, name: string): string | undefined {
+  const readSecret = (path: string) => readFileSync(resolve(directory, path), 'utf8');
+  const { env: filled, problems } = withSecretFiles(env, { names: [name], readSecret });
+  if (problems.length > 0) throw new NightshiftError('invalid_config', describeProblems(problems), { problems });
+  return filled[name];
 }
 
 /** Gives the data directory that a server started here would use, even where the rest of the configuration is not in order. */

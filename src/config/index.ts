@@ -2,6 +2,7 @@
 export type { ConsoleConfig, OidcConfig } from './console.ts';
 export type { CorrelationConfig } from './correlation.ts';
 export type { EmbeddingsConfig, RemoteEmbeddingsConfig } from './embeddings.ts';
+export { withSecretFiles } from './environment.ts';
 export {
   type DeadManConfig,
   type EscalationConfig,
@@ -58,3 +59,4 @@ export {
   type Sources,
 } from './sources.ts';
 export type { TracingConfig } from './tracing.ts';
+export { readYamlText } from './yaml-text.ts';

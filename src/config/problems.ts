@@ -1,16 +1,32 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Problem } from '../errors.ts';
+import { nearestName } from './nearest.ts';
+
+/** What is known of the input beside its mistakes. */
+interface Told {
+  /** Where the input stands. */
+  readonly prefix?: readonly PropertyKey[];
+  /** What it was checked by; an unknown key is told the one that was meant. */
+  readonly schema?: z.ZodType;
+  /** Keys that may stand beside those of the schema. */
+  readonly further?: readonly string[];
+}
 
 /** Turns zod's issues into problems that name the field, what was found and how to mend it. */
-export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly PropertyKey[] = []): Problem[] {
+export function problemsOf(
+  error: z.ZodError,
+  input: unknown,
+  { prefix = [], schema, further = [] }: Told = {},
+): Problem[] {
   return error.issues.flatMap((issue): Problem[] => {
     const path = [...prefix, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        field: fieldOf([...path, key]),
-        message: 'is not a known setting',
-        fix: 'remove it or correct its spelling',
-      }));
+      const known = schema ? keysAt(schema, issue.path) : [];
+      return issue.keys.map((key) => {
+        const near = nearestName(key, issue.path.length === 0 ? [...known, ...further] : known);
+        const fix = near ? `write ${near}, or remove it` : 'remove it or correct its spelling';
+        return { field: fieldOf([...path, key]), message: 'is not a known setting', fix };
+      });
     }
     const found = issue.path.reduce<unknown>(
       (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
@@ -25,6 +41,33 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix: readonly P
       },
     ];
   });
+}
+
+/** As much of JSON Schema as tells which keys may stand where. */
+interface Keyed {
+  readonly properties?: Readonly<Record<string, Keyed>>;
+  readonly additionalProperties?: Keyed | boolean;
+  readonly items?: Keyed;
+  readonly anyOf?: readonly Keyed[];
+  readonly oneOf?: readonly Keyed[];
+}
+
+/** The keys that a schema knows at a path, whichever of its alternatives is meant. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  const whole = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Keyed;
+  const alternatives = (one: Keyed): Keyed[] => [
+    one,
+    ...[...(one.anyOf ?? []), ...(one.oneOf ?? [])].flatMap(alternatives),
+  ];
+  const step = (one: Keyed, key: PropertyKey): Keyed[] => {
+    const { properties = {}, additionalProperties: others, items } = one;
+    if (typeof key === 'number') return items ? [items] : [];
+    const named = Object.hasOwn(properties, key) ? properties[String(key)] : undefined;
+    return named ? [named] : typeof others === 'object' ? [others] : [];
+  };
+  let at = alternatives(whole);
+  for (const key of path) at = at.flatMap((one) => step(one, key)).flatMap(alternatives);
+  return at.flatMap(({ properties }) => Object.keys(properties ?? {}));
 }
 
 function fieldOf(path: readonly PropertyKey[]): string {

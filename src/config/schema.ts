@@ -55,7 +55,8 @@ const remoteSchema = z
     'Where this instance runs, started there by `nightshift toolset`; here, in a process of its own, otherwise.',
   );
 
-const toolsetInstanceSchema = z
+/** One toolset instance; further keys are settings of its toolset. */
+export const toolsetInstanceSchema = z
   .looseObject({
     uses: z.string(),
     match: matchSchema.default([]),

@@ -1,9 +1,9 @@
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type Labels, type Matcher, matchesLabels, parseMatcherList } from '../alert/index.ts';
 import type { Problem } from '../errors.ts';
 import { problemsOf } from './problems.ts';
 import { matchSchema, type PersonConfig } from './schema.ts';
+import { readYamlText } from './yaml-text.ts';
 
 /** One service of the operator's own, as services.yaml describes it. */
 export interface Service {
@@ -84,52 +84,29 @@ const FIXES: ReadonlyMap<string, string> = new Map(
 export const NO_SERVICES: Services = servicesOf([]);
 
 /**
- * Reads services.yaml. Gives the services, or every mistake in it at once, each with its line: what has no place there, names that
+ * Reads services.yaml. Gives the services, or every mistake in it at once, each with its place: what has no place there, names that
  * stand twice or are of nothing, approvers who may not approve, and circles of dependencies.
  */
 export function parseServices({ path, text, people }: ServicesSource): {
   services: Services;
   problems: readonly Problem[];
 } {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+  const read = readYamlText({ path, text });
   const broken = (problems: readonly Problem[]) => ({ services: NO_SERVICES, problems });
-  if (document.errors.length > 0)
-    return broken(
-      document.errors.map(({ message, pos }) => ({
-        field: `${path}:${counter.linePos(pos[0]).line}`,
-        message: `is not YAML: ${message}`,
-        fix: 'correct that line',
-      })),
-    );
-  let raw: unknown;
-  try {
-    raw = document.toJS({ maxAliasCount: 0 }) ?? {};
-  } catch {
-    return broken([{ field: path, message: 'uses a YAML alias (*name)', fix: 'write the value out' }]);
-  }
-  const lineOf = (at: readonly PropertyKey[]): number => {
-    for (let length = at.length; length > 0; length -= 1) {
-      const node = document.getIn(at.slice(0, length), true) as { range?: readonly number[] | null } | undefined;
-      if (node?.range) return counter.linePos(node.range[0] ?? 0).line;
-    }
-    return 1;
-  };
-  const located = (at: readonly PropertyKey[], problem: Problem): Problem => ({
-    ...problem,
-    field: `${path}:${lineOf(at)} ${problem.field}`,
-  });
+  if (read.problems.length > 0) return broken(read.problems);
+  const raw = read.raw ?? {};
+  const located = (problem: Problem): Problem => ({ at: read.placeOf(problem.field), ...problem });
   const parsed = fileSchema.safeParse(raw);
   const own = parsed.success
     ? []
     : parsed.error.issues.flatMap((issue) =>
-        problemsOf(new z.ZodError([issue]), raw).map((problem) =>
-          located(issue.path, { fix: fixOf(issue.path), ...problem }),
+        problemsOf(new z.ZodError([issue]), raw, { schema: fileSchema }).map((problem) =>
+          located({ fix: fixOf(issue.path), ...problem }),
         ),
       );
   const outline = outlineSchema.parse(raw).services;
   const between = [...repeatedNames(outline), ...unknownNames(outline, people), ...circles(outline)];
-  const problems = [...own, ...between.map(({ at, ...problem }) => located(at, { field: at.join('.'), ...problem }))];
+  const problems = [...own, ...between.map(located)];
   if (!parsed.success || problems.length > 0) return broken(problems);
   return { services: servicesOf(parsed.data.services.map(toService)), problems };
 }
@@ -139,26 +116,24 @@ function fixOf(path: readonly PropertyKey[]): string {
   return FIXES.get(String(key)) ?? 'write it as docs/services.md does';
 }
 
-type Misplaced = Omit<Problem, 'field'> & { readonly at: readonly (string | number)[] };
-
-function repeatedNames(outline: Outline): Misplaced[] {
-  return outline.flatMap(({ name: own }, index): Misplaced[] => {
+function repeatedNames(outline: Outline): Problem[] {
+  return outline.flatMap(({ name: own }, index): Problem[] => {
     const first = outline.findIndex((other) => other.name === own);
     if (own === null || first === index) return [];
     const fix = 'give it a name of its own';
-    return [{ at: ['services', index, 'name'], value: JSON.stringify(own), message: 'stands here twice', fix }];
+    return [{ field: `services.${index}.name`, value: JSON.stringify(own), message: 'stands here twice', fix }];
   });
 }
 
-function unknownNames(outline: Outline, people: ServicesSource['people']): Misplaced[] {
+function unknownNames(outline: Outline, people: ServicesSource['people']): Problem[] {
   const services = new Set<unknown>(outline.map((one) => one.name));
   const mayApprove = people?.filter(({ role }) => role !== 'viewer').map((person) => person.name);
   return outline.flatMap((service, index) => {
     const check = (key: 'depends_on' | 'runs_on' | 'approvers', isKnown: (one: string) => boolean, wrong: string) =>
-      service[key].flatMap((one, at): Misplaced[] => {
+      service[key].flatMap((one, at): Problem[] => {
         if (typeof one !== 'string' || isKnown(one)) return [];
         const fix = `correct the name, or ${key === 'approvers' ? 'add the person to people: in nightshift.yaml as approver or admin' : 'add the service'}`;
-        return [{ at: ['services', index, key, at], value: JSON.stringify(one), message: wrong, fix }];
+        return [{ field: `services.${index}.${key}.${at}`, value: JSON.stringify(one), message: wrong, fix }];
       });
     return [
       ...check('depends_on', (one) => services.has(one), 'there is no such service'),
@@ -169,18 +144,18 @@ function unknownNames(outline: Outline, people: ServicesSource['people']): Mispl
 }
 
 /** Each circle once, told as the chain that leads back to where it began, at the service of it that stands first in the file. */
-function circles(outline: Outline): Misplaced[] {
+function circles(outline: Outline): Problem[] {
   const next = new Map(
     outline.map((one) => [one.name, [...one.depends_on, ...one.runs_on].filter((to) => typeof to === 'string')]),
   );
   const told = new Set<string>();
-  return outline.flatMap(({ name: start }, index): Misplaced[] => {
+  return outline.flatMap(({ name: start }, index): Problem[] => {
     if (start === null || told.has(start)) return [];
     const chain = shortestPaths(start, (from) => next.get(from) ?? []).get(start);
     if (chain === undefined) return [];
     for (const one of chain) told.add(one);
     const message = `depends on itself: ${chain.join(' → ')}`;
-    return [{ at: ['services', index, 'name'], value: JSON.stringify(start), message, fix: 'break the circle' }];
+    return [{ field: `services.${index}.name`, value: JSON.stringify(start), message, fix: 'break the circle' }];
   });
 }
 

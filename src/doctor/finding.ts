@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { messageOf, NightshiftError } from '../errors.ts';
+import { describeMistake, messageOf, NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
 import { redact } from '../telemetry/index.ts';
 
@@ -63,10 +63,7 @@ async function runCheck({ name, fix, secondsMax = SECONDS_MAX, run }: Check): Pr
 /** Our own errors say themselves what to do, each mistake in them. */
 function failuresOf(error: unknown, name: string, fix: string): Finding[] {
   const problems = error instanceof NightshiftError ? error.problems : [];
-  if (problems.length > 0)
-    return problems.map(({ field, value, message, fix: own }) =>
-      fail(name, `${field}: ${message}${value === undefined ? '' : ` (found: ${value})`}`, own ?? fix),
-    );
+  if (problems.length > 0) return problems.map((problem) => fail(name, describeMistake(problem), problem.fix ?? fix));
   const [what = '', ...own] = messageOf(error).split('. Fix: ');
   return [fail(name, what, own.length > 0 ? own.join('. Fix: ') : fix)];
 }

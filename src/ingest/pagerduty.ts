@@ -63,7 +63,7 @@ export function parsePagerDuty(body: string, source: string, now: Date): ParsedD
   if (!status) return { ...signed, alerts: [], notes: [`${type.slice(0, 60)} opens and ends nothing here`] };
   const incident = incidentSchema.safeParse(data);
   if (!incident.success)
-    return refuseBody('an incident of PagerDuty', problemsOf(incident.error, data, ['event', 'data']));
+    return refuseBody('an incident of PagerDuty', problemsOf(incident.error, data, { prefix: ['event', 'data'] }));
   return { ...signed, alerts: [alertOf(source, status, incident.data)] };
 }
 

@@ -129,7 +129,7 @@ export function readAlerts(
     const parsed = flaw ? null : schema.safeParse(item);
     if (flaw) tell([problemOfFlaw(flaw)]);
     else if (parsed?.success) alerts.push(alertOf(source, parsed.data));
-    else if (parsed) tell(problemsOf(parsed.error, item, ['alerts', index]));
+    else if (parsed) tell(problemsOf(parsed.error, item, { prefix: ['alerts', index] }));
   }
   if (items.length > ALERTS_MAX)
     problems.push({

@@ -1,16 +1,19 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { problemsOf } from '../config/index.ts';
-import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
+import { problemsOf, readYamlText } from '../config/index.ts';
+import { describeProblems, messageOf, NightshiftError, type Place, type Problem } from '../errors.ts';
 
-type Parsed<T> =
-  | { readonly data: T; readonly raw: unknown; readonly problems: readonly [] }
-  | { readonly data: null; readonly raw: unknown; readonly problems: readonly Problem[] };
+interface Parsed<T> {
+  /** Null where there are problems. */
+  readonly data: T | null;
+  readonly raw: unknown;
+  readonly problems: readonly Problem[];
+  readonly placeOf: (field: string) => Place;
+}
 
 /**
- * Reads one YAML file by a schema; where anything is wrong in it, gives every mistake with field, value and fix. `fixes` says how to
+ * Reads one YAML file by a schema; where anything is wrong in it, gives every mistake with place, field, value and fix. `fixes` says how to
  * mend what stands under a key, where the mistake itself does not say.
  */
 export function readYaml<T>(
@@ -19,30 +22,16 @@ export function readYaml<T>(
   schema: z.ZodType<T>,
   fixes: ReadonlyMap<string, string> = new Map(),
 ): Parsed<T> {
-  const document = parseDocument(text);
-  const broken = (problems: readonly Problem[], raw: unknown = null) => ({ data: null, raw, problems });
-  if (document.errors.length > 0)
-    return broken(
-      document.errors.map((error) => ({
-        field: path,
-        message: error.message.replace(/\n[\s\S]*/, ''),
-        fix: 'correct the YAML there',
-      })),
-    );
-  let raw: unknown;
-  try {
-    raw = document.toJS({ maxAliasCount: 0 });
-  } catch {
-    return broken([{ field: path, message: 'uses a YAML alias (*name)', fix: 'write the value out' }]);
-  }
+  const { raw, problems: broken, placeOf } = readYamlText({ path, text });
+  if (broken.length > 0) return { data: null, raw, problems: broken, placeOf };
   const parsed = schema.safeParse(raw);
-  if (parsed.success) return { data: parsed.data, raw, problems: [] };
-  return broken(
-    parsed.error.issues.flatMap((issue) =>
-      problemsOf(new z.ZodError([issue]), raw, [path]).map((problem) => ({ fix: fixOf(issue, fixes), ...problem })),
+  if (parsed.success) return { data: parsed.data, raw, problems: [], placeOf };
+  const problems = parsed.error.issues.flatMap((issue) =>
+    problemsOf(new z.ZodError([issue]), raw, { schema }).map(
+      (problem): Problem => ({ at: placeOf(problem.field), fix: fixOf(issue, fixes), ...problem }),
     ),
-    raw,
   );
+  return { data: null, raw, problems, placeOf };
 }
 
 function fixOf(issue: z.core.$ZodIssue, fixes: ReadonlyMap<string, string>): string {

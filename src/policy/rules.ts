@@ -1,5 +1,5 @@
 import { parseMatcherList } from '../alert/index.ts';
-import type { Problem } from '../errors.ts';
+import type { Place, Problem } from '../errors.ts';
 import { canonicalSha256 } from '../mcp-tools/index.ts';
 import { type Outline, outlineSchema, POLICY_FIXES, type PolicyFile, policyFileSchema } from './policy-file.ts';
 import type { Policy, PolicyLimit, PolicyRule, RiskOverride, TimeWindow } from './question.ts';
@@ -12,13 +12,14 @@ export interface ParsedPolicy {
   readonly file: PolicyFile;
   readonly outline: Outline;
   readonly problems: readonly Problem[];
+  readonly placeOf: (field: string) => Place;
 }
 
 /** Reads one policy file, and finds every mistake that shows in it alone. */
 export function parsePolicy(path: string, text: string): ParsedPolicy {
-  const { data, raw, problems } = readYaml(path, text, policyFileSchema, POLICY_FIXES);
+  const { data, raw, problems, placeOf } = readYaml(path, text, policyFileSchema, POLICY_FIXES);
   const file = data ?? { windows: [], rules: [], risks: [], limits: [], secrets: [] };
-  return { path, file, outline: outlineSchema.parse(raw), problems };
+  return { path, file, outline: outlineSchema.parse(raw), problems, placeOf };
 }
 
 /** Makes one policy of some files, with every mistake of each and between them: names that stand twice, windows that do not exist. */
@@ -45,13 +46,17 @@ export function combinePolicy(files: readonly ParsedPolicy[]): { policy: Policy;
   return { policy, problems };
 }
 
+/** Reads every `*.yaml` of the policy folders but `*.test.yaml`. @throws NightshiftError `invalid_policy` when a folder cannot be read. */
+export async function readPolicyFiles(folders: readonly string[]): Promise<ParsedPolicy[]> {
+  return (await readFolders(folders, 'policy')).map(({ path, text }) => parsePolicy(path, text));
+}
+
 /**
  * Loads every `*.yaml` of the policy folders but `*.test.yaml`.
  * @throws NightshiftError `invalid_policy` listing every mistake in every file; a policy that cannot be read allows nothing.
  */
 export async function loadPolicy(folders: readonly string[]): Promise<Policy> {
-  const files = await readFolders(folders, 'policy');
-  const { policy, problems } = combinePolicy(files.map(({ path, text }) => parsePolicy(path, text)));
+  const { policy, problems } = combinePolicy(await readPolicyFiles(folders));
   if (problems.length > 0) throw invalidPolicy(problems, 'the policy');
   return policy;
 }
@@ -60,38 +65,36 @@ function namesIn(outline: Outline): string[] {
   return Object.values(outline).flatMap((lines) => lines.flatMap(({ name }) => name ?? []));
 }
 
-function named(files: readonly ParsedPolicy[]) {
-  return files.flatMap(({ path, outline }) =>
+function repeatedNames(files: readonly ParsedPolicy[]): Problem[] {
+  const first = new Map<string, string>();
+  return files.flatMap(({ path, outline, placeOf }) =>
     Object.entries(outline).flatMap(([list, lines]) =>
-      lines.map((line, index) => ({ ...line, field: `${path}.${list}.${index}` })),
+      lines.flatMap(({ name }, index): Problem[] => {
+        if (name === null) return [];
+        const before = first.get(name);
+        if (before === undefined) {
+          first.set(name, `${list}.${index} of ${path}`);
+          return [];
+        }
+        const field = `${list}.${index}.name`;
+        const message = `is the name of ${before} already`;
+        const fix = 'give it a name of its own';
+        return [{ at: placeOf(field), field, value: JSON.stringify(name), message, fix }];
+      }),
     ),
   );
 }
 
-function repeatedNames(files: readonly ParsedPolicy[]): Problem[] {
-  const first = new Map<string, string>();
-  return named(files).flatMap(({ name, field }): Problem[] => {
-    if (name === null) return [];
-    const before = first.get(name);
-    if (before === undefined) {
-      first.set(name, field);
-      return [];
-    }
-    const fix = 'give it a name of its own';
-    return [{ field: `${field}.name`, value: JSON.stringify(name), message: `is the name of ${before} already`, fix }];
-  });
-}
-
 function unknownWindows(files: readonly ParsedPolicy[]): Problem[] {
   const known = new Set<unknown>(files.flatMap(({ outline }) => outline.windows.map(({ name }) => name)));
-  return files.flatMap(({ path, outline }) =>
+  return files.flatMap(({ outline, placeOf }) =>
     outline.rules.flatMap((rule, index) =>
       (['during', 'outside'] as const).flatMap((key) =>
         rule[key].flatMap((name, at): Problem[] => {
           if (typeof name !== 'string' || known.has(name)) return [];
-          const field = `${path}.rules.${index}.${key}.${at}`;
+          const field = `rules.${index}.${key}.${at}`;
           const fix = 'correct the name, or add the window to windows:';
-          return [{ field, value: JSON.stringify(name), message: 'there is no such window', fix }];
+          return [{ at: placeOf(field), field, value: JSON.stringify(name), message: 'there is no such window', fix }];
         }),
       ),
     ),

@@ -76,7 +76,7 @@ describe('without a running Nightshift', () => {
     writeFileSync(join(here.path, 'policies/c.yaml'), 'rulez: []\n');
     const broken = await here.run('policy', 'lint');
     expect(broken.code).toBe(1);
-    for (const part of ['b.yaml.rules.0.name', 'b.yaml.rules.0.decision', 'c.yaml', 'rulez'])
+    for (const part of ['b.yaml:1:10 rules.0.name', 'rules.0.decision', 'c.yaml', 'rulez'])
       expect(broken.err).toContain(part);
     rmSync(join(here.path, 'policies'), { recursive: true });
     expect(await here.run('policy', 'lint')).toMatchObject({

@@ -65,7 +65,12 @@ tolsets: {}
       value: '"automatic"',
       message: expect.stringContaining('observe'),
     });
-    expect(problems.find(({ field }) => field === 'tolsets')?.fix).toMatch(/spelling/);
+    expect(problems.map(({ at }) => [at?.line, at?.column])).toEqual([
+      [2, 1],
+      [3, 10],
+      [4, 1],
+    ]);
+    expect(problems.find(({ field }) => field === 'tolsets')?.fix).toBe('write toolsets, or remove it');
   });
 
   it('reports mistakes of toolset settings, matchers and the environment together with the others', () => {
@@ -90,10 +95,10 @@ toolsets:
   });
 
   it('says where YAML breaks', () => {
-    expect(problemsIn('mode: [auto')[0]).toMatchObject({
-      field: 'nightshift.yaml',
-      message: expect.stringMatching(/line 1/),
-    });
+    expect(problemsIn('mode: observe\nmode: [auto').map(({ at }) => at)).toEqual([
+      { file: 'nightshift.yaml', line: 2, column: 1 },
+      { file: 'nightshift.yaml', line: 2, column: 12 },
+    ]);
   });
 
   it('fills variables from the environment, and takes models from well-known variables', () => {

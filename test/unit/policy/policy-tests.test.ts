@@ -100,7 +100,8 @@ describe('parsePolicyTests', () => {
   });
 
   it('reports every mistake with its place', () => {
-    const fields = (text: string) => parsePolicyTests('t', text).problems.map(({ field }) => field);
+    const fields = (text: string) =>
+      parsePolicyTests('t', text).problems.map(({ at, field }) => `${at?.file}.${field}`);
     expect(fields('tests: []')).toEqual(['t.tests']);
     expect(fields('rules: []')).toEqual(['t.tests', 't.rules']);
     expect(fields('tests: [{}]')).toEqual(['t.tests.0.name', 't.tests.0.call', 't.tests.0.labels', 't.tests.0.expect']);
@@ -158,7 +159,8 @@ describe('parsePolicyTests', () => {
     ]);
     expect(parsePolicyTests('t', 'tests: [').tests).toEqual([]);
     expect(parsePolicyTests('t', 'tests: [{name: n, labels: {constructor: 2}}]').problems).toContainEqual({
-      field: 't.tests.0.labels.constructor',
+      at: expect.objectContaining({ file: 't', line: 1 }),
+      field: 'tests.0.labels.constructor',
       value: '2',
       message: 'Invalid input: expected string, received number',
       fix: 'write it as docs/policy.md does',
@@ -343,7 +345,7 @@ describe('loadPolicyTests', () => {
   it('refuses all for one mistake', async () => {
     await expect(loadPolicyTests([join(folder, 'good'), join(folder, 'bad')])).rejects.toMatchObject({
       code: 'invalid_policy',
-      message: expect.stringMatching(/^1 mistake\(s\) in the policy's tests:\n.*a\.test\.yaml\.tests: /) as string,
+      message: expect.stringMatching(/^1 mistake\(s\) in the policy's tests:\n.*a\.test\.yaml:1:1 tests: /) as string,
       problems: [{}],
     });
   });

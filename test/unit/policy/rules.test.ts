@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { NightshiftError } from '../../../src/errors.ts';
+import type { NightshiftError, Problem } from '../../../src/errors.ts';
 import { BUILT_IN_NAMES } from '../../../src/policy/built-in-rules.ts';
 import { combinePolicy, loadPolicy, parsePolicy } from '../../../src/policy/index.ts';
 
@@ -36,10 +36,16 @@ secrets:
   - {name: hand-on, tool: vault.revoke, argument: token, reason: why}
 `;
 
+/** The file and the field of a mistake. */
+function placed({ at, field }: Problem): string {
+  expect(at?.line).toBeGreaterThan(0);
+  return field === '(whole)' ? `${at?.file}` : `${at?.file}.${field}`;
+}
+
 /** Every mistake as `field | message | value | fix`. */
 function mistakes(text: string): string[] {
-  return combinePolicy([parsePolicy('p', text)]).problems.map(({ field, message, value, fix }) =>
-    [field, message, value ?? '-', fix ?? '-'].join(' | '),
+  return combinePolicy([parsePolicy('p', text)]).problems.map((problem) =>
+    [placed(problem), problem.message, problem.value ?? '-', problem.fix ?? '-'].join(' | '),
   );
 }
 
@@ -185,10 +191,10 @@ describe('parsePolicy and combinePolicy', () => {
     expect(mistakes('limits: [x]')).toEqual([
       `p.limits.0 | Invalid input: expected object, received string | "x" | ${fix}`,
     ]);
-    expect(mistakes('ruels: []')).toEqual(['p.ruels | is not a known setting | - | remove it or correct its spelling']);
-    expect(mistakes('rules: &a []\nlimits: *a')).toEqual(['p | uses a YAML alias (*name) | - | write the value out']);
+    expect(mistakes('ruels: []')).toEqual(['p.ruels | is not a known setting | - | write rules, or remove it']);
+    expect(mistakes('rules: &a []\nlimits: *a')).toEqual(['p | uses a YAML alias (*name) | *a | write the value out']);
     expect(mistakes('rules: [')).toEqual([
-      'p | Flow sequence in block collection must be sufficiently indented and end with a ] at line 1, column 9: | - | correct the YAML there',
+      'p | is not YAML: Flow sequence in block collection must be sufficiently indented and end with a ] | - | correct the YAML there',
     ]);
     expect(mistakes('rules: []\nrules: []')).toEqual([expect.stringContaining('Map keys must be unique')]);
   });
@@ -480,7 +486,7 @@ describe('parsePolicy and combinePolicy', () => {
       parsePolicy('c', 'rules: 5'),
       parsePolicy('d', 'rules: ['),
     ]);
-    expect(problems.map(({ field }) => field)).toEqual([
+    expect(problems.map(placed)).toEqual([
       'a.windows.0.from',
       'a.windows.0.to',
       'a.rules.0.reason',
@@ -510,15 +516,17 @@ describe('parsePolicy and combinePolicy', () => {
     ]);
     expect(problems.filter(({ message }) => message.includes('already'))).toEqual([
       {
-        field: 'b.risks.0.name',
+        at: { file: 'b', line: 2, column: 10 },
+        field: 'risks.0.name',
         value: '"twice"',
-        message: 'is the name of a.rules.0 already',
+        message: 'is the name of rules.0 of a already',
         fix: 'give it a name of its own',
       },
       {
-        field: 'b.limits.0.name',
+        at: { file: 'b', line: 1, column: 11 },
+        field: 'limits.0.name',
         value: '"twice"',
-        message: 'is the name of a.rules.0 already',
+        message: 'is the name of rules.0 of a already',
         fix: 'give it a name of its own',
       },
     ]);
@@ -651,7 +659,7 @@ describe('loadPolicy', () => {
     const error = (await loadPolicy([join(folder, 'broken')]).catch((thrown: unknown) => thrown)) as NightshiftError;
     expect(error).toMatchObject({ code: 'invalid_policy', problems: [{}, {}] });
     expect(error.message).toMatch(
-      /^2 mistake\(s\) in the policy:\n.*broken\/a\.yaml\.rules: .*\n.*broken\/b\.yaml\.limits: /,
+      /^2 mistake\(s\) in the policy:\n.*broken\/a\.yaml:1:1 rules: .*\n.*broken\/b\.yaml:1:1 limits: /,
     );
     const twice = (await loadPolicy([join(folder, 'one'), join(folder, 'one')]).catch(
       (thrown: unknown) => thrown,
