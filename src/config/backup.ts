@@ -12,5 +12,6 @@ export const backupSchema = z
     keep: z.int().min(1).max(1000).default(7).describe('Older snapshots than the last so many are deleted.'),
     folder: z.string().min(1).optional().describe('Where they are; DATADIR/snapshots otherwise. Best on another disk.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Snapshots that the running server takes by itself.');
 export type BackupConfig = z.infer<typeof backupSchema>;

@@ -10,7 +10,8 @@ const oidcSchema = z
     scopes: z
       .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'write one scope, without spaces'))
       .refine((scopes) => scopes.includes('openid'), 'must have openid among them')
-      .default(['openid', 'email']),
+      .default(['openid', 'email'])
+      .describe('What is asked of the issuer.'),
   })
   .describe('An OpenID Connect issuer by whom people of `people:` sign in to the console, beside personal tokens.')
   .optional();
@@ -32,5 +33,6 @@ export const consoleSchema = z
     sessionHours: z.number().int().min(1).max(168).default(12).describe('How long one is signed in at most.'),
     oidc: oidcSchema,
   })
-  .prefault({});
+  .prefault({})
+  .describe('Where people reach the console, and how they sign in.');
 export type ConsoleConfig = z.infer<typeof consoleSchema>;

@@ -13,16 +13,16 @@ const mailbox = z.email('write a mail address, for example oncall@example.com');
 
 const smtpSchema = z
   .strictObject({
-    host: z.string().min(1),
-    port: z.number().int().min(1).max(65535).default(587),
+    host: z.string().min(1).describe('Name or address of the mail server.'),
+    port: z.number().int().min(1).max(65535).default(587).describe('Its port.'),
     secure: z
       .boolean()
       .default(false)
       .describe('TLS from the first byte, as on port 465; else STARTTLS where it is offered.'),
-    user: z.string().min(1).optional(),
+    user: z.string().min(1).optional().describe('User name, together with a password.'),
     password: z.string().min(1).optional().describe('Is sent only through TLS.'),
-    from: mailbox,
-    to: z.array(mailbox).min(1).max(50),
+    from: mailbox.describe('The address that mails come from.'),
+    to: z.array(mailbox).min(1).max(50).describe('The addresses that they go to.'),
   })
   .refine(({ user, password }) => (user === undefined) === (password === undefined), {
     path: ['user'],
@@ -33,8 +33,9 @@ export type SmtpConfig = z.infer<typeof smtpSchema>;
 const pagerDutyEventsSchema = z.strictObject({
   routingKey: z
     .string()
-    .regex(/^[0-9a-zA-Z]{32}$/, 'write the integration key of an Events API v2 integration: 32 letters and digits'),
-  url: address.default('https://events.pagerduty.com/v2/enqueue'),
+    .regex(/^[0-9a-zA-Z]{32}$/, 'write the integration key of an Events API v2 integration: 32 letters and digits')
+    .describe('The integration key of an Events API v2 integration.'),
+  url: address.default('https://events.pagerduty.com/v2/enqueue').describe('Where the Events API is.'),
 });
 export type PagerDutyEventsConfig = z.infer<typeof pagerDutyEventsSchema>;
 
@@ -47,7 +48,8 @@ export const escalationSchema = z
     webhook: z.url().optional().describe('Receives a JSON POST whenever a person is needed.'),
     smtp: smtpSchema.optional().describe('Mails whenever a person is needed.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('How people are reached when one is needed; every message goes every way. See docs/escalation.md.');
 export type EscalationConfig = z.infer<typeof escalationSchema>;
 
 /** The `deadMan` section: the alert that must keep coming, and who is told that it does. */
@@ -56,7 +58,7 @@ export const deadManSchema = z
     url: address.describe(
       'Is asked every `everySeconds` while the alert comes; whoever answers there pages when it is not.',
     ),
-    method: z.enum(['GET', 'POST']).default('POST'),
+    method: z.enum(['GET', 'POST']).default('POST').describe('How it is asked.'),
     match: z
       .array(z.string())
       .min(1)
@@ -70,7 +72,7 @@ export const deadManSchema = z
       })
       .describe('Which alert must keep coming; it opens no incident.'),
     source: z.string().min(1).optional().describe('The source that it must come from; any where it is left out.'),
-    everySeconds: z.number().int().min(1).max(86_400).default(60),
+    everySeconds: z.number().int().min(1).max(86_400).default(60).describe('How often it is asked.'),
     withinSeconds: z
       .number()
       .int()
@@ -79,5 +81,6 @@ export const deadManSchema = z
       .default(900)
       .describe('After how long without the alert it counts as gone; more than twice its repeat interval.'),
   })
-  .optional();
+  .optional()
+  .describe('The alert that must keep coming, and who is told that it does; docs/escalation.md.');
 export type DeadManConfig = NonNullable<z.infer<typeof deadManSchema>>;

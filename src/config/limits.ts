@@ -5,11 +5,40 @@ const seconds = (max: number) => z.number().int().min(1).max(max);
 /** The `limits` section: how often something is done, how much at once, and how much may wait. */
 export const limitsSchema = z
   .strictObject({
-    attempts: z.number().int().min(1).max(3).default(3),
-    perTargetTenMinutes: z.number().int().min(1).max(100).default(1),
-    perTargetDay: z.number().int().min(1).max(1000).default(3),
-    perNamespaceHour: z.number().int().min(1).max(1000).default(5),
-    replicaShare: z.number().gt(0).max(1).default(0.25),
+    attempts: z
+      .number()
+      .int()
+      .min(1)
+      .max(3)
+      .default(3)
+      .describe('How many plans are tried for one incident before a person is needed.'),
+    perTargetTenMinutes: z
+      .number()
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .describe('So many changes of one target in ten minutes run unasked.'),
+    perTargetDay: z
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .default(3)
+      .describe('So many changes of one target in a day run unasked.'),
+    perNamespaceHour: z
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .default(5)
+      .describe('So many changes in one namespace in an hour run unasked.'),
+    replicaShare: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(0.25)
+      .describe('Up to this share of a group may be changed within ten minutes unasked.'),
     alertAgeSeconds: seconds(86_400).default(900).describe('What was last reported longer ago never acts unasked.'),
     ineffectiveSeconds: z
       .number()
@@ -20,7 +49,7 @@ export const limitsSchema = z
       .describe(
         'How long a remedy that did not help is left alone on its target, twice as long each time; 0 for not at all.',
       ),
-    gatherSeconds: seconds(120).default(10),
+    gatherSeconds: seconds(120).default(10).describe('How long each look for evidence may take.'),
     concurrency: z
       .number()
       .int()
@@ -44,5 +73,6 @@ export const limitsSchema = z
         'The first of these labels that an incident has says whose it is; who has many lets the others through in between.',
       ),
   })
-  .prefault({});
+  .prefault({})
+  .describe('How often something is done, how much at once, and how much may wait.');
 export type LimitsConfig = z.infer<typeof limitsSchema>;

@@ -30,8 +30,8 @@ const perMillion = z.number().min(0).max(10_000);
 
 const priceSchema = z
   .strictObject({
-    input: perMillion,
-    output: perMillion,
+    input: perMillion.describe('What is asked.'),
+    output: perMillion.describe('What is answered.'),
     cachedInput: perMillion.optional().describe('What is read from the cache of the provider; as input otherwise.'),
     cacheWrite: perMillion.optional().describe('What is written to that cache; as input otherwise.'),
   })
@@ -45,15 +45,20 @@ export const modelSchema = z.strictObject(
       .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/i, 'use letters, digits and . _ / -')
       .optional()
       .describe('How `routing` calls it; PROVIDER/MODEL otherwise.'),
-    provider: z.enum(['anthropic', 'openai'], 'write anthropic or openai'),
-    model: z.string(MODEL).min(1, MODEL),
+    provider: z
+      .enum(['anthropic', 'openai'], 'write anthropic or openai')
+      .describe('Whose protocol is spoken; `openai` with `baseUrl` for every compatible server.'),
+    model: z.string(MODEL).min(1, MODEL).describe('The model as the provider calls it.'),
     api: z
       .enum(['chat', 'responses'], 'write chat or responses')
       .default('chat')
       .describe('Of provider openai: Chat Completions, which compatible servers speak, or Responses.'),
-    apiKey: z.string(KEY).min(1, KEY).optional(),
-    baseUrl: z.url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' }).optional(),
-    timeoutSeconds: modelSeconds(600).default(40),
+    apiKey: z.string(KEY).min(1, KEY).optional().describe('The key of the provider; none where its server wants none.'),
+    baseUrl: z
+      .url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' })
+      .optional()
+      .describe("Where it is asked; the provider's own address otherwise."),
+    timeoutSeconds: modelSeconds(600).default(40).describe('How long one answer may take.'),
     tier: z.enum(MODEL_TIERS).default('standard').describe('Small ones are asked first where little is at stake.'),
     price: priceSchema.optional(),
     contextTokens: z
@@ -64,8 +69,8 @@ export const modelSchema = z.strictObject(
       .describe('How much it can read at once; what the list of prices says of it, or 32,000, otherwise.'),
     limits: z
       .strictObject({
-        requestsPerMinute: z.int().min(1).max(1_000_000).optional(),
-        tokensPerMinute: z.int().min(1_000).max(1_000_000_000).optional(),
+        requestsPerMinute: z.int().min(1).max(1_000_000).optional().describe('Requests in a minute.'),
+        tokensPerMinute: z.int().min(1_000).max(1_000_000_000).optional().describe('Tokens in a minute.'),
       })
       .prefault({})
       .describe('What the provider lets this account do; counted before sending, so that no limit is met.'),
@@ -124,8 +129,8 @@ export const routingSchema = z
 
 export const spendingSchema = z
   .strictObject({
-    incidentUsd: dollars.default(2),
-    dayUsd: dollars.default(50),
+    incidentUsd: dollars.default(2).describe('Ceiling for one incident.'),
+    dayUsd: dollars.default(50).describe('Ceiling for one day.'),
     roleUsd: z
       .partialRecord(z.enum(MODEL_ROLES), dollars)
       .default({})
@@ -144,13 +149,18 @@ export type SpendingConfig = z.infer<typeof spendingSchema>;
 export const investigationSchema = z
   .strictObject({
     steps: z.int().min(0).max(30).default(6).describe('How often a model may look further; 0 for not at all.'),
-    tokens: z.int().min(2_000).max(1_000_000).default(60_000),
-    seconds: z.int().min(5).max(600).default(90),
+    tokens: z.int().min(2_000).max(1_000_000).default(60_000).describe('Of all its questions and answers together.'),
+    seconds: z.int().min(5).max(600).default(90).describe('How long it may look further.'),
     deep: z
       .enum(['never', 'critical', 'always'])
       .default('critical')
       .describe('When a lead hands sub-questions to specialists: for incidents of that severity.'),
-    critiqueRounds: z.int().min(1).max(3).default(3),
+    critiqueRounds: z
+      .int()
+      .min(1)
+      .max(3)
+      .default(3)
+      .describe('How many answers a diagnosis that is objected to may have.'),
     specialists: z
       .string()
       .min(1)
@@ -158,18 +168,24 @@ export const investigationSchema = z
       .describe('A folder of specialists of your own; docs/diagnosis.md says how to write one.'),
     critiqueUsd: dollars.default(0.5).describe('What the rounds of critique of one diagnosis may cost together.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('How a model looks further, and how its diagnosis is doubted; docs/diagnosis.md.');
 export type InvestigationConfig = z.infer<typeof investigationSchema>;
 
 export const judgeSchema = z
   .strictObject({
     share: z.number().min(0).max(1).default(0.1).describe('Which share of closed incidents a model scores.'),
     langfuse: z
-      .strictObject({ baseUrl: z.url(), publicKey: z.string().min(1), secretKey: z.string().min(1) })
+      .strictObject({
+        baseUrl: z.url().describe('Where it is.'),
+        publicKey: z.string().min(1).describe('Public key of the project.'),
+        secretKey: z.string().min(1).describe('Secret key of the project.'),
+      })
       .optional()
-      .describe('Where scores are sent as well.'),
+      .describe('Where scores are sent as well: a Langfuse.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Scores that a model gives to closed incidents; docs/judge.md.');
 export type JudgeConfig = z.infer<typeof judgeSchema>;
 
 /** Writes an amount for people: in cents, and what is less than one as exactly as it takes to see it. */

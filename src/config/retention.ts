@@ -30,5 +30,8 @@ export const retentionSchema = z
         input: learned,
       });
   })
-  .prefault({});
+  .prefault({})
+  .describe(
+    'After how many days what is over is deleted, or `forever`; what is open is never touched. See docs/retention.md.',
+  );
 export type RetentionConfig = z.infer<typeof retentionSchema>;

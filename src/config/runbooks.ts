@@ -30,12 +30,14 @@ const remoteSchema = z.strictObject({
     .string(REF)
     .regex(/^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$/, REF)
     .refine(inside, 'is no name of a branch')
-    .default('main'),
+    .default('main')
+    .describe('A branch, a tag or a commit.'),
   path: z
     .string(PATH)
     .regex(/^[^/\s-][^\0\n]{0,300}$/, PATH)
     .refine(inside, 'leaves the repository')
-    .optional(),
+    .optional()
+    .describe('The folder of runbooks inside the repository; all of it otherwise.'),
   everySeconds: z.int(SECONDS).min(10, SECONDS).max(86_400, SECONDS).default(300).describe('How often it is fetched.'),
 });
 
@@ -62,9 +64,18 @@ const sourceSchema = z.unknown().transform((source, context): string | z.infer<t
   return z.NEVER;
 });
 
+/** What the transformation above hides from whoever writes the file in an editor. */
+const schemaOf = (schema: z.ZodType) => {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  return rest;
+};
+
 /** Where runbooks are: folders of this machine, and git repositories that are fetched. */
 export const runbooksSchema = z
-  .array(sourceSchema, 'write a list of folders and repositories, for example [runbooks]')
+  .array(
+    sourceSchema.meta({ anyOf: [schemaOf(folderSchema), schemaOf(remoteSchema)] }),
+    'write a list of folders and repositories, for example [runbooks]',
+  )
   .superRefine((sources, context) => {
     const seen = new Set<string>();
     for (const [index, source] of sources.entries()) {
@@ -79,7 +90,8 @@ export const runbooksSchema = z
       seen.add(name);
     }
   })
-  .default(['runbooks']);
+  .default(['runbooks'])
+  .describe('Where runbooks are: folders of this machine, and git repositories that are fetched; docs/runbooks.md.');
 
 function nameOf({ git, name }: z.infer<typeof remoteSchema>): string {
   const last = /([^/:]+?)(?:\.git)?\/*$/.exec(git)?.[1] ?? '';

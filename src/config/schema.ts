@@ -30,7 +30,9 @@ export const matchSchema = z
   .describe('Matchers on alert labels in Alertmanager syntax; all must hold.');
 
 /** `observe` diagnoses only; `ask` wants approval for every change; `auto` lets safe ones run. */
-export const modeSchema = z.enum(['observe', 'ask', 'auto']);
+export const modeSchema = z
+  .enum(['observe', 'ask', 'auto'])
+  .describe('`observe` diagnoses only; `ask` wants approval for every change; `auto` lets safe ones run.');
 export type AutonomyMode = z.infer<typeof modeSchema>;
 
 /** What a person may do, least first: look; decide, command and stop everything; manage tokens. */
@@ -46,7 +48,8 @@ const remoteSchema = z
   .strictObject({
     address: z
       .string()
-      .regex(/^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, for example web-1.internal:8643'),
+      .regex(/^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, for example web-1.internal:8643')
+      .describe('Where it listens.'),
     ca: pemFile.describe('PEM file of the authority that signed the other side.'),
     certificate: pemFile.describe('PEM file that proves this side.'),
     key: pemFile.describe('PEM file of the key of that certificate.'),
@@ -58,7 +61,7 @@ const remoteSchema = z
 /** One toolset instance; further keys are settings of its toolset. */
 export const toolsetInstanceSchema = z
   .looseObject({
-    uses: z.string(),
+    uses: z.string().describe('The toolset; docs/tools.md lists all with their settings.'),
     match: matchSchema.default([]),
     manifests: z
       .string()
@@ -84,8 +87,11 @@ export const personNameSchema = z
   .refine((value) => !NOT_PEOPLE.includes(value.toLowerCase()), 'is not a name that a person can have');
 
 const personSchema = z.strictObject({
-  name: personNameSchema,
-  role: z.enum(ROLES).default('approver'),
+  name: personNameSchema.describe('What the timeline, policies and services.yaml call this person.'),
+  role: z
+    .enum(ROLES)
+    .default('approver')
+    .describe('What this person may do: look; decide, command and stop everything; manage tokens.'),
   slack: z
     .string()
     .regex(/^[TE][A-Z0-9]{2,20}\/[UW][A-Z0-9]{2,20}$/, 'write TEAM_ID/USER_ID, for example T024BE7LD/U061F7AUR')
@@ -107,11 +113,14 @@ const personSchema = z.strictObject({
 export type PersonConfig = z.infer<typeof personSchema>;
 
 const slackSchema = z.strictObject({
-  botToken: z.string().min(1),
-  channel: z.string().regex(/^[CG][A-Z0-9]{2,20}$/, 'write the id of the channel, for example C061EG9SL'),
+  botToken: z.string().min(1).describe('The Bot User OAuth Token (xoxb-…) of the app.'),
+  channel: z
+    .string()
+    .regex(/^[CG][A-Z0-9]{2,20}$/, 'write the id of the channel, for example C061EG9SL')
+    .describe('Id of the channel for incidents whose service has none of its own.'),
   signingSecret: z.string().min(16).optional().describe('For HTTP mode: verifies what Slack sends to /slack/events.'),
   appToken: z.string().min(1).optional().describe('For Socket Mode, where Slack cannot reach this server.'),
-  apiUrl: z.url().default('https://slack.com/api/'),
+  apiUrl: z.url().default('https://slack.com/api/').describe("Where Slack's Web API is."),
   publicUrl: z.url().optional().describe('Where people reach this server; links in messages begin with it.'),
 });
 export type SlackConfig = z.infer<typeof slackSchema>;
@@ -125,8 +134,8 @@ export const fileSchema = z.strictObject({
     .describe('Modes for some services or environments; the most cautious of those that match, and of `mode`, holds.'),
   server: z
     .strictObject({
-      host: z.string().min(1).default('127.0.0.1'),
-      port: z.number().int().min(0).max(65535).default(8642),
+      host: z.string().min(1).default('127.0.0.1').describe('The address to listen on.'),
+      port: z.number().int().min(0).max(65535).default(8642).describe('The port to listen on; 0 for any that is free.'),
       names: z
         .array(
           z
@@ -137,16 +146,32 @@ export const fileSchema = z.strictObject({
         .describe('Further names under which MCP clients reach /mcp, for example nightshift.example.com.'),
       oauth: oauthSchema,
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Where webhooks, API, console and MCP are served.'),
   console: consoleSchema,
-  dataDir: z.string().min(1).default('.nightshift'),
+  dataDir: z
+    .string()
+    .min(1)
+    .default('.nightshift')
+    .describe('Where tokens, keys and the embedded database are; for Nightshift alone.'),
   backup: backupSchema,
   runbooks: runbooksSchema,
-  policies: z.array(z.string().min(1)).default(['policies']),
+  policies: z
+    .array(z.string().min(1))
+    .default(['policies'])
+    .describe('Folders of policy files; docs/policy.md says how to write them.'),
   services: z.string().min(1).optional().describe('The file that describes your services; services.yaml otherwise.'),
   sources: sourcesSchema,
-  toolsets: z.record(name, toolsetInstanceSchema).default({}),
-  models: z.array(modelSchema).default([]),
+  toolsets: z
+    .record(name, toolsetInstanceSchema)
+    .default({})
+    .describe('The systems that Nightshift may look at and mend, by a name of yours.'),
+  models: z
+    .array(modelSchema)
+    .default([])
+    .describe(
+      'The models that are asked, the preferred one first; those of the usual variables of the environment where it is empty.',
+    ),
   routing: routingSchema,
   spending: spendingSchema,
   investigation: investigationSchema,
@@ -174,7 +199,8 @@ export const fileSchema = z.strictObject({
       ttlSeconds: seconds(3600).default(900).describe('How long a card can be answered.'),
       cardsPerHour: z.number().int().min(1).max(1000).default(6).describe('More questions than this wait.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How people are asked.'),
   clearances: z
     .strictObject({
       keyFile: z
@@ -185,7 +211,8 @@ export const fileSchema = z.strictObject({
           'The key that calls of toolsets on other hosts are signed with; DATADIR/clearance.key otherwise. All replicas need the same.',
         ),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What proves to toolsets on other hosts that a call is allowed.'),
   killSwitch: z
     .strictObject({
       file: z
@@ -194,20 +221,29 @@ export const fileSchema = z.strictObject({
         .optional()
         .describe('While this file exists nothing is sent; DATADIR/kill-switch otherwise.'),
     })
-    .prefault({}),
-  slack: slackSchema.optional(),
+    .prefault({})
+    .describe('What stops every change at once, beside `nightshift pause`.'),
+  slack: slackSchema.optional().describe('A Slack app through which people are told and answer; docs/slack.md.'),
   verification: z
     .strictObject({
-      intervalSeconds: z.number().min(0.2).max(300).default(5),
+      intervalSeconds: z
+        .number()
+        .min(0.2)
+        .max(300)
+        .default(5)
+        .describe('How often the checks run while it is verified.'),
       settleSeconds: z
         .number()
         .min(0)
         .max(3600)
         .default(15)
         .describe('After an action the checks must go on passing for this long before it counts as mended.'),
-      confirmWithinSeconds: seconds(86_400).default(600),
+      confirmWithinSeconds: seconds(86_400)
+        .default(600)
+        .describe('How long the alert itself may take to resolve after the checks pass.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('When a remedy counts as one that worked.'),
   limits: limitsSchema,
   escalation: escalationSchema,
   deadMan: deadManSchema,

@@ -16,5 +16,8 @@ export const selfWatchSchema = z
       .prefault({})
       .describe('What is not above these is no deviation, however unusual it is.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe(
+    'Whether Nightshift compares its own service levels with those of the last seven days; docs/monitoring.md.',
+  );
 export type SelfWatchConfig = z.infer<typeof selfWatchSchema>;

@@ -38,10 +38,14 @@ const bearer = {
   previousTokens: z.array(token).max(4).default([]).describe('Still taken while the sender changes over to `token`.'),
   basic: z
     .strictObject({
-      username: z.string().regex(/^[^:\0]{1,100}$/, 'leave out the colon, which ends a user name in HTTP'),
-      password: secret,
+      username: z
+        .string()
+        .regex(/^[^:\0]{1,100}$/, 'leave out the colon, which ends a user name in HTTP')
+        .describe('User name.'),
+      password: secret.describe('Password, at least 16 characters long.'),
     })
-    .optional(),
+    .optional()
+    .describe('HTTP Basic authentication, taken beside the token.'),
 };
 
 const clientCertificate = z
@@ -50,10 +54,13 @@ const clientCertificate = z
     subjects: z.array(z.string().min(1).max(1000)).min(1).describe('The values of that header that are let in.'),
     proxies: z.array(proxy).min(1).describe('Addresses whose word is taken; the header of all others is ignored.'),
   })
-  .optional();
+  .optional()
+  .describe('Client certificates that a proxy in front of Nightshift has verified.');
+
+const kind = <Name extends string>(name: Name) => z.literal(name).describe('What kind of sender it is.');
 
 const alertmanagerSchema = z.strictObject({
-  type: z.literal('alertmanager'),
+  type: kind('alertmanager'),
   ...bearer,
   clientCertificate,
   url: z
@@ -68,11 +75,13 @@ const alertmanagerSchema = z.strictObject({
 
 const grafanaSchema = z
   .strictObject({
-    type: z.literal('grafana'),
+    type: kind('grafana'),
     ...bearer,
     secret: secret.optional().describe('Of the HMAC signature.'),
     previousSecrets: z.array(secret).max(4).default([]).describe('Still taken while Grafana changes over to `secret`.'),
-    signatureHeader: headerName.default('x-grafana-alerting-signature'),
+    signatureHeader: headerName
+      .default('x-grafana-alerting-signature')
+      .describe('In which Grafana sends the signature.'),
     timestampHeader: headerName
       .optional()
       .describe('As in the contact point. Without it a signature can be used again at any later time.'),
@@ -83,20 +92,23 @@ const grafanaSchema = z
   });
 
 const pagerdutySchema = z.strictObject({
-  type: z.literal('pagerduty'),
+  type: kind('pagerduty'),
   secrets: z.array(secret).min(1).max(5).describe('Of the webhook subscription; several while one is replaced.'),
   api: z
     .strictObject({
-      token: z.string().min(1),
+      token: z.string().min(1).describe('A REST API key of PagerDuty.'),
       from: z.email().describe('The PagerDuty user in whose name Nightshift writes.'),
-      url: z.url({ protocol: /^https?$/ }).default('https://api.pagerduty.com'),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .default('https://api.pagerduty.com')
+        .describe("Where PagerDuty's REST API is."),
     })
     .optional()
     .describe('Lets Nightshift acknowledge, note, resolve and escalate.'),
 });
 
 const jsonSchema = z.strictObject({
-  type: z.literal('json'),
+  type: kind('json'),
   ...bearer,
   mapping: z
     .string()

@@ -27,7 +27,8 @@ export const tracingSchema = z
       .describe('Whether questions, answers, arguments and results are in them; without secrets in any case.'),
     sampleRatio: z.number().min(0).max(1).default(1).describe('Which share of the traces is exported.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Where traces are sent, and what is in them; docs/tracing.md.');
 
 /** Where traces are sent, from the file and the usual variables of the environment. */
 export interface TracingConfig {

@@ -50,13 +50,13 @@ describe('NAME_FILE', () => {
   });
 
   it('stands for whatever nightshift.yaml refers to', () => {
-    const text = 'toolsets: {db: {uses: postgres, tls: true, password: "${DB_PASSWORD}"}}';
+    const text = `toolsets: {db: {uses: postgres, tls: true, password: "\${DB_PASSWORD}"}}`;
     expect(parse({ DB_PASSWORD_FILE: '/run/secrets/pem' }, text).toolsets.db).toMatchObject({ password: 'a\nb\n' });
     expect(parse({ OTHER_FILE: '/nowhere' }).mode).toBe('observe');
   });
 
   it('is a mistake beside NAME, where it cannot be read, and where it is empty; each once', () => {
-    const text = 'toolsets: {db: {uses: postgres, tls: true, password: "${DB_PASSWORD}"}}';
+    const text = `toolsets: {db: {uses: postgres, tls: true, password: "\${DB_PASSWORD}"}}`;
     const env = {
       OPENAI_API_KEY: 'sk-hunter2',
       OPENAI_API_KEY_FILE: '/run/secrets/key',
@@ -81,7 +81,7 @@ describe('NAME_FILE', () => {
   });
 });
 
-describe('${NAME}', () => {
+describe('a variable in the file', () => {
   it('can stand for a number or a boolean where one is wanted, and is a text elsewhere', () => {
     const text = `server: {port: "\${PORT}"}
 retention: {incidents: "\${DAYS}", learned: forever}
@@ -98,7 +98,7 @@ toolsets: {db: {uses: postgres, tls: "\${TLS}", port: "\${PORT}", password: "\${
   });
 
   it('that is not set is told once, where it stands', () => {
-    expect(problemsIn({}, 'mode: observe\nserver: {port: "${NO_SUCH}"}')).toMatchObject([
+    expect(problemsIn({}, `mode: observe\nserver: {port: "\${NO_SUCH}"}`)).toMatchObject([
       { at: { line: 2, column: 10 }, field: 'server.port', message: 'the environment variable NO_SUCH is not set' },
     ]);
   });
