@@ -34,7 +34,7 @@ const ORDER = [
   ['mcp-server', 'console'],
   ['evaluation'],
   ['cli'],
-  ['parts'],
+  ['parts', 'live-config', 'tokens'],
   ['server'],
   ['app'],
   ['serve'],

@@ -1,33 +1,33 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
 import { parseMatcherList } from './alert/index.ts';
-import { createSealer, headFileIn } from './audit/index.ts';
+import type { ConfigReloader } from './api/index.ts';
+import { createSealer } from './audit/index.ts';
 import { createDumper, createSnapshots, explainDamage, finishRestore, VERSION } from './backup/index.ts';
 import type { Config } from './config/index.ts';
 import { createConsole } from './console/index.ts';
-import { type Database, lockDataDir, openEmbedded, openPostgres } from './database/index.ts';
+import { lockDataDir, openEmbedded, openPostgres } from './database/index.ts';
 import { createAnswer, loadSpecialists } from './diagnosis/index.ts';
-import { knowSentSecrets } from './execution/index.ts';
 import type { Failpoint } from './failpoints.ts';
 import { createKillSwitch } from './gate/index.ts';
-import { createIdentity, type Identity, secretFile, shareWebhookToken, type WebhookTokens } from './identity/index.ts';
-import { addEvents, createFollower, incidentName, renderEvent, type StoredEvent } from './incident/index.ts';
+import { createIdentity } from './identity/index.ts';
+import {
+  addEvents,
+  createFollower,
+  incidentName,
+  type NewEvent,
+  renderEvent,
+  type StoredEvent,
+} from './incident/index.ts';
 import { createIntake, createSilenceReader, createWebhooks, loadMappings } from './ingest/index.ts';
 import { createJudge } from './learning/index.ts';
+import { openLiveConfig } from './live-config.ts';
 import { createModels } from './llm/index.ts';
 import type { McpExtension } from './mcp-server/index.ts';
 import { createCatalogue, createLook, createToolClient, TOOLSETS, type Toolset } from './mcp-tools/index.ts';
-import {
-  createChannels,
-  createDeadMan,
-  createOutbox,
-  createPinWatch,
-  installationOf,
-  placeholderKeyOf,
-} from './notify/index.ts';
+import { createChannels, createDeadMan, createOutbox, createPinWatch, installationOf } from './notify/index.ts';
 import { createWriteBack } from './pagerduty/index.ts';
 import { createParts, type Parts, type Unended } from './parts.ts';
-import { createMint, loadPolicy, readSigningKey } from './policy/index.ts';
+import { createMint, readSigningKey } from './policy/index.ts';
 import { createEmbedder, createPinOf, createRunbookKeeper } from './rag/index.ts';
 import {
   CHANNEL,
@@ -41,20 +41,16 @@ import {
 import { createRetention } from './retention/index.ts';
 import { createSelfWatch } from './self-watch/index.ts';
 import { openServer } from './server.ts';
-import {
-  createMetrics,
-  createTracer,
-  type Logger,
-  secretsOf,
-  setPlaceholderKey,
-  setSecrets,
-} from './telemetry/index.ts';
+import { createMetrics, createTracer, type Logger } from './telemetry/index.ts';
+import { filesOf, openTokens } from './tokens.ts';
 
 /** A running Nightshift. */
 export interface App {
   readonly url: string;
   readonly adminTokenFile: string;
   readonly webhookTokenFile: string;
+  /** Reads policies and services again. @throws NightshiftError with every mistake; what was in force stays. */
+  readonly reload: ConfigReloader['reload'];
   /**
    * Stops taking requests and work, finishes or parks what is under way, and closes the database. Takes less than 20 s, whatever hangs, and
    * never throws.
@@ -71,6 +67,8 @@ export interface Stopped {
 
 export interface AppDependencies {
   readonly config: Config;
+  /** Reads the configuration anew for a reload, or throws; where it is left out, only the folders of policies are read again. */
+  readonly readConfig?: (() => Config) | undefined;
   readonly log: Logger;
   /** Told at the start of each step of starting up that may take over a second. */
   readonly onProgress: (step: string) => void;
@@ -98,15 +96,17 @@ export async function startApp(dependencies: AppDependencies): Promise<App> {
 }
 
 async function wire(
-  { config, log, onProgress, failpoint, toolsets = TOOLSETS, toolsetProcess, extendMcp }: AppDependencies,
+  { config: declared, readConfig, log, onProgress, failpoint, toolsets = TOOLSETS, ...own }: AppDependencies,
   parts: Parts,
 ): Promise<App> {
   const metrics = createMetrics();
+  const record = (event: NewEvent) => addEvents(db, null, [event]);
+  const live = await openLiveConfig({ config: declared, readConfig, record, metrics, log });
+  const { config } = live;
   const tracer = await createTracer(config.tracing, log);
   // The work that has ended by then has its last spans.
   parts.add('told', 'traces', { stop: () => tracer.stop() });
   metrics.build.set({ version: VERSION }, 1);
-  const policy = await loadPolicy(config.policies);
   const mappings = await loadMappings(config.sources);
   onProgress(
     config.databaseUrl ? 'opening the database' : 'opening the embedded database (the first time takes a few seconds)',
@@ -120,7 +120,7 @@ async function wire(
   parts.add('database', 'database', { stop: () => db.close() });
   await finishRestore(db, { dataDir, log });
   const files = filesOf(dataDir);
-  const identity = createIdentity({ db, people: config.people, record: (event) => addEvents(db, null, [event]) });
+  const identity = createIdentity({ db, people: config.people, record });
   const killSwitch = createKillSwitch({ db, file: config.killSwitch.file, identity });
   const webhookTokens = parts.add('work', 'webhook tokens', await openTokens(db, { identity, config, log }));
 
@@ -135,14 +135,16 @@ async function wire(
   const isAnyRemote = instances.some(({ remote }) => remote !== undefined);
   const mint = createMint(isAnyRemote ? readSigningKey(config.clearances.keyFile) : undefined);
   const { publicKey } = mint;
-  const client = createToolClient({ instances, publicKey, metrics, log, processFile: toolsetProcess });
+  const client = createToolClient({ instances, publicKey, metrics, log, processFile: own.toolsetProcess });
   parts.add('tools', 'tools', { stop: client.close });
   const look = createLook(client);
   const models = createModels(config, { db, metrics, log });
   const specialists = loadSpecialists(config.investigation.specialists, catalogue);
   const autonomy = config.autonomy.map(({ match, mode }) => ({ matchers: parseMatcherList(match), mode }));
-  const gate = { db, config, autonomy, policy, catalogue, client, pinOf: createPinOf(folders), killSwitch, identity };
-  const stages = createStages({ ...gate, look, mint, models, specialists, embedder, metrics, failpoint });
+  const judging = { db, config, autonomy, catalogue, client, pinOf: createPinOf(folders), killSwitch, identity };
+  const gate = live.judgingBy(judging);
+  const working = { look, mint, models, specialists, embedder, metrics, failpoint };
+  const stages = createStages({ ...judging, ...working, currentPolicy: live.policy });
 
   const queue = parts.add('told', 'queue', await startQueue(db, log));
   const { concurrency } = config.limits;
@@ -218,12 +220,13 @@ async function wire(
     ...asked,
     follower,
     gate,
+    reloader: live,
     console: pages.handler,
     catalogue,
     look,
     webhooks,
     slack: slackIncoming?.router,
-    extendMcp,
+    extendMcp: own.extendMcp,
     metrics,
     log,
     tracer,
@@ -241,6 +244,7 @@ async function wire(
     url,
     adminTokenFile: files.admin,
     webhookTokenFile: files.webhook,
+    reload: live.reload,
     async stop() {
       rmSync(files.client, { force: true });
       const unended = await parts.stop();
@@ -255,36 +259,4 @@ function showEvent({ incidentId, at, ...event }: StoredEvent): readonly string[]
     incident: incidentId === null ? null : incidentName(incidentId),
     at: at.toISOString(),
   });
-}
-
-function filesOf(dataDir: string) {
-  return {
-    admin: join(dataDir, 'admin.token'),
-    webhook: join(dataDir, 'webhook.token'),
-    client: join(dataDir, 'client.json'),
-    auditHead: headFileIn(dataDir),
-    /** By which the database knows this replica, whatever becomes of its tokens. */
-    replica: join(dataDir, 'replica.id'),
-  };
-}
-
-/** Makes the tokens of this data directory good, and everything that is a secret known to those who redact. */
-async function openTokens(
-  db: Database,
-  { config, identity, log }: Pick<AppDependencies, 'config' | 'log'> & { readonly identity: Identity },
-): Promise<WebhookTokens> {
-  const files = filesOf(config.dataDir);
-  const admin = { name: 'admin', person: 'admin', role: 'admin' } as const;
-  if (!(await identity.setToken({ ...admin, secret: secretFile(files.admin) }))) {
-    // It was revoked. Whoever can write this file is an administrator all the same, so it gets a new one.
-    rmSync(files.admin);
-    await identity.setToken({ ...admin, secret: secretFile(files.admin) });
-  }
-  const webhookToken = secretFile(files.webhook);
-  const admins = readFileSync(files.admin, 'utf8').trim();
-  const webhookTokens = await shareWebhookToken(db, { secret: webhookToken, replica: secretFile(files.replica), log });
-  setPlaceholderKey(await placeholderKeyOf(db));
-  setSecrets([...secretsOf(config), webhookToken, admins]);
-  await knowSentSecrets(db, null);
-  return webhookTokens;
 }

@@ -18,7 +18,13 @@ const untilStopped = () =>
     };
     process.on('SIGINT', hear);
     process.on('SIGTERM', hear);
+    // A terminal that closes takes what runs in it along.
+    if (process.stdin.isTTY) process.on('SIGHUP', hear);
   });
+
+const onReload = (reload: (via: string) => void) => {
+  if (!process.stdin.isTTY) process.on('SIGHUP', reload);
+};
 
 // Whoever reads this may stop in the middle, as `head` does: then there is nobody left to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -40,6 +46,7 @@ process.exitCode = await runCli({
   out: (text) => process.stdout.write(`${text}\n`),
   err: (text) => process.stderr.write(`${text}\n`),
   untilStopped,
+  onReload,
   // Loaded for this command only: the others answer sooner without the whole server.
   serve: async (terminal) => (await import('./serve.ts')).serve(terminal),
   startNightshift: async (dependencies) => (await import('./app.ts')).startApp(dependencies),

@@ -1,6 +1,7 @@
-import { startApp } from './app.ts';
+import { type App, startApp } from './app.ts';
 import { loadConfig, type Terminal } from './cli/index.ts';
 import { type Config, modelName } from './config/index.ts';
+import { describeMistake } from './errors.ts';
 import { failpointOf } from './failpoints.ts';
 import { createLogger } from './telemetry/index.ts';
 
@@ -12,11 +13,17 @@ const LINGER_MS = 300;
 const GIVE_UP_MS = 1000;
 
 /** Starts Nightshift, tells the operator what to do next, and serves until SIGINT or SIGTERM. */
-export async function serve({ env, directory, err, untilStopped }: Terminal): Promise<void> {
-  const config = loadConfig({ env, directory });
+export async function serve({ env, directory, err, untilStopped, onReload }: Terminal): Promise<void> {
+  const readConfig = () => loadConfig({ env, directory });
+  const config = readConfig();
   const log = createLogger(config.logLevel);
+  for (const warning of config.warnings) log.warn({ fix: warning.fix }, describeMistake(warning));
+  let reload: App['reload'] | null = null;
+  // Whoever sent the signal reads the log; the reason stands there already.
+  onReload?.((via) => void reload?.({ actor: 'nightshift', via }).catch(() => {}));
   const app = await startApp({
     config,
+    readConfig,
     log,
     onProgress: (step) => err(`nightshift: ${step} …`),
     failpoint: failpointOf(env.NIGHTSHIFT_FAILPOINT),
@@ -25,6 +32,7 @@ export async function serve({ env, directory, err, untilStopped }: Terminal): Pr
     throw error;
   });
   log.info({ url: app.url, mode: config.mode, database: config.databaseUrl ? 'postgres' : 'embedded' }, 'listening');
+  reload = app.reload;
   err(welcome(config, app));
 
   const reason = await untilStopped();
@@ -73,6 +81,6 @@ Three next steps
      npm run nightshift -- runbooks lint   finds mistakes in them.
   3. ${config.configured ? 'Check nightshift.yaml after a change' : 'Write nightshift.yaml here: mode: ask, and under toolsets: the systems it may look at and mend (see README.md)'}.
      npm run nightshift -- config check    finds mistakes in it.
-     Configuration is read at the start, runbooks whenever they change. Follow what happens with: npm run nightshift -- watch
+     Runbooks are read whenever they change, policies and services.yaml with: npm run nightshift -- config reload; the rest at the start. Follow what happens with: npm run nightshift -- watch
 `;
 }

@@ -1,4 +1,5 @@
 /** The REST API that the CLI and other clients speak, its error answers, and what a monitor asks for. Decides nothing by itself. */
+export type { ConfigReloader, Reloaded, ReloadState } from './config-routes.ts';
 export { createHealthRoutes, type Phase } from './health-routes.ts';
 export { createOidcRoutes } from './oidc-routes.ts';
 export { problemHandler } from './problem.ts';

@@ -17,6 +17,7 @@ import type { Logger } from '../telemetry/index.ts';
 import { createAuditRoutes } from './audit-routes.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { createBackupRoutes } from './backup-routes.ts';
+import { type ConfigReloader, createConfigRoutes } from './config-routes.ts';
 import { createDoctorRoutes } from './doctor-routes.ts';
 import { createGateRoutes } from './gate-routes.ts';
 import { createGroupingRoutes } from './grouping-routes.ts';
@@ -67,6 +68,7 @@ export interface ApiDependencies {
   readonly pressure: Pick<Pressure, 'state'>;
   readonly follower: Follower;
   readonly config: Config;
+  readonly reloader: ConfigReloader;
   /** What judges every action, for whoever wants to know what it would say. */
   readonly gate: GateDependencies;
   readonly look: Look;
@@ -93,6 +95,7 @@ export function createApi({
   pressure,
   follower,
   config,
+  reloader,
   gate,
   look,
   log,
@@ -108,6 +111,7 @@ export function createApi({
   router.get('/status', async (_request, response) => {
     response.json({
       ...about,
+      config: reloader.state(),
       killSwitch: await killSwitch.state(),
       queue: await pressure.state(),
       incidents: await countIncidents(db),
@@ -148,6 +152,7 @@ export function createApi({
   const { catalogue, pinOf } = gate;
   const shelf = createShelf({ db, folders: config.runbooks, pinOf, catalogue });
   router.use('/runbooks', createRunbookRoutes({ db, runbooks, shelf, embedder }));
+  router.use('/config', createConfigRoutes(reloader));
   router.use('/models', createModelRoutes(models));
   router.use('/insights', createInsightRoutes(db));
   router.use(createPolicyRoutes({ config, gate, models }));

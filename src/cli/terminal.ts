@@ -11,6 +11,8 @@ export interface Terminal {
   readonly serve: (terminal: Terminal) => Promise<void>;
   /** Waits until the process is asked to stop, and gives the signal that asked. */
   readonly untilStopped: () => Promise<string>;
+  /** Calls back, with the name of the signal, whenever the process is asked to read its configuration again. */
+  readonly onReload?: (reload: (via: string) => void) => void;
   /** Starts a whole Nightshift inside this process; only where the command line may. */
   readonly startNightshift?: StartNightshift;
   /** Asks the person at the terminal a question that yes or no answers; left out where nobody sits there. */

@@ -28,6 +28,13 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'database.moved': ({ at, by }) => [
     `everything was moved here from an embedded database on ${plain(at)}, by Nightshift ${plain(by)}`,
   ],
+  'config.reloaded': ({ via, changed = [], needsRestart = [] }, actor) => [
+    `${actor} had the configuration read again (${via}): ${changed.length > 0 ? `changed: ${changed.join(', ')}` : 'nothing has changed'}`,
+    ...(needsRestart.length > 0 ? [`  waits for a restart: ${needsRestart.join(', ')}`] : []),
+  ],
+  'config.reload_failed': ({ via, error }, actor) => [
+    `${actor} had the configuration read again (${via}), and it stays as it was: ${brief(error)}`,
+  ],
   'alert.resolved': (_data, actor) => [`alert resolved, says ${actor}`],
   'triage.done': ({ specialist, category, severity, mode, because, blast, modelSays }) => [
     `triaged: ${plain(specialist)}${category ? `, ${plain(category.value)}` : ''}, severity ${plain(severity ?? '')}${modelSays ? ` (a model would say ${plain(modelSays)})` : ''}, mode ${mode}`,

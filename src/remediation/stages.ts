@@ -9,7 +9,7 @@ import { createRemember } from '../learning/index.ts';
 import type { Models } from '../llm/index.ts';
 import type { Look } from '../mcp-tools/index.ts';
 import { createPlan } from '../planning/index.ts';
-import type { Mint } from '../policy/index.ts';
+import type { Mint, Policy } from '../policy/index.ts';
 import type { Embedder } from '../rag/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { createVerify } from '../verification/index.ts';
@@ -18,7 +18,9 @@ import { createAwaitPerson, createReopen, withStop } from './waiting.ts';
 
 export type Stages = Readonly<Record<State, Stage>>;
 
-export interface StageDependencies extends GateDependencies {
+export interface StageDependencies extends Omit<GateDependencies, 'policy'> {
+  /** The policy in force now. */
+  readonly currentPolicy: () => Policy;
   readonly config: Config;
   readonly models: Models;
   readonly specialists: Specialists;
@@ -37,11 +39,17 @@ export function createStages(dependencies: StageDependencies): Stages {
   const triage = createTriage(dependencies);
   const gatherEvidence = createGather(dependencies);
   const diagnose = createDiagnose(dependencies);
-  const plan = createPlan(dependencies);
-  const judge = createJudgePlan(dependencies);
+  const remember = createRemember(dependencies);
+  // Made anew each time, by the policy of that moment: what is judged is judged by one from its beginning to its end, whatever is reloaded meanwhile.
+  const underPolicy =
+    (make: (judging: Omit<StageDependencies, 'currentPolicy'> & GateDependencies) => Stage): Stage =>
+    (work) =>
+      make({ ...dependencies, policy: dependencies.currentPolicy() })(work);
+  const plan = underPolicy(createPlan);
+  const judge = underPolicy(createJudgePlan);
   const awaitDecision = createAwaitDecision(dependencies);
-  const execute = createExecute(dependencies);
-  const verify = createVerify({ ...dependencies, remember: createRemember(dependencies) });
+  const execute = underPolicy(createExecute);
+  const verify = underPolicy((judging) => createVerify({ ...judging, remember }));
   const awaitPerson = createAwaitPerson({
     db: dependencies.db,
     quietSeconds: dependencies.config.correlation.flapping.quietSeconds,

@@ -21,6 +21,16 @@ export function createMetrics() {
       labelNames: ['version'] as const,
       registers,
     }),
+    reloadSuccessful: new Gauge({
+      name: 'nightshift_config_last_reload_successful',
+      help: '1 where the configuration was read without a mistake the last time, 0 where what was in force before still is.',
+      registers,
+    }),
+    reloadedAt: new Gauge({
+      name: 'nightshift_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration in force was read.',
+      registers,
+    }),
     webhooks: new Counter({
       name: 'nightshift_webhooks_total',
       help: 'Webhook deliveries by source and outcome.',
