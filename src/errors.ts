@@ -43,11 +43,11 @@ export const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
 
-/** A place in a file; line and column are counted from 1. */
+/** A place in a file; line and column are counted from 1, and the column is left out where only the line is known. */
 export interface Place {
   readonly file: string;
   readonly line: number;
-  readonly column: number;
+  readonly column?: number;
 }
 
 /** One mistake in something a person or a system gave us: where, what was found, and how to mend it. */
@@ -92,7 +92,7 @@ export function describeProblems(problems: readonly Problem[]): string {
 
 /** Writes what is wrong and where, without how to mend it. */
 export function describeMistake({ at, field, value, message }: Problem): string {
-  const place = at ? `${at.file}:${at.line}:${at.column} ` : '';
+  const place = at ? `${[at.file, at.line, ...(at.column === undefined ? [] : [at.column])].join(':')} ` : '';
   return `${place}${field}: ${message}${value === undefined ? '' : ` (found: ${value})`}`;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
-import { type Config, parseConfig, withSecretFiles } from '../config/index.ts';
+import { type Config, type ConfigSource, parseConfig, withSecretFiles } from '../config/index.ts';
 import { describeProblems, messageOf, NightshiftError } from '../errors.ts';
 import { TOOLSETS } from '../mcp-tools/index.ts';
 import type { Terminal } from './terminal.ts';
@@ -12,21 +12,26 @@ const DEFAULT_FILE = 'nightshift.yaml';
  * Finds and reads the configuration: the file that NIGHTSHIFT_CONFIG names, or else nightshift.yaml here, or else none.
  * @throws NightshiftError `invalid_config` with every mistake.
  */
-export function loadConfig({ env, directory }: Pick<Terminal, 'env' | 'directory'>): Config {
+export function loadConfig(terminal: Pick<Terminal, 'env' | 'directory'>): Config {
+  return parseConfig(configSource(terminal));
+}
+
+/** Gives all that the configuration is read from, as `loadConfig` does. @throws NightshiftError `invalid_config` where the file cannot be read. */
+export function configSource({ env, directory }: Pick<Terminal, 'env' | 'directory'>): ConfigSource {
   const named = env.NIGHTSHIFT_CONFIG;
   const path = resolve(directory, named ?? DEFAULT_FILE);
   const toolsetSettings = Object.fromEntries(
     Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings]),
   );
   const readFurther = (further: string) => readFile(further, false)?.text ?? null;
-  return parseConfig({
+  return {
     env,
     directory,
     toolsetSettings,
     file: readFile(path, named !== undefined),
     readFile: readFurther,
     readSecret: (secret) => readFileSync(secret, 'utf8'),
-  });
+  };
 }
 
 function readFile(path: string, required: boolean): { path: string; text: string } | null {

@@ -1,29 +1,23 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../config/index.ts';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import { plain } from '../incident/index.ts';
-import { createCatalogue, TOOLSETS } from '../mcp-tools/index.ts';
 import {
-  createPinOf,
   describeFlags,
   type FailingRunbook,
   type Finding,
   type Flag,
   fileNameFor,
-  findRunbookFiles,
-  lintRunbooks,
-  locate,
   newRunbook,
   pinRunbooks,
   type Seen,
   type Sync,
-  stateOf,
   type Why,
 } from '../rag/index.ts';
 import { findServer } from './client.ts';
 import { addEvalCommand } from './eval-command.ts';
+import { lintSources } from './lint-sources.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -41,14 +35,6 @@ interface ShownPassage {
   readonly why: Why;
 }
 
-interface ShownRunbook {
-  readonly path: string;
-  readonly title: string;
-  readonly actionable: boolean;
-  readonly pinned: boolean;
-  readonly why: string;
-}
-
 /** Adds the commands about runbooks. Lint, pin and new are about files and ask no server for them. */
 export function addRunbookCommands(program: Command, terminal: Terminal): void {
   const { out } = terminal;
@@ -61,7 +47,7 @@ export function addRunbookCommands(program: Command, terminal: Terminal): void {
     .option('--strict', 'exit code 1 for warnings as well')
     .option('--json', 'as JSON, for programs')
     .action(async ({ strict = false, json = false }: { strict?: boolean; json?: boolean }) => {
-      const { findings, shown } = await lint(loadConfig(terminal));
+      const { findings, shown } = await lintSources(loadConfig(terminal));
       const failing = findings.filter(({ severity }) => strict || severity === 'error');
       const failed = (areSources: boolean) =>
         new Set(failing.flatMap(({ rule, path }) => ((rule === 'source') === areSources ? [path] : []))).size;
@@ -194,40 +180,6 @@ function writePassage({ breadcrumb, cite, score, why, flags }: ShownPassage): st
 function ownFolders(terminal: Terminal): string[] {
   const { runbooks, runbookRemotes } = loadConfig(terminal);
   return runbooks.filter((folder) => !runbookRemotes.some((remote) => remote.folder === folder));
-}
-
-async function lint({
-  runbooks: folders,
-  runbookRemotes,
-  toolsets,
-}: Pick<Config, 'runbooks' | 'runbookRemotes' | 'toolsets'>): Promise<{ findings: Finding[]; shown: ShownRunbook[] }> {
-  const sources: Finding[] = [];
-  const addSource = (path: string, severity: Finding['severity'], problem: Problem) =>
-    sources.push({ path, line: 1, severity, rule: 'source', ...problem });
-  const unfetched = new Set<string>();
-  for (const remote of runbookRemotes) {
-    const { isFetched, isTried, problem } = await stateOf(remote);
-    if (!isFetched) unfetched.add(remote.folder);
-    // Before the first start nothing is wrong yet, and what was fetched before can still be read.
-    if (problem) addSource(remote.folder, isTried && !isFetched ? 'error' : 'warning', problem);
-  }
-  const { found: all, leftOut, away } = await findRunbookFiles(folders, { mayAllBeAway: true });
-  for (const { folder, problem } of away) if (!unfetched.has(folder)) addSource(folder, 'error', problem);
-  // Its folder may show what was fetched before the configuration named another ref or path.
-  const found = all.filter(({ path }) => !unfetched.has(locate(folders, path)?.folder ?? ''));
-  const { tools } = createCatalogue(TOOLSETS, toolsets);
-  const files = await Promise.all(found.map(async ({ path, file }) => ({ path, text: await readFile(file, 'utf8') })));
-  const { runbooks, findings } = lintRunbooks(files, tools);
-  const unread = leftOut.flatMap(({ path, problems }) =>
-    problems.map((problem): Finding => ({ path, line: 1, severity: 'error', rule: 'file', ...problem })),
-  );
-  const pinOf = createPinOf(folders);
-  const shown: ShownRunbook[] = [];
-  for (const { path, title, actionable, sha256 } of runbooks) {
-    const { pinned, why } = actionable ? await pinOf({ path, sha256 }) : { pinned: false, why: 'it declares no steps' };
-    shown.push({ path, title, actionable, pinned, why });
-  }
-  return { findings: [...sources, ...unread, ...findings], shown };
 }
 
 function writeFinding({ path, line, severity, rule, field, value, message, fix }: Finding): string {

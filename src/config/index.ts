@@ -10,6 +10,7 @@ export {
   type SmtpConfig,
   WATCHDOG,
 } from './escalation.ts';
+export { editorSchema } from './json-schema.ts';
 export {
   type InvestigationConfig,
   inDollars,

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { type Labels, type Matcher, matchesLabels, parseMatcherList } from '../alert/index.ts';
-import { problemsOf } from '../config/index.ts';
-import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
+import { problemsOf, readYamlText } from '../config/index.ts';
+import { describeProblems, messageOf, NightshiftError, type Place, type Problem } from '../errors.ts';
 import { type Prompt, splitFrontMatter } from '../llm/index.ts';
 import type { Catalogue, Instance, Tool } from '../mcp-tools/index.ts';
 
@@ -73,6 +73,8 @@ export interface Specialist {
   /** Globs of the names of tools. */
   readonly tools: readonly string[];
   readonly prompt: Prompt;
+  /** Where a field of its front matter stands. */
+  placeOf(field: string): Place;
   /** Tells whether it may use a read tool of an instance. */
   mayUse(tool: Pick<Tool, 'name'>, instance: Pick<Instance, 'toolset'>): boolean;
   /** Tells whether a runbook that was found by its words is in its scope. */
@@ -100,25 +102,25 @@ export function loadSpecialists(folder?: string, catalogue?: Pick<Catalogue, 'to
 }
 
 /** What it names that is not there: it would never look, and nobody would know why. */
-function toolProblems({ name, looks, tools }: Specialist, known: readonly Tool[]): Problem[] {
+function toolProblems({ name, looks, tools, placeOf }: Specialist, known: readonly Tool[]): Problem[] {
   const fix = 'see docs/tools.md, or `nightshift tools list`';
-  const at = (field: string) => `specialists/${name}.md ${field}`;
+  const placed = (field: string) => ({ at: placeOf(field), field: `specialists/${name}.md ${field}` });
   const reads = known.filter(({ risk }) => risk === 'read');
   const ofTools = tools.flatMap((glob, index): Problem[] =>
     reads.some((tool) => globPattern(glob).test(tool.name))
       ? []
-      : [{ field: at(`tools.${index}`), value: glob, message: 'no tool that only reads has such a name', fix }],
+      : [{ ...placed(`tools.${index}`), value: glob, message: 'no tool that only reads has such a name', fix }],
   );
   const ofLooks = looks.flatMap((look, index): Problem[] => {
     const tool = reads.find((one) => one.name === look.tool);
     if (!tool)
       return [
-        { field: at(`looks.${index}.tool`), value: look.tool, message: 'there is no such tool that only reads', fix },
+        { ...placed(`looks.${index}.tool`), value: look.tool, message: 'there is no such tool that only reads', fix },
       ];
     const takes = Object.keys(tool.input.shape);
     const wrong = look.with.flatMap((given) => Object.keys(given)).find((one) => !takes.includes(one));
     const message = `is no argument of ${look.tool}, which takes ${takes.join(', ') || 'none'}`;
-    return wrong === undefined ? [] : [{ field: at(`looks.${index}.with`), value: wrong, message, fix }];
+    return wrong === undefined ? [] : [{ ...placed(`looks.${index}.with`), value: wrong, message, fix }];
   });
   return [...ofTools, ...ofLooks];
 }
@@ -138,7 +140,10 @@ function readFolder(folder: string, code: 'internal' | 'invalid_config'): Specia
   }
   const read = files.sort().map((file) => {
     try {
-      return { ok: true as const, specialist: parseSpecialist(file, readFileSync(join(folder, file), 'utf8')) };
+      return {
+        ok: true as const,
+        specialist: parseSpecialist(join(folder, file), readFileSync(join(folder, file), 'utf8')),
+      };
     } catch (error) {
       return { ok: false as const, error };
     }
@@ -155,8 +160,11 @@ function readFolder(folder: string, code: 'internal' | 'invalid_config'): Specia
  * Reads one specialist: front matter, and below it what its engineers know, at most 8,000 characters.
  * @throws NightshiftError `invalid_config` naming the file and every field that is missing or wrong.
  */
-export function parseSpecialist(file: string, text: string): Specialist {
+export function parseSpecialist(path: string, text: string): Specialist {
+  const file = basename(path);
   const name = basename(file, '.md');
+  // What is between the first two lines of --- begins with the end of the first line, so lines are those of the file.
+  const placeOf = (field: string) => readYamlText({ path, text: text.split(/^---\r?$/m)[1] ?? '' }).placeOf(field);
   const fail = (message: string, fix: string, field = 'front matter') => {
     const problem = { field: `specialists/${file} ${field}`, message, fix };
     return new NightshiftError('invalid_config', describeProblems([problem]), { problems: [problem] });
@@ -176,9 +184,10 @@ export function parseSpecialist(file: string, text: string): Specialist {
   }
   const parsed = headSchema.safeParse(raw);
   if (!parsed.success) {
-    const problems = problemsOf(parsed.error, raw).map((problem) => {
+    const problems = problemsOf(parsed.error, raw, { schema: headSchema }).map((problem) => {
       return {
         ...problem,
+        at: placeOf(problem.field),
         field: `specialists/${file} ${problem.field}`,
         fix: problem.fix ?? 'write it as docs/diagnosis.md does',
       };
@@ -194,6 +203,7 @@ export function parseSpecialist(file: string, text: string): Specialist {
     name,
     version,
     tools,
+    placeOf,
     prompt: { name: `specialist-${name}`, version, text: said, sha256 },
     mayUse: (tool, { toolset }) => {
       // What an operator declares for an instance goes by the instance's name, and is of the kind of its toolset all the same.

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type jsonata from 'jsonata';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { isShippedMapping, problemsOf, type Sources } from '../config/index.ts';
-import { messageOf, NightshiftError } from '../errors.ts';
+import { isShippedMapping, problemsOf, readYamlText, type Sources } from '../config/index.ts';
+import { describeProblems, messageOf, NightshiftError, type Place, type Problem } from '../errors.ts';
 import { cutText, flawsByAlert, type ParsedDelivery, readAlerts } from './read-alerts.ts';
 import { readJson } from './read-json.ts';
 
@@ -42,33 +41,28 @@ export async function loadMappings(sources: Sources): Promise<Mappings> {
  */
 export async function loadMapping(mapping: string): Promise<Mapping> {
   const path = isShippedMapping(mapping) ? join(DIRECTORY, `${mapping}.yaml`) : mapping;
-  const expression = await compile(path, readMapping(path));
+  const expression = await compile(readMapping(path));
   return (body, source) => map(expression, body, source);
 }
 
-function readMapping(path: string): string {
+function readMapping(path: string): { text: string; at: Place } {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw invalid(path, `cannot be read: ${messageOf(cause)}`, 'correct the path or the permissions');
+    const message = `cannot be read: ${messageOf(cause)}`;
+    throw invalidFile([{ field: path, message, fix: 'correct the path or the permissions' }]);
   }
-  const document = parseDocument(text, { uniqueKeys: true });
-  const [error] = document.errors;
-  if (error) throw invalid(path, error.message.split('\n')[0] ?? '', 'mend the YAML');
-  let raw: unknown;
-  try {
-    raw = document.toJS({ maxAliasCount: 0 });
-  } catch {
-    throw invalid(path, 'uses a YAML alias (*name)', 'write the value out');
-  }
+  const { raw, problems: broken, placeOf } = readYamlText({ path, text });
+  if (broken.length > 0) throw invalidFile(broken);
   const parsed = fileSchema.safeParse(raw);
-  if (parsed.success) return parsed.data.alerts;
-  const problems = problemsOf(parsed.error, raw).map(({ field, message }) => `${field}: ${message}`);
-  throw invalid(path, problems.join('; '), 'write one field, alerts: a JSONata expression that gives the alerts');
+  if (parsed.success) return { text: parsed.data.alerts, at: placeOf('alerts') };
+  const fix = 'write one field, alerts: a JSONata expression that gives the alerts';
+  const problems = problemsOf(parsed.error, raw, { schema: fileSchema });
+  throw invalidFile(problems.map((problem) => ({ at: placeOf(problem.field), fix, ...problem })));
 }
 
-async function compile(path: string, text: string): Promise<jsonata.Expression> {
+async function compile({ text, at }: { text: string; at: Place }): Promise<jsonata.Expression> {
   // Loaded only where a source needs it, because it takes 300 KB.
   const { default: parse } = await import('jsonata');
   try {
@@ -78,7 +72,7 @@ async function compile(path: string, text: string): Promise<jsonata.Expression> 
     return expression;
   } catch (cause) {
     const fix = 'try it at https://try.jsonata.org; regular expressions, $eval and $pad are not available here';
-    throw invalid(path, `alerts: ${said(cause)}`, fix);
+    throw invalidFile([{ at, field: 'alerts', message: said(cause), fix }]);
   }
 }
 
@@ -131,8 +125,6 @@ function unmapped(what: string): NightshiftError {
   return new NightshiftError('invalid_payload', message, { problems: [{ field: 'body', message, fix }] });
 }
 
-function invalid(path: string, message: string, fix: string): NightshiftError {
-  return new NightshiftError('invalid_config', `${path}: ${message}. Fix: ${fix}`, {
-    problems: [{ field: path, message, fix }],
-  });
+function invalidFile(problems: readonly Problem[]): NightshiftError {
+  return new NightshiftError('invalid_config', describeProblems(problems), { problems });
 }

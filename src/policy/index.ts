@@ -3,7 +3,7 @@ export { serviceApprovers } from './built-in-rules.ts';
 export { deniedWhatever, type Offer } from './could-allow.ts';
 export { type Considered, considered, type Explanation, explain } from './explain.ts';
 export { judge, strictest } from './judge.ts';
-export { lintPolicy } from './lint.ts';
+export { lintPolicy, locateLint } from './lint.ts';
 export { createMint, type Mint, publicKeyOf, readSigningKey } from './mint.ts';
 export { loadPolicyTests, type PolicyTest, parsePolicyTests } from './policy-tests.ts';
 export {
@@ -19,7 +19,7 @@ export {
   type Verdict,
 } from './question.ts';
 export { wilsonLowerBound } from './record.ts';
-export { combinePolicy, loadPolicy, parsePolicy } from './rules.ts';
+export { combinePolicy, loadPolicy, type ParsedPolicy, parsePolicy, readPolicyFiles } from './rules.ts';
 export { type PolicyTestResult, type ResolveCall, runPolicyTests } from './run-policy-tests.ts';
 export { modeFor } from './scope.ts';
 export { argumentsWithSecrets, mayHoldSecret } from './secrets.ts';

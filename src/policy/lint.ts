@@ -1,6 +1,8 @@
 import type { PersonConfig } from '../config/index.ts';
 import type { Problem } from '../errors.ts';
+import type { Outline } from './policy-file.ts';
 import type { Policy } from './question.ts';
+import type { ParsedPolicy } from './rules.ts';
 import { includesTool, toolFits } from './scope.ts';
 
 interface Surroundings {
@@ -10,6 +12,18 @@ interface Surroundings {
   readonly argumentsOf?: (tool: string) => readonly string[];
   /** The people of nightshift.yaml; a viewer approves nothing. */
   readonly people: readonly Pick<PersonConfig, 'name' | 'role'>[];
+}
+
+/** Says where the mistakes that `lintPolicy` found stand in these files; it names lines by their names, which are never given twice. */
+export function locateLint(problems: readonly Problem[], files: readonly ParsedPolicy[]): Problem[] {
+  return problems.map((problem) => {
+    const [list = '', name = '', ...rest] = problem.field.split('.');
+    for (const { outline, placeOf } of files) {
+      const index = (outline[list as keyof Outline] ?? []).findIndex((one) => one.name === name);
+      if (index !== -1) return { ...problem, at: placeOf([list, index, ...rest].join('.')) };
+    }
+    return problem;
+  });
 }
 
 /**

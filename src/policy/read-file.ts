@@ -65,9 +65,8 @@ async function filesIn(folder: string): Promise<string[]> {
       .map((name) => join(folder, name));
   } catch (cause) {
     const fix = 'create the folder, or correct policies: in nightshift.yaml';
-    throw new NightshiftError('invalid_policy', `policies: cannot read ${folder}: ${messageOf(cause)}. Fix: ${fix}`, {
-      cause,
-    });
+    const problem = { field: 'policies', message: `cannot read ${folder}: ${messageOf(cause)}`, fix };
+    throw new NightshiftError('invalid_policy', describeProblems([problem]), { cause, problems: [problem] });
   }
 }
 

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 // Not the whole room: every toolset's process keeps what this loads in memory.
 import { problemsOf } from '../../config/problems.ts';
-import { describeProblems, messageOf, NightshiftError, type Problem } from '../../errors.ts';
+import { readYamlText } from '../../config/yaml-text.ts';
+import { describeProblems, messageOf, NightshiftError, type Place, type Problem } from '../../errors.ts';
 import { isPartlyFilled, placeholdersIn } from './fill.ts';
 import { looksThatChange } from './looks.ts';
 import { isChange, type Manifest, safeParseManifest } from './manifest.ts';
@@ -50,18 +50,12 @@ export function readManifests(instance: string, directory: string): Manifest[] {
 
 /** Parses one manifest. @throws NightshiftError `invalid_config` naming the file and every field that is missing or wrong. */
 export function parseManifest(file: string, text: string): Manifest {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
-  const [broken] = document.errors;
-  if (broken) {
-    const [message = ''] = messageOf(broken).split(':\n');
-    throw invalid(file, [{ field: '(whole)', message, fix: 'write it as YAML' }]);
-  }
-  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  const { raw: value, problems: broken, placeOf } = readYamlText({ path: file, text });
+  if (broken.length > 0) throw invalid(file, broken, placeOf);
   const parsed = safeParseManifest(value);
-  if (!parsed.success) throw invalid(file, problemsOf(parsed.error, value));
+  if (!parsed.success) throw invalid(file, problemsOf(parsed.error, value), placeOf);
   const problems = [...strayPlaceholders(parsed.data), ...partlyFilled(parsed.data), ...looksThatChange(parsed.data)];
-  if (problems.length > 0) throw invalid(file, problems);
+  if (problems.length > 0) throw invalid(file, problems, placeOf);
   return parsed.data;
 }
 
@@ -133,8 +127,9 @@ function textsOf(template: unknown): string[] {
   return template !== null && typeof template === 'object' ? Object.values(template).flatMap(textsOf) : [];
 }
 
-function invalid(file: string, problems: readonly Problem[]): NightshiftError {
-  return new NightshiftError('invalid_config', `${file} is no tool manifest: ${describeProblems([...problems])}`, {
-    problems: [...problems],
+function invalid(file: string, problems: readonly Problem[], placeOf: (field: string) => Place): NightshiftError {
+  const located = problems.map((problem): Problem => ({ at: placeOf(problem.field), ...problem }));
+  return new NightshiftError('invalid_config', `${file} is no tool manifest: ${describeProblems(located)}`, {
+    problems: located,
   });
 }
