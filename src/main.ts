@@ -39,6 +39,18 @@ const ask = async (question: string) => {
   return /^y(es)?$/i.test(answer.trim());
 };
 
+let lines: AsyncIterator<string> | null = null;
+const prompt = async (question: string) => {
+  // One reader for all questions: lines that come at once would be lost between two.
+  lines ??= createInterface({ input: process.stdin, terminal: process.stdin.isTTY === true, output: process.stderr })[
+    Symbol.asyncIterator
+  ]();
+  process.stderr.write(question);
+  const { done, value } = await lines.next();
+  if (process.stdin.isTTY !== true) process.stderr.write('\n');
+  return done ? null : value;
+};
+
 process.exitCode = await runCli({
   argv: process.argv.slice(2),
   env: process.env,
@@ -47,8 +59,10 @@ process.exitCode = await runCli({
   err: (text) => process.stderr.write(`${text}\n`),
   untilStopped,
   onReload,
+  prompt,
   // Loaded for this command only: the others answer sooner without the whole server.
   serve: async (terminal) => (await import('./serve.ts')).serve(terminal),
   startNightshift: async (dependencies) => (await import('./app.ts')).startApp(dependencies),
   ...(process.stdin.isTTY ? { ask } : {}),
 });
+if (lines) process.stdin.destroy();

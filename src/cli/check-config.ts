@@ -1,4 +1,4 @@
-import { isAbsolute, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { parseDocument } from 'yaml';
 import { type Config, type ConfigSource, parseConfig, readYamlText } from '../config/index.ts';
 import { loadSpecialists } from '../diagnosis/index.ts';
@@ -6,6 +6,7 @@ import { messageOf, NightshiftError, type Problem } from '../errors.ts';
 import { loadMappings } from '../ingest/index.ts';
 import { type Catalogue, createCatalogue, TOOLSETS, unpinnedTools } from '../mcp-tools/index.ts';
 import { combinePolicy, lintPolicy, loadPolicyTests, locateLint, readPolicyFiles } from '../policy/index.ts';
+import { locate } from '../rag/index.ts';
 import { lintSources } from './lint-sources.ts';
 import { configSource } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -109,8 +110,13 @@ async function runbookProblems(config: Config, source: ConfigSource, attempt: At
     .filter(({ severity, rule }) => severity === 'error' && (rule !== 'source' || named))
     .map(
       ({ path, line, severity: _, rule, ...problem }): Problem =>
-        rule === 'source' ? problem : { at: { file: path, line }, ...problem },
+        rule === 'source' ? problem : { at: { file: fileOf(config, path), line }, ...problem },
     );
+}
+
+function fileOf({ runbooks }: Config, path: string): string {
+  const found = locate(runbooks, path);
+  return found ? join(found.folder, found.rest) : path;
 }
 
 /** What another file showed to be wrong with a setting stands where the setting does. */

@@ -21,6 +21,7 @@ export const COMMANDS: readonly { readonly names: readonly string[]; readonly lo
   },
   { names: ['sessions'], load: async () => (await import('./session-commands.ts')).addSessionCommands },
   { names: ['models'], load: async () => (await import('./model-commands.ts')).addModelCommands },
+  { names: ['init'], load: async () => (await import('./init-command.ts')).addInitCommand },
   { names: ['config'], load: async () => (await import('./config-commands.ts')).addConfigCommands },
   { names: ['runbooks'], load: async () => (await import('./runbook-commands.ts')).addRunbookCommands },
   { names: ['feedback', 'judge'], load: async () => (await import('./judge-commands.ts')).addJudgeCommands },

@@ -17,4 +17,6 @@ export interface Terminal {
   readonly startNightshift?: StartNightshift;
   /** Asks the person at the terminal a question that yes or no answers; left out where nobody sits there. */
   readonly ask?: (question: string) => Promise<boolean>;
+  /** Asks for a line, of a person or of what is piped in; null where no more comes. */
+  readonly prompt?: (question: string) => Promise<string | null>;
 }
