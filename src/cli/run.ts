@@ -41,6 +41,13 @@ export const COMMANDS: readonly { readonly names: readonly string[]; readonly lo
   { names: ['toolset'], load: async () => (await import('./toolset-command.ts')).addToolsetCommand },
   { names: ['tools'], load: async () => (await import('./tool-commands.ts')).addToolCommands },
   { names: ['eval'], load: async () => (await import('./evaluation-commands.ts')).addEvaluationCommands },
+  {
+    names: ['completion'],
+    load: async () => {
+      const { addCompletionCommand } = await import('./completion-command.ts');
+      return (program, terminal) => addCompletionCommand(program, terminal, () => wholeProgram(terminal));
+    },
+  },
 ];
 
 /**
@@ -48,18 +55,7 @@ export const COMMANDS: readonly { readonly names: readonly string[]; readonly lo
  * what to do; no stack trace reaches a user.
  */
 export async function runCli(terminal: Terminal): Promise<number> {
-  const program = new Command('nightshift')
-    .description('The on-call teammate that fixes what it is allowed to fix and asks a person about the rest.')
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-    })
-    .showHelpAfterError('(nightshift --help lists the commands)')
-    .exitOverride();
-  program
-    .command('start')
-    .description('serve webhooks, API, health and metrics until stopped')
-    .action(() => terminal.serve(terminal));
+  const program = emptyProgram(terminal);
   const [first = ''] = terminal.argv;
   const meant = COMMANDS.filter(({ names }) => names.includes(first));
   const isStart = first === 'start';
@@ -72,6 +68,28 @@ export async function runCli(terminal: Terminal): Promise<number> {
     terminal.err(`nightshift: ${describe(error)}`);
     return 1;
   }
+}
+
+async function wholeProgram(terminal: Terminal): Promise<Command> {
+  const program = emptyProgram(terminal);
+  for (const { load } of COMMANDS) (await load())(program, terminal);
+  return program;
+}
+
+function emptyProgram(terminal: Terminal): Command {
+  const program = new Command('nightshift')
+    .description('The on-call teammate that fixes what it is allowed to fix and asks a person about the rest.')
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+    .showHelpAfterError('(nightshift --help lists the commands)')
+    .exitOverride();
+  program
+    .command('start')
+    .description('serve webhooks, API, health and metrics until stopped')
+    .action(() => terminal.serve(terminal));
+  return program;
 }
 
 function describe(error: unknown): string {
