@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Config } from '../config/index.ts';
 import { readEmbedded, readPostgres } from '../database/index.ts';
-import { loadSpecialists } from '../diagnosis/index.ts';
 import {
   type Check,
   examineDatabase,
@@ -19,18 +18,28 @@ import {
   toolChecks,
   warn,
 } from '../doctor/index.ts';
-import { messageOf, NightshiftError } from '../errors.ts';
+import { describeMistake, messageOf, NightshiftError } from '../errors.ts';
 import { createCatalogue, createToolClient, TOOLSETS } from '../mcp-tools/index.ts';
-import { createMint, loadPolicy } from '../policy/index.ts';
+import { createMint } from '../policy/index.ts';
 import { createLogger, createMetrics, secretsOf, setSecrets } from '../telemetry/index.ts';
+import { checkConfig } from './check-config.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { loadConfig, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
+const statusSchema = z.object({
+  config: z.object({
+    loadedAt: z.string(),
+    needsRestart: z.array(z.string()),
+    failed: z.object({ error: z.string() }).nullable(),
+  }),
+});
 const answerSchema = z.object({ findings: z.array(findingSchema) });
 const STATUS = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' } as const;
 /** Opening the embedded database alone takes seconds. */
 const EMBEDDED_SECONDS_MAX = 30;
+/** All runbooks are read. */
+const FILES_SECONDS_MAX = 15;
 
 /** Adds the command that looks at everything at once and says how to mend what is not in order. */
 export function addDoctorCommand(program: Command, terminal: Terminal): void {
@@ -77,8 +86,14 @@ async function examine(terminal: Terminal, askModels: boolean): Promise<Finding[
   const tools = openTools(config);
   try {
     const found = await runChecks([
-      { name: 'configuration', fix: 'see docs/policy.md and docs/diagnosis.md', run: () => configuration(config) },
-      ...(client ? serverChecks(client.url) : [{ name: 'server', fix: '', run: async () => [finding] }]),
+      {
+        name: 'configuration',
+        fix: 'see docs/policy.md and docs/diagnosis.md',
+        run: () => configuration(terminal, config),
+      },
+      ...(client
+        ? [...serverChecks(client.url), reloadCheck(client)]
+        : [{ name: 'server', fix: '', run: async () => [finding] }]),
       databaseCheck(config, client),
       ...machineChecks(config),
       ...outsideChecks(config, { askModels }),
@@ -90,16 +105,37 @@ async function examine(terminal: Terminal, askModels: boolean): Promise<Finding[
   }
 }
 
-async function configuration(config: Config): Promise<Finding[]> {
-  const catalogue = createCatalogue(TOOLSETS, config.toolsets);
-  loadSpecialists(config.investigation.specialists, catalogue);
-  const { rules } = await loadPolicy(config.policies);
-  const what = `mode ${config.mode}, ${catalogue.instances.length} toolset instance(s), ${config.models.length} model(s), ${rules.length} policy rule(s)`;
-  return [
-    config.configured
-      ? ok('configuration', what)
-      : warn('configuration', 'there is no nightshift.yaml, so it only observes', 'write one, see README.md'),
+async function configuration(terminal: Terminal, { configured }: Config): Promise<Finding[]> {
+  const { problems, warnings, summary } = await checkConfig(terminal);
+  const fix = 'see docs/configuration.md';
+  const name = 'configuration';
+  const found = [
+    ...problems.map((problem) => fail(name, describeMistake(problem), problem.fix ?? fix)),
+    ...warnings.map((warning) => warn(name, describeMistake(warning), warning.fix ?? fix)),
   ];
+  if (found.length > 0) return found;
+  return [
+    configured
+      ? ok(name, summary)
+      : warn(name, 'there is no nightshift.yaml, so it only observes', 'write one with: nightshift init'),
+  ];
+}
+
+/** Whether what is in force is what the files say. */
+function reloadCheck(client: NightshiftClient): Check {
+  const fix = 'mend it, and try again with: nightshift config reload';
+  return {
+    name: 'reload',
+    fix,
+    secondsMax: 10,
+    run: async () => {
+      const { config } = statusSchema.parse(await client.request('GET', '/status'));
+      const { failed, needsRestart, loadedAt } = config;
+      if (failed) return [warn('reload', `what was in force before still is: ${failed.error}`, fix)];
+      if (needsRestart.length === 0) return [ok('reload', `what is in force was read at ${loadedAt}`)];
+      return [warn('reload', `changed, and not in force yet: ${needsRestart.join(', ')}`, 'restart Nightshift')];
+    },
+  };
 }
 
 function findIfRunning(terminal: Terminal): { client: NightshiftClient | null; finding: Finding } {

@@ -44,6 +44,8 @@ export interface CountingSupervisor {
   readonly started: string[];
   /** Called right before a start is answered. */
   onStart: (process: string) => void;
+  /** What is asked about a process is answered only once this is fulfilled. */
+  onAsked: (process: string) => Promise<void>;
   stop(): void;
 }
 
@@ -56,6 +58,7 @@ export async function startCountingSupervisor(): Promise<CountingSupervisor> {
       supervisor.started.push(process);
       supervisor.onStart(process);
     }
+    if (method === 'supervisor.getProcessInfo') await supervisor.onAsked(process);
     const info = {
       name: process,
       group: process,
@@ -76,6 +79,7 @@ export async function startCountingSupervisor(): Promise<CountingSupervisor> {
     url: `http://${await listen(server)}`,
     started: [],
     onStart: () => {},
+    onAsked: async () => {},
     stop: () => void server.close(),
   };
   return supervisor;

@@ -1,11 +1,12 @@
 /** A whole Nightshift inside the test's process, on a database of its own, with a real service and a real directory to mend. */
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, type AppDependencies, startApp } from '../../../src/app.ts';
-import { parseConfig } from '../../../src/config/index.ts';
+import { type ConfigSource, parseConfig } from '../../../src/config/index.ts';
 import { TOOLSETS, type Toolset } from '../../../src/mcp-tools/index.ts';
 import { pinRunbooks } from '../../../src/rag/index.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
@@ -151,16 +152,19 @@ export async function startNightshift({
   };
   const lines: string[] = [];
   const toolsets = { ...TOOLSETS, ...more?.toolsets };
+  const servicesFile = join(directory, 'services.yaml');
+  if (services !== undefined) await writeFile(servicesFile, services);
   const start = async (url: string | undefined) => {
-    const parsed = parseConfig({
+    const source: ConfigSource = {
       env: { ...env, ...(url ? { DATABASE_URL: url } : {}), NIGHTSHIFT_LOG_LEVEL: 'debug' },
       directory,
       toolsetSettings: Object.fromEntries(Object.entries(toolsets).map(([name, toolset]) => [name, toolset.settings])),
       file: { path: 'nightshift.yaml', text: JSON.stringify(settings) },
-      readFile: () => services ?? null,
-    });
+      readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : null),
+    };
     return startApp({
-      config: parsed,
+      config: parseConfig(source),
+      readConfig: () => parseConfig(source),
       log: createLogger('debug', { write: (line) => void lines.push(line) }),
       onProgress: () => {},
       failpoint,
