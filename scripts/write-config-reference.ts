@@ -25,6 +25,14 @@ Without the file everything below has its default, and Nightshift only observes.
 \`nightshift config schema\` prints the JSON Schema (draft 2020-12) of the file, which is also [nightshift.schema.json](nightshift.schema.json). Editors with the YAML language server use it by the first
 line that \`init\` writes, \`# yaml-language-server: $schema=…\`.
 
+## Shell completion
+
+\`\`\`sh
+eval "$(nightshift completion bash)"
+\`\`\`
+
+\`nightshift completion zsh\` and \`nightshift completion fish\` print the same for those shells. It completes the word \`nightshift\`, be that a program or an alias.
+
 ## Secrets
 
 \`\${NAME}\` anywhere in a value of \`nightshift.yaml\` is the environment variable NAME; alone it may stand for a number or for true and false as well. A secret may be in a file instead, as Docker and Kubernetes

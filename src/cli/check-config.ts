@@ -41,15 +41,16 @@ export async function checkConfig(terminal: Pick<Terminal, 'env' | 'directory'>)
   for (const [name, mapped] of Object.entries(config.sources)) await attempt(() => loadMappings({ [name]: mapped }));
   const catalogue = isSound('toolsets') ? await catalogueOf(config, attempt) : null;
   if (catalogue) await attempt(() => loadSpecialists(config.investigation.specialists, catalogue));
-  const files = (await attempt(() => readPolicyFiles(config.policies))) ?? [];
+  const found = await attempt(() => readPolicyFiles(config.policies));
+  const files = found ?? [];
   const { policy, problems: wrongPolicy } = combinePolicy(files);
   further.push(...wrongPolicy);
-  await attempt(() => loadPolicyTests(config.policies));
+  if (found) await attempt(() => loadPolicyTests(config.policies));
   if (catalogue && wrongPolicy.length === 0 && isSound('people')) {
     const { tools } = catalogue;
     const argumentsOf = (tool: string) => Object.keys(tools.get(tool)?.input.shape ?? {});
-    const found = lintPolicy(policy, { toolNames: [...tools.keys()], argumentsOf, people: config.people });
-    further.push(...locateLint(found, files));
+    const linted = lintPolicy(policy, { toolNames: [...tools.keys()], argumentsOf, people: config.people });
+    further.push(...locateLint(linted, files));
   }
   if (catalogue && isSound('runbooks')) further.push(...(await runbookProblems(config, source, attempt)));
 

@@ -88,7 +88,8 @@ async function examine(terminal: Terminal, askModels: boolean): Promise<Finding[
     const found = await runChecks([
       {
         name: 'configuration',
-        fix: 'see docs/policy.md and docs/diagnosis.md',
+        fix: 'see docs/configuration.md',
+        secondsMax: FILES_SECONDS_MAX,
         run: () => configuration(terminal, config),
       },
       ...(client

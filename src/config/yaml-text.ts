@@ -39,6 +39,7 @@ export function readYamlText({ path, text }: { readonly path: string; readonly t
 
 /** The key of a map or the item of a list that a field names. Keys may hold dots themselves, so the longest that leads on is meant. */
 function offsetOf(node: unknown, field: string): number | null {
+  if (field === '') return null;
   if (isSeq(node)) {
     const [index = '', ...rest] = field.split('.');
     const item = node.items[Number(index)];
