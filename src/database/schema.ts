@@ -202,7 +202,10 @@ export interface Schema {
     created_at: Timestamp;
     last_used_at: Date | null;
     revoked_at: Date | null;
+    scopes: string[] | null;
+    expires_at: Date | null;
   };
+  idempotency_key: { id: string; request_sha256: string; answer: Buffer; created_at: Timestamp };
   session: {
     id: string;
     sha256: string;

@@ -1,5 +1,6 @@
 import { type PersonConfig, ROLES, type Role } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
+import { isWithin, type Scope } from './scopes.ts';
 import {
   endSession,
   listSessions,
@@ -28,10 +29,14 @@ export interface Principal {
   readonly role: Role;
   /** Name of the token that they came with, where they came with one. */
   readonly token?: string;
+  /** What that token is restricted to; left out where it may all that the role may. */
+  readonly scopes?: readonly Scope[];
+  /** When that token expires; left out where it does not. */
+  readonly expiresAt?: Date;
 }
 
 /** A session of the console as it can be shown; `role` is the one in effect. */
-export type Session = Omit<StoredSession, 'token'>;
+export type Session = Omit<StoredSession, 'token' | 'scopes'>;
 
 /** Somebody who is signed in to the console. */
 export interface SignedIn {
@@ -74,7 +79,7 @@ export interface Identity {
   approvers(): readonly string[];
   /** Whether a yes of this person counts: everybody's where nobody is listed, and only that of listed deciders otherwise. */
   mayDecide(name: string): boolean;
-  /** Everybody who may decide: `approvers()` where anybody is listed, or else whoever holds a token that may. */
+  /** Everybody who may decide: `approvers()` where anybody is listed, or else whoever holds a token that may approve. */
   deciders(): Promise<readonly string[]>;
   /**
    * Adds a personal token and gives the role that it has in effect.
@@ -109,21 +114,23 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
   const signedIn = (stored: StoredSession): SignedIn | null => {
     if (stored.via === 'oidc' && !named(stored.person)) return null;
     const { name, role } = principalOf(stored);
-    const { token, ...session } = stored;
-    const principal = { name, role, ...(token === null ? {} : { token }) };
+    const { token, scopes, ...session } = stored;
+    const principal = { name, role, ...(token === null ? {} : { token }), ...(scopes && { scopes }) };
     return { principal, session: { ...session, person: name, role } };
   };
   const tokens: TokenDependencies = {
     db,
     record,
     spelled: (person) => named(person)?.name ?? null,
-    isAdmin: (row) => principalOf(row).role === 'admin',
+    isAdmin: (row) => principalOf(row).role === 'admin' && row.scopes === null && row.expiresAt === null,
   };
 
   return {
     async ofToken(secret) {
       const row = await standingToken(db, secret);
-      return row && { ...principalOf(row), token: row.name };
+      if (!row) return null;
+      const { name, scopes, expiresAt } = row;
+      return { ...principalOf(row), token: name, ...(scopes && { scopes }), ...(expiresAt && { expiresAt }) };
     },
     async ofSession(secret) {
       const session = await standingSession(db, secret);
@@ -156,7 +163,7 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
     mayDecide: (name) => people.length === 0 || approvers.includes(name),
     async deciders() {
       if (people.length > 0) return approvers;
-      return holdersOf(db, (role) => reaches(role, 'approver'));
+      return holdersOf(db, ({ role, scopes }) => reaches(role, 'approver') && isWithin(scopes, 'approvals:decide'));
     },
     async addToken(token, by) {
       await addToken(tokens, token, by);

@@ -9,6 +9,7 @@ export {
   type SignedIn,
 } from './identity.ts';
 export { createOidc, type OidcSignIn, SIGN_IN_SECONDS } from './oidc.ts';
+export { isWithin, SCOPE_NAMES, SCOPES, type Scope } from './scopes.ts';
 export { secretFile } from './secret-file.ts';
 export { type ListedToken, newSecret } from './tokens.ts';
 export { shareWebhookToken, type WebhookTokens } from './webhook-tokens.ts';

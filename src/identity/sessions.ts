@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import type { Role } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { newSecret, type RecordEvent } from './tokens.ts';
+import type { Scope } from './scopes.ts';
+import { hasHash, newSecret, type RecordEvent, TOKEN_STANDS } from './tokens.ts';
 
 export type SessionVia = 'token' | 'oidc';
 
@@ -15,6 +16,8 @@ export interface StoredSession {
   readonly via: SessionVia;
   /** Name of the token that it was opened with. */
   readonly token: string | null;
+  /** Those of the token that it was opened with; null where it may all that its role may. */
+  readonly scopes: readonly Scope[] | null;
   /** The browser, as it names itself. */
   readonly client: string;
   readonly createdAt: Date;
@@ -39,11 +42,23 @@ interface SessionDependencies {
   readonly record: RecordEvent;
 }
 
-const COLUMNS = ['id', 'person', 'role', 'via', 'token', 'client', 'created_at', 'last_seen_at', 'expires_at'] as const;
+const OPENED_WITH = hasHash(sql`token_sha256`);
+const COLUMNS = [
+  'id',
+  'person',
+  'role',
+  'via',
+  'token',
+  'client',
+  'created_at',
+  'last_seen_at',
+  'expires_at',
+  sql<string[] | null>`(select scopes from token where ${OPENED_WITH})`.as('scopes'),
+] as const;
 
 /** Neither ended nor expired by the database's clock, nor opened with what is no token any more. */
 const STANDS = sql<boolean>`revoked_at is null and expires_at > clock_timestamp() and (token_sha256 is null
-  or exists (select from token where token.sha256 = token_sha256 and token.revoked_at is null))`;
+  or exists (select from token where ${OPENED_WITH} and ${TOKEN_STANDS}))`;
 
 /** Opens a session under a new secret of 32 random bytes, of which only the hash is kept, and forgets what was over a day ago. */
 export async function openSession(
@@ -132,15 +147,17 @@ export async function endSession(
   });
 }
 
-interface Row extends Omit<StoredSession, 'role' | 'via' | 'createdAt' | 'lastSeenAt' | 'expiresAt'> {
+interface Row extends Omit<StoredSession, 'role' | 'via' | 'scopes' | 'createdAt' | 'lastSeenAt' | 'expiresAt'> {
   readonly role: string;
   readonly via: string;
+  readonly scopes: string[] | null;
   readonly created_at: Date;
   readonly last_seen_at: Date;
   readonly expires_at: Date;
 }
 
-function toSession({ id, person, role, via, token, client, ...at }: Row): StoredSession {
+function toSession({ id, person, role, via, token, client, scopes, ...at }: Row): StoredSession {
   const times = { createdAt: at.created_at, lastSeenAt: at.last_seen_at, expiresAt: at.expires_at };
-  return { id, person, role: role as Role, via: via as SessionVia, token, client, ...times };
+  const worth = { role: role as Role, scopes: scopes as Scope[] | null };
+  return { id, person, ...worth, via: via as SessionVia, token, client, ...times };
 }

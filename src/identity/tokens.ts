@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Role } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
+import type { Scope } from './scopes.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -18,22 +19,28 @@ export interface TokenDependencies {
   readonly record: RecordEvent;
   /** How the configuration spells this person, or null. */
   readonly spelled: (person: string) => string | null;
-  /** Whether a token is, in effect, an administrator's. */
-  readonly isAdmin: (token: { readonly person: string; readonly role: Role }) => boolean;
+  /** Whether a token is, in effect, an administrator's, for good and without restriction. */
+  readonly isAdmin: (token: TokenRow) => boolean;
 }
 
-export interface NewToken {
-  readonly name: string;
+/** What a token is worth. */
+export interface TokenRow {
   readonly person: string;
   readonly role: Role;
+  /** Null where it may all that its role may. */
+  readonly scopes: readonly Scope[] | null;
+  /** Null where it is good until it is revoked. */
+  readonly expiresAt: Date | null;
+}
+
+export interface NewToken extends Pick<TokenRow, 'person' | 'role'>, Partial<Pick<TokenRow, 'scopes' | 'expiresAt'>> {
+  readonly name: string;
   readonly secret: string;
 }
 
 /** A token as it can be shown; of the secret not even the hash. */
-export interface ListedToken {
+export interface ListedToken extends TokenRow {
   readonly name: string;
-  readonly person: string;
-  readonly role: Role;
   readonly createdAt: Date;
   /** To the minute; null where it was never used. */
   readonly lastUsedAt: Date | null;
@@ -48,7 +55,7 @@ export function newSecret(): string {
 /** Stores a personal token, of whose secret only the hash is kept. @throws NightshiftError `conflict`, see `Identity.addToken`. */
 export async function addToken(
   { db, record, spelled }: TokenDependencies,
-  { name, person, role, secret }: NewToken,
+  { name, person, role, secret, scopes = null, expiresAt = null }: NewToken,
   by: string,
 ): Promise<void> {
   await db.transaction(async () => {
@@ -59,7 +66,14 @@ export async function addToken(
       throw new NightshiftError('conflict', `${person} is known here as ${same}. Fix: use --person ${same}`);
     const { numInsertedOrUpdatedRows } = await db.q
       .insertInto('token')
-      .values({ name, person, role, sha256: hash(secret) })
+      .values({
+        name,
+        person,
+        role,
+        sha256: scopes || expiresAt ? restrictedHash(secret) : hash(secret),
+        scopes: scopes && [...scopes],
+        expires_at: expiresAt,
+      })
       .onConflict((conflict) => conflict.column('name').doNothing())
       .executeTakeFirst();
     if (numInsertedOrUpdatedRows !== 1n)
@@ -67,7 +81,8 @@ export async function addToken(
         'conflict',
         `there is, or was, a token named ${name}. Fix: choose another name, and --person ${person}`,
       );
-    await record({ type: 'token.created', actor: by, data: { name, person, role } });
+    const restricted = { ...(scopes && { scopes }), ...(expiresAt && { expiresAt }) };
+    await record({ type: 'token.created', actor: by, data: { name, person, role, ...restricted } });
   });
 }
 
@@ -101,16 +116,22 @@ export async function setToken(
   });
 }
 
-/** Gives the unrevoked token that a secret is, or null. Looking up its hash leaks nothing about the secret through time. */
-export async function standingToken(
-  db: Database,
-  secret: string,
-): Promise<{ name: string; person: string; role: Role } | null> {
+/** That a token is good, in the words of SQL: neither revoked nor expired by the database's clock. */
+export const TOKEN_STANDS = sql<boolean>`token.revoked_at is null
+  and (token.expires_at is null or token.expires_at > clock_timestamp())`;
+
+/** That a token's secret has this hash, in the words of SQL. */
+export function hasHash(hash: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql`token.sha256 in (${hash}, ${restrictedSql(hash)})`;
+}
+
+/** Gives the standing token that a secret is, or null. Looking up its hash leaks nothing about the secret through time. */
+export async function standingToken(db: Database, secret: string): Promise<(TokenRow & { name: string }) | null> {
   const row = await db.q
     .selectFrom('token')
-    .select(['id', 'name', 'person', 'role'])
-    .where('sha256', '=', hash(secret))
-    .where('revoked_at', 'is', null)
+    .select(['id', 'name', 'person', 'role', 'scopes', 'expires_at'])
+    .where('sha256', 'in', [hash(secret), restrictedHash(secret)])
+    .where(TOKEN_STANDS)
     .executeTakeFirst();
   if (!row) return null;
   const minute = new Date(Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS);
@@ -120,30 +141,38 @@ export async function standingToken(
     .where('id', '=', row.id)
     .where((where) => where.or([where('last_used_at', 'is', null), where('last_used_at', '<', minute)]))
     .execute();
-  return { name: row.name, person: row.person, role: row.role as Role };
+  return { name: row.name, person: row.person, ...worthOf(row) };
+}
+
+function worthOf({ role, scopes, expires_at }: { role: string; scopes: string[] | null; expires_at: Date | null }) {
+  return { role: role as Role, scopes: scopes as Scope[] | null, expiresAt: expires_at };
 }
 
 /** Gives every token that there ever was, oldest first. */
 export async function listTokens(db: Database): Promise<ListedToken[]> {
   const rows = await db.q
     .selectFrom('token')
-    .select(['name', 'person', 'role', 'created_at', 'last_used_at', 'revoked_at'])
+    .select(['name', 'person', 'role', 'scopes', 'expires_at', 'created_at', 'last_used_at', 'revoked_at'])
     .orderBy('id')
     .execute();
-  return rows.map(({ name, person, role, created_at, last_used_at, revoked_at }) => ({
+  return rows.map(({ name, person, created_at, last_used_at, revoked_at, ...worth }) => ({
     name,
     person,
-    role: role as Role,
+    ...worthOf(worth),
     createdAt: created_at,
     lastUsedAt: last_used_at,
     revokedAt: revoked_at,
   }));
 }
 
-/** Gives the different people who hold an unrevoked token of such a role. */
-export async function holdersOf(db: Database, such: (role: Role) => boolean): Promise<string[]> {
-  const rows = await db.q.selectFrom('token').select(['person', 'role']).where('revoked_at', 'is', null).execute();
-  return [...new Set(rows.filter(({ role }) => such(role as Role)).map(({ person }) => person))];
+/** Gives the different people who hold a standing token that is worth so much. */
+export async function holdersOf(db: Database, such: (token: Omit<TokenRow, 'person'>) => boolean): Promise<string[]> {
+  const rows = await db.q
+    .selectFrom('token')
+    .select(['person', 'role', 'scopes', 'expires_at'])
+    .where(TOKEN_STANDS)
+    .execute();
+  return [...new Set(rows.filter((row) => such(worthOf(row))).map(({ person }) => person))];
 }
 
 /** Ends a token for good: its secret is refused from now on, and its name stays taken. @throws see `Identity.revokeToken`. */
@@ -152,13 +181,13 @@ export async function revokeToken({ db, record, isAdmin }: TokenDependencies, na
     // All of them are locked, so that two administrators cannot revoke each other's last ones at once.
     const rows = await db.q
       .selectFrom('token')
-      .select(['name', 'person', 'role', 'revoked_at'])
+      .select(['name', 'person', 'role', 'scopes', 'expires_at', 'revoked_at'])
       .orderBy('id')
       .forUpdate()
       .execute();
     const standing = rows
       .filter(({ revoked_at }) => revoked_at === null)
-      .map((row) => ({ ...row, role: row.role as Role }));
+      .map(({ name: known, person, ...worth }) => ({ name: known, person, ...worthOf(worth) }));
     const token = standing.find((one) => one.name === name);
     if (!token) {
       if (rows.some((row) => row.name === name))
@@ -173,6 +202,19 @@ export async function revokeToken({ db, record, isAdmin }: TokenDependencies, na
     await db.q.updateTable('token').set({ revoked_at: new Date() }).where('name', '=', name).execute();
     await record({ type: 'token.revoked', actor: by, data: { name, person: token.person, role: token.role } });
   });
+}
+
+/**
+ * A token that may less than its role is kept under another hash than others: a replica of a version that knows no restriction would let it do
+ * everything, and so it finds none.
+ */
+function restrictedHash(secret: string): string {
+  return hash(`restricted:${hash(secret)}`);
+}
+
+/** The same in the words of SQL, of a secret's plain hash. */
+function restrictedSql(plain: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`encode(sha256(convert_to('restricted:' || ${plain}, 'UTF8')), 'hex')`;
 }
 
 function hash(secret: string): string {

@@ -169,7 +169,9 @@ const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]
   'incident.escalated': ({ reason }) => [`ESCALATED to a person: ${plain(reason)}`],
   'incident.stopped': () => ['STOPPED by a person'],
   'stage.failed': ({ state, failures, error }) => [`stage ${state} failed (${failures}): ${plain(error)}`],
-  'token.created': ({ name, person, role }, actor) => [`${actor} made the token ${name} for ${person} (${role})`],
+  'token.created': ({ name, person, role, scopes, expiresAt }, actor) => [
+    `${actor} made the token ${name} for ${person} (${role}${scopes === undefined ? '' : `: ${scopes.join(', ')}`}${expiresAt === undefined ? '' : `, until ${expiresAt}`})`,
+  ],
   'token.revoked': ({ name, person }, actor) => [`${actor} revoked the token ${name} of ${person}`],
   'session.opened': ({ tokenName }, actor) => [
     `${actor} signed in to the console by ${tokenName === undefined ? 'the issuer' : `the token ${tokenName}`}`,

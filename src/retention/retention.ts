@@ -68,6 +68,7 @@ export function createRetention({
     'past incidents': (days: number) => clear(byTime(db, 'past_incident', 'closed_at', days)),
     'outcomes of remedies': (days: number) => clear(byTime(db, 'remedy_outcome', 'at', days)),
     'samples of itself': (days: number) => clear(byTime(db, 'slo_sample', 'at', days)),
+    'answers kept for repeats': (days: number) => clear(byTime(db, 'idempotency_key', 'created_at', days)),
     'words of runbooks': () => clear(wordsOfNothing(db)),
   } satisfies Record<string, (days: number) => Promise<number>>;
   const plan: readonly [keyof typeof batches, RetentionConfig[keyof RetentionConfig]][] = [
@@ -83,6 +84,7 @@ export function createRetention({
     ['past incidents', config.learned],
     ['outcomes of remedies', config.learned],
     ['samples of itself', SAMPLES_DAYS],
+    ['answers kept for repeats', 1],
     ['words of runbooks', 0],
   ];
 

@@ -50,6 +50,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     'stays for good: a revoked secret must stay refused, and its name taken; one row for each that was made',
   ),
   session: keptByDoor('is dropped when somebody signs in, a day after it was over'),
+  idempotency_key: { by: null, says: 'goes after 24 hours' },
   slo_sample: { by: null, says: 'goes after 30 days' },
   kill_switch: keptByDoor('is one row'),
   installation: keptByDoor('is one row'),

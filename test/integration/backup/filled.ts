@@ -33,6 +33,8 @@ const ROWS = [
   `insert into approval (id, incident_id, action_id, digest, subject, required, status, expires_at) values ('p', 1, 'z', 'd', '{}', 1, 'pending', now())`,
   `insert into approval_vote (approval_id, principal, decision, reason, via) values ('p', 'ada', 'approve', '', 'cli')`,
   `insert into token (name, person, role, sha256) values ('laptop', 'ada', 'approver', 'h')`,
+  `insert into token (name, person, role, sha256, scopes, expires_at) values ('bot', 'ada', 'approver', 'h2', '{incidents:read,"a \\"b"}', now())`,
+  `insert into idempotency_key (id, request_sha256, answer) values ('k', 'r', '\\x00ff10')`,
   `insert into session (id, sha256, person, role, via, token, token_sha256, client, expires_at)
     values ('s', 'hs', 'ada', 'viewer', 'token', 'laptop', 'h', 'Firefox ✓', now() + interval '1 hour')`,
   `update kill_switch set engaged = true, reason = 'why', release_votes = '{ada,"b,\\"en"}'`,
