@@ -10,6 +10,7 @@ import {
   createOidcRoutes,
   type Phase,
   problemHandler,
+  refuseUnknown,
 } from './api/index.ts';
 import type { Config } from './config/index.ts';
 import type { WebhookHandler } from './ingest/index.ts';
@@ -81,12 +82,7 @@ export async function openServer(dependencies: ServerDependencies): Promise<Open
     app.use('/auth/oidc', await createOidcRoutes({ identity, config: { ...config.console, oidc }, key, hosts, log }));
   }
   app.use(dependencies.console);
-  app.use(
-    (request, response) =>
-      void response
-        .status(404)
-        .json({ status: 404, code: 'not_found', detail: `there is no ${request.method} ${request.path}` }),
-  );
+  app.use(refuseUnknown);
   app.use(problemHandler(log));
 
   // Webhooks beside express, which takes more than half of the throughput.

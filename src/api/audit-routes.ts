@@ -1,29 +1,11 @@
 import { Router } from 'express';
-import { z } from 'zod';
 import { type AuditReport, listEvents, readHeads, readPage, renderReport, verifyAudit } from '../audit/index.ts';
 import type { Database } from '../database/index.ts';
-import { allow, incidentId, read, textSchema } from './request.ts';
+import { listAuditEvents, listSeals, verifyAuditOperation } from './operations/installation.ts';
+import { cut } from './page.ts';
+import { incidentId } from './request.ts';
+import { serve } from './serve.ts';
 import { showEvent } from './show.ts';
-
-const pageSchema = z.object({
-  after: z
-    .string()
-    .regex(/^-?\d{1,19}$/, 'write the number of a seal')
-    .optional(),
-});
-const listSchema = z.object({
-  after: z.coerce.number().int().min(1).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-  incident: z.string().optional(),
-  actor: textSchema.optional(),
-  type: textSchema.optional(),
-});
-const LIST_FIXES = {
-  after: 'write what `next` of the page before says',
-  limit: 'write a whole number from 1 to 500',
-  actor: 'write a name, at most 200 characters',
-  type: 'write a type of event, for example action.started, or the beginning of types, for example approval.*',
-};
 
 export interface AuditRoutesDependencies {
   readonly db: Database;
@@ -33,37 +15,36 @@ export interface AuditRoutesDependencies {
 
 /**
  * Makes the routes about the audit. Seals and events are handed out as they are stored, so that whoever asks computes the hashes and need not believe
- * us; with any of `limit`, `incident`, `actor` and `type` it lists who did what instead.
+ * us; who did what is listed beside that.
  */
 export function createAuditRoutes({ db, headFile }: AuditRoutesDependencies): Router {
   const router = Router();
   /** It reads everything there is, so whoever asks meanwhile gets the same. */
   let verifying: Promise<VerifiedAudit> | null = null;
 
-  router.get('/', async (request, response) => {
-    if (!['limit', 'incident', 'actor', 'type'].some((name) => request.query[name] !== undefined)) {
-      allow(response, 'admin');
-      const { after } = read(pageSchema, request.query);
-      response.json(await readPage(db, after ?? null));
-      return;
-    }
-    const { after, limit, incident = '', actor = '', type = '' } = read(listSchema, request.query, LIST_FIXES);
+  serve(router, listSeals, async ({ query: { after } }) => {
+    const page = await readPage(db, after ?? null);
+    return { ...page, next: page.seals.at(-1)?.id ?? null };
+  });
+
+  serve(router, listAuditEvents, async ({ query }) => {
+    const { before, limit, incident = '', actor = '', type = '' } = query;
     const found = await listEvents(db, {
-      ...(after === undefined ? {} : { before: after }),
+      ...(before === undefined ? {} : { before }),
       ...(incident.trim() === '' ? {} : { incidentId: incidentId(incident) }),
       ...(actor === '' ? {} : { actor }),
       ...(type === '' ? {} : { type }),
       limit: limit + 1,
     });
-    const events = found.slice(0, limit).map(showEvent);
-    response.json({ events, next: found.length > limit ? events.at(-1)?.id : null });
+    const { items, next } = cut(found.map(showEvent), limit, ({ id }) => String(id));
+    return { events: items, next };
   });
 
-  router.get('/verify', async (_request, response) => {
+  serve(router, verifyAuditOperation, async () => {
     verifying ??= verify(db, headFile).finally(() => {
       verifying = null;
     });
-    response.json(await verifying);
+    return verifying;
   });
 
   return router;

@@ -3,6 +3,7 @@ import type { ConsoleConfig } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import type { Identity, Session } from '../identity/index.ts';
 import { type Cookie, createCookie } from './cookie.ts';
+import type { Asker } from './idempotency.ts';
 
 const SAFE = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -29,6 +30,7 @@ export function createAuthenticator(
       if (!SAFE.includes(request.method)) refuseForeign(request, config);
       response.locals.principal = signedIn.principal;
       response.locals.session = signedIn.session;
+      response.locals.asker = { id: `session ${signedIn.session.id}`, secret } satisfies Asker;
       response.locals.mayStill = async () => (await identity.ofSession(secret)) !== null;
       return next();
     }
@@ -41,6 +43,7 @@ export function createAuthenticator(
         'send a personal token; the first one is in the admin.token file of the data directory',
       );
     response.locals.principal = principal;
+    response.locals.asker = { id: `token ${principal.token}`, secret: token as string } satisfies Asker;
     response.locals.mayStill = async () => (await identity.ofToken(token as string)) !== null;
     next();
   };

@@ -7,7 +7,8 @@ import { Router } from 'express';
 import type { Dumper } from '../backup/index.ts';
 import type { Database } from '../database/index.ts';
 import { addEvents } from '../incident/index.ts';
-import { allow } from './request.ts';
+import { takeBackup } from './operations/installation.ts';
+import { serve } from './serve.ts';
 
 /**
  * Makes the route that hands out a backup, which only administrators may ask for and which leaves an event. It is without the files of the
@@ -16,8 +17,7 @@ import { allow } from './request.ts';
 export function createBackupRoutes({ db, dumper, folder }: BackupRoutesDependencies): Router {
   const router = Router();
 
-  router.post('/', async (_request, response) => {
-    const { name: by } = allow(response, 'admin');
+  serve(router, takeBackup, async ({ by: { name: by }, response }) => {
     const path = join(folder, `.nightshift-asked-${randomBytes(8).toString('hex')}.dump.gz`);
     try {
       const { rows, bytes } = await dumper.dump(path, { withFiles: false });

@@ -1,6 +1,8 @@
 import { Router } from 'express';
 import { NightshiftError } from '../errors.ts';
-import { allow, clientOf } from './request.ts';
+import { reloadConfig } from './operations/installation.ts';
+import { clientOf } from './request.ts';
+import { serve } from './serve.ts';
 
 /** What a reload changed, and what has changed in the files and waits for a restart: names of sections. */
 export interface Reloaded {
@@ -29,10 +31,9 @@ export interface ConfigReloader {
 export function createConfigRoutes({ reload }: ConfigReloader): Router {
   const router = Router();
 
-  router.post('/reload', async (request, response) => {
-    const { name } = allow(response, 'admin');
+  serve(router, reloadConfig, async ({ by, request }) => {
     try {
-      response.json(await reload({ actor: name, via: clientOf(request) }));
+      return await reload({ actor: by.name, via: clientOf(request) });
     } catch (error) {
       if (!(error instanceof NightshiftError)) throw error;
       const { message, problems } = error;

@@ -1,16 +1,14 @@
 import { Router } from 'express';
 import type { Database } from '../database/index.ts';
 import { examineDatabase } from '../doctor/index.ts';
-import { allow } from './request.ts';
+import { examine } from './operations/installation.ts';
+import { serve } from './serve.ts';
 
 /** Makes the route that lets `nightshift doctor` see the database of a running server, which nobody else can open where it is embedded. */
 export function createDoctorRoutes(db: Database, killSwitchFile: string): Router {
   const router = Router();
 
-  router.get('/', async (_request, response) => {
-    allow(response, 'admin');
-    response.json({ findings: await examineDatabase(db, { killSwitchFile }) });
-  });
+  serve(router, examine, async () => ({ findings: await examineDatabase(db, { killSwitchFile }) }));
 
   return router;
 }

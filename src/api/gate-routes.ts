@@ -1,39 +1,27 @@
 import { Router } from 'express';
-import { z } from 'zod';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { type StoredJudgement, shadowReport, storedJudgements, trackRecords } from '../gate/index.ts';
+import { type StoredJudgement, shadowReport, storedJudgements, type TrackRecord, trackRecords } from '../gate/index.ts';
 import { incidentName, loadIncident } from '../incident/index.ts';
 import type { People } from '../remediation/index.ts';
-import { allow, clientOf, incidentId, read } from './request.ts';
-
-const pageSchema = z.object({
-  after: z.string().default(''),
-  limit: z.coerce.number().int().min(1).max(200).default(100),
-});
-const labelsSchema = z.record(z.string().min(1).max(128), z.string().max(1024)).default({});
-const byHandSchema = z.strictObject({
-  what: z.union([
-    z.strictObject({ runbook: z.string().min(1).max(512) }),
-    z.strictObject({ tool: z.string().min(1).max(128), arguments: z.record(z.string(), z.unknown()).default({}) }),
-  ]),
-  labels: labelsSchema,
-  reason: z.string().min(1).max(1000),
-});
-const investigationSchema = z.strictObject({ text: z.string().trim().min(1).max(1000), labels: labelsSchema });
-const ratingSchema = z.strictObject({ helpful: z.boolean() });
+import { runByHand } from './operations/decisions.ts';
+import { openIncident, rateIncident } from './operations/incidents.ts';
+import { listJudgements, listTrackRecords, showJudgements, showShadowReport } from './operations/policy.ts';
+import { cut, pageOf } from './page.ts';
+import { clientOf, incidentId } from './request.ts';
+import { serve } from './serve.ts';
 
 /** Makes the routes about the gate: why something was decided, what the record says, and what a person wants run or looked into by hand. */
 export function createGateRoutes({ db, people }: { db: Database; people: People }): Router {
   const router = Router();
 
-  router.get('/judgements', async (request, response) => {
-    const { after, limit } = read(pageSchema, request.query);
-    response.json({ judgements: (await storedJudgements(db, { after, limit })).map(show) });
+  serve(router, listJudgements, async ({ query: { after = '', limit } }) => {
+    const found = await storedJudgements(db, { after, limit: limit + 1 });
+    const { items, next } = cut(found.map(show), limit, ({ action }) => action);
+    return { judgements: items, next };
   });
 
-  router.get('/judgements/:id', async (request, response) => {
-    const { id } = request.params;
+  serve(router, showJudgements, async ({ params: { id } }) => {
     const of = id.startsWith('act-') ? { action: id } : { incidentId: incidentId(id) };
     if (of.incidentId !== undefined) await loadIncident(db, of.incidentId);
     const judgements = await storedJudgements(db, of);
@@ -41,36 +29,30 @@ export function createGateRoutes({ db, people }: { db: Database; people: People 
       const fix = 'look at its timeline: an action that was refused before the policy was asked says why there';
       throw new NightshiftError('not_found', `nothing was judged for ${id}. Fix: ${fix}`);
     }
-    response.json({ judgements: judgements.map(show) });
+    return { judgements: judgements.map(show) };
   });
 
-  router.get('/track-records', async (_request, response) => {
-    response.json({ records: await trackRecords(db) });
+  serve(router, listTrackRecords, async ({ query: { limit, after: cursor } }) => {
+    const keyOf = ({ alertname, service, tool }: TrackRecord) => JSON.stringify([alertname, service, tool]);
+    const { items, next } = pageOf(await trackRecords(db), { limit, cursor }, keyOf);
+    return { records: items, next };
   });
 
-  router.get('/reports/shadow', async (_request, response) => {
-    response.json(await shadowReport(db));
+  serve(router, showShadowReport, () => shadowReport(db));
+
+  serve(router, runByHand, async ({ body: { what, labels, reason }, by, request }) => {
+    const opened = await people.run({ what, labels, reason, by: by.name, via: clientOf(request) });
+    return { incident: incidentName(opened.incidentId) };
   });
 
-  router.post('/runs', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { what, labels, reason } = read(byHandSchema, request.body);
-    const opened = await people.run({ what, labels, reason, by: principal.name, via: clientOf(request) });
-    response.status(202).json({ incident: incidentName(opened.incidentId) });
+  serve(router, openIncident, async ({ body: { text, labels }, by, request }) => {
+    const opened = await people.investigate({ text, labels, by: by.name, via: clientOf(request) });
+    return { incident: incidentName(opened.incidentId) };
   });
 
-  router.post('/incidents', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { text, labels } = read(investigationSchema, request.body);
-    const opened = await people.investigate({ text, labels, by: principal.name, via: clientOf(request) });
-    response.status(202).json({ incident: incidentName(opened.incidentId) });
-  });
-
-  router.post('/incidents/:id/rating', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { helpful } = read(ratingSchema, request.body);
-    await people.rate(incidentId(request.params.id), helpful, principal.name);
-    response.json({ incident: request.params.id, helpful });
+  serve(router, rateIncident, async ({ params: { id }, body: { helpful }, by }) => {
+    await people.rate(incidentId(id), helpful, by.name);
+    return { incident: id, helpful };
   });
 
   return router;

@@ -1,59 +1,52 @@
 import { Router } from 'express';
-import { z } from 'zod';
 import { parseMatcherList } from '../alert/index.ts';
-import { matchSchema } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { incidentName, listMaintenance, type Maintenance, writeMatcher } from '../incident/index.ts';
 import type { Grouping } from '../remediation/index.ts';
-import { allow, incidentId, read } from './request.ts';
-
-const mergeSchema = z.strictObject({ under: z.string() });
-const time = z.iso.datetime({ offset: true });
-const maintenanceSchema = z.strictObject({
-  match: matchSchema.min(1).max(20),
-  reason: z.string().trim().min(1).max(300),
-  from: time.nullable().default(null),
-  until: time,
-});
+import {
+  beginMaintenance,
+  endMaintenance,
+  listMaintenance as listMaintenanceOperation,
+  mergeIncident,
+  splitIncident,
+} from './operations/incidents.ts';
+import { pageOf } from './page.ts';
+import { incidentId } from './request.ts';
+import { serve } from './serve.ts';
 
 /** Makes the routes about which incidents belong together, and about when nothing is to be done. */
 export function createGroupingRoutes({ db, grouping }: { db: Database; grouping: Grouping }): Router {
   const router = Router();
 
-  router.post('/incidents/:id/merge', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { under } = read(mergeSchema, request.body);
-    const parent = await grouping.merge(incidentId(request.params.id), incidentId(under), principal.name);
-    response.json({ incident: request.params.id, under: incidentName(parent) });
+  serve(router, mergeIncident, async ({ params: { id }, body: { under }, by }) => {
+    const parent = await grouping.merge(incidentId(id), incidentId(under), by.name);
+    return { incident: id, under: incidentName(parent) };
   });
 
-  router.post('/incidents/:id/split', async (request, response) => {
-    const principal = allow(response, 'approver');
-    await grouping.split(incidentId(request.params.id), principal.name);
-    response.json({ incident: request.params.id });
+  serve(router, splitIncident, async ({ params: { id }, by }) => {
+    await grouping.split(incidentId(id), by.name);
+    return { incident: id };
   });
 
-  router.get('/maintenance', async (_request, response) => {
-    response.json({ maintenance: (await listMaintenance(db)).map(show) });
+  serve(router, listMaintenanceOperation, async ({ query: { limit, after: cursor } }) => {
+    const { items, next } = pageOf(await listMaintenance(db), { limit, cursor }, ({ origin, id }) => `${origin}/${id}`);
+    return { maintenance: items.map(show), next };
   });
 
-  router.post('/maintenance', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { match, reason, from, until } = read(maintenanceSchema, request.body);
+  serve(router, beginMaintenance, async ({ body: { match, reason, from, until }, by }) => {
     const begun = await grouping.beginMaintenance({
       matchers: parseMatcherList(match),
       reason,
       from: from === null ? null : new Date(from),
       until: new Date(until),
-      by: principal.name,
+      by: by.name,
     });
-    response.status(201).json(show(begun));
+    return show(begun);
   });
 
-  router.delete('/maintenance/:id', async (request, response) => {
-    const principal = allow(response, 'approver');
-    await grouping.endMaintenance(request.params.id, principal.name);
-    response.json({ maintenance: request.params.id });
+  serve(router, endMaintenance, async ({ params: { id }, by }) => {
+    await grouping.endMaintenance(id, by.name);
+    return { maintenance: id };
   });
 
   return router;

@@ -7,6 +7,8 @@ import { failingRunbooks } from '../rag/index.ts';
 import type { Pressure } from '../remediation/index.ts';
 import { newestSamples, sigmasOf } from '../self-watch/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
+import { showHealth, showMetrics, showReadiness } from './operations/doors.ts';
+import { serve } from './serve.ts';
 
 /** Whether it takes work: not before all of it has started, and not once it stops. */
 export type Phase = 'starting' | 'ready' | 'stopping';
@@ -30,15 +32,15 @@ export function createHealthRoutes(dependencies: HealthDependencies): Router {
   const { db, killSwitch, pressure, metrics, mode, models, phase } = dependencies;
   const router = Router();
 
-  router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+  serve(router, showHealth, async () => ({ status: 'ok' }));
 
-  router.get('/readyz', async (_request, response) => {
+  serve(router, showReadiness, async ({ response }) => {
     await db.ping();
     const status = phase();
     response.status(status === 'ready' ? 200 : 503).json({ status, mode, database: db.kind, models });
   });
 
-  router.get('/metrics', async (_request, response) => {
+  serve(router, showMetrics, async ({ response }) => {
     metrics.killSwitch.set((await killSwitch.state()).engaged ? 1 : 0);
     for (const [state, count] of Object.entries(await countIncidents(db))) metrics.incidents.set({ state }, count);
     for (const { kind, waiting, oldestSeconds } of (await pressure.state()).waiting) {

@@ -1,29 +1,26 @@
 import { type Response, Router } from 'express';
-import { z } from 'zod';
 import type { Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { incidentName, listIncidents, loadIncident, STATES } from '../incident/index.ts';
+import { listIncidents as findIncidents, incidentName, loadIncident } from '../incident/index.ts';
 import { chartsOf, loadStory, postmortem } from '../insights/index.ts';
 import { modelCallsOf } from '../llm/index.ts';
 import type { Catalogue, Look } from '../mcp-tools/index.ts';
-import { PERSON_DID, type People } from '../remediation/index.ts';
+import type { People } from '../remediation/index.ts';
 import { exportIncident } from './incident-export.ts';
+import {
+  exportIncidentOperation,
+  listIncidents,
+  listModelCalls,
+  sayWord,
+  showCharts,
+  showIncidentOperation,
+  showPostmortem,
+} from './operations/incidents.ts';
+import { cut } from './page.ts';
 import { refusalsFor } from './refusals.ts';
-import { allow, incidentId, read, textSchema } from './request.ts';
+import { incidentId } from './request.ts';
+import { serve } from './serve.ts';
 import { showIncident, showIncidentWhole } from './show.ts';
-
-const listSchema = z.object({
-  state: z.enum(STATES).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: z.string().optional(),
-  q: textSchema.optional(),
-});
-const LIST_FIXES = {
-  state: `write one of ${STATES.join(', ')}`,
-  limit: 'write a whole number from 1 to 500',
-  q: 'write at most 200 characters, without NUL',
-};
-const wordSchema = z.strictObject({ word: z.enum(['close', 'ask_again', 'stop']), did: z.enum(PERSON_DID).optional() });
 
 export interface IncidentRoutesDependencies {
   readonly db: Database;
@@ -37,55 +34,51 @@ export interface IncidentRoutesDependencies {
 export function createIncidentRoutes({ db, services, people, catalogue, look }: IncidentRoutesDependencies): Router {
   const router = Router();
 
-  router.get('/', async (request, response) => {
-    const { state, limit, before, q: text = '' } = read(listSchema, request.query, LIST_FIXES);
-    const found = await listIncidents(db, {
+  serve(router, listIncidents, async ({ query: { state, limit, before, q: text = '' } }) => {
+    const found = await findIncidents(db, {
       ...(state ? { states: [state] } : {}),
       ...(before === undefined ? {} : { before: incidentId(before, 'before') }),
       ...(text.trim() === '' ? {} : { text: text.trim() }),
       limit: limit + 1,
     });
-    const incidents = found.slice(0, limit).map((one) => showIncident(one, services));
-    response.json({ incidents, next: found.length > limit ? incidents.at(-1)?.id : null });
+    const shown = found.map((one) => showIncident(one, services));
+    const { items, next } = cut(shown, limit, ({ id }) => id);
+    return { incidents: items, next };
   });
 
-  router.get('/:id', async (request, response) => {
-    const refused = await refusalsFor(response, { db, people });
-    response.json(await showIncidentWhole(db, incidentId(request.params.id), services, refused));
+  serve(router, showIncidentOperation, async ({ params, by }) => {
+    const refused = await refusalsFor(by, { db, people });
+    return showIncidentWhole(db, incidentId(params.id), services, refused);
   });
 
-  router.get('/:id/model-calls', async (request, response) => {
-    const { id } = await loadIncident(db, incidentId(request.params.id));
-    response.json(await modelCallsOf(db, id));
+  serve(router, listModelCalls, async ({ params }) => {
+    const { id } = await loadIncident(db, incidentId(params.id));
+    return modelCallsOf(db, id);
   });
 
-  router.get('/:id/charts', async (request, response) => {
-    const incident = await loadIncident(db, incidentId(request.params.id));
-    response.json({ charts: await chartsOf(incident, { db, catalogue, look }) });
+  serve(router, showCharts, async ({ params }) => {
+    const incident = await loadIncident(db, incidentId(params.id));
+    return { charts: await chartsOf(incident, { db, catalogue, look }) };
   });
 
-  router.get('/:id/export', async (request, response) => {
-    const id = incidentId(request.params.id);
+  serve(router, exportIncidentOperation, async ({ params, response }) => {
+    const id = incidentId(params.id);
     const whole = await exportIncident(db, id, services);
     attach(response, `${incidentName(id)}.json`)
       .type('json')
       .send(JSON.stringify(whole, null, 2));
   });
 
-  router.get('/:id/postmortem', async (request, response) => {
-    const id = incidentId(request.params.id);
+  serve(router, showPostmortem, async ({ params, response }) => {
+    const id = incidentId(params.id);
     const text = postmortem(await loadStory(db, id, services));
-    attach(response, `${incidentName(id)}-postmortem.md`)
-      .type('text/markdown')
-      .send(text);
+    attach(response, `${incidentName(id)}-postmortem.md`);
+    return text;
   });
 
-  router.post('/:id/words', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { word, did } = read(wordSchema, request.body);
-    const id = incidentId(request.params.id);
-    await people.say(id, word, principal.name, did);
-    response.status(202).json({ incident: request.params.id, word });
+  serve(router, sayWord, async ({ params: { id }, body: { word, did }, by }) => {
+    await people.say(incidentId(id), word, by.name, did);
+    return { incident: id, word };
   });
 
   return router;

@@ -2,6 +2,7 @@
 export type { ConfigReloader, Reloaded, ReloadState } from './config-routes.ts';
 export { createHealthRoutes, type Phase } from './health-routes.ts';
 export { createOidcRoutes } from './oidc-routes.ts';
-export { problemHandler } from './problem.ts';
+export { openApi } from './openapi.ts';
+export { problemHandler, refuseUnknown } from './problem.ts';
 export { type ApiDependencies, createApi } from './routes.ts';
 export { citeAll, showEvent, showIncident, showIncidentWhole } from './show.ts';

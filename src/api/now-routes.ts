@@ -6,8 +6,13 @@ import type { KillSwitch } from '../gate/index.ts';
 import { countIncidents } from '../incident/index.ts';
 import { type Glance, presentIncidents } from '../insights/index.ts';
 import type { People, Pressure } from '../remediation/index.ts';
+import { showNow } from './operations/installation.ts';
 import { refusalsFor } from './refusals.ts';
+import { serve } from './serve.ts';
 import { showApprovals, showIncident } from './show.ts';
+
+/** A page shows no more, and each costs a look at its incident. */
+const APPROVALS_MAX = 100;
 
 export interface NowDependencies {
   readonly db: Database;
@@ -23,25 +28,25 @@ export function createNowRoutes({ db, services, people, mode, killSwitch, pressu
   const router = Router();
   const show = ({ incident, ...glance }: Glance) => ({ ...showIncident(incident, services), ...glance });
 
-  router.get('/', async (_request, response) => {
+  serve(router, showNow, async ({ by }) => {
     const [stop, present, pending, refused, queue, counts] = await Promise.all([
       killSwitch.state(),
       presentIncidents(db),
       listApprovals(db, 'pending'),
-      refusalsFor(response, { db, people }),
+      refusalsFor(by, { db, people }),
       pressure.state(),
       countIncidents(db),
     ]);
-    response.json({
+    return {
       mode,
       killSwitch: stop,
       burning: present.burning.map(show),
       people: present.people.map(show),
       recent: present.recent.map(show),
-      approvals: await showApprovals(db, pending, refused),
+      approvals: await showApprovals(db, pending.slice(0, APPROVALS_MAX), refused),
       queue,
       counts,
-    });
+    };
   });
 
   return router;

@@ -4,6 +4,9 @@ import type { Role } from '../config/index.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Scope } from '../identity/index.ts';
 
+/** Below which the API is served; its version is in it. */
+export const API_ROOT = '/api/v1';
+
 export const METHODS = ['get', 'post', 'delete'] as const;
 export type Method = (typeof METHODS)[number];
 
@@ -39,11 +42,17 @@ export interface Operation<P = unknown, Q = unknown, B = unknown> {
   /** For fields that are wrong, how to write them. */
   readonly fixes: Readonly<Record<string, string>>;
   readonly repeat: Repeat;
+  /** The parameter that `next` of an answer is given in; null where it is no list. */
+  readonly cursor: 'before' | 'after' | null;
   readonly answer: Answer;
   /** What can be wrong besides what can be wrong with every request. */
   readonly errors: readonly ErrorCode[];
   /** A query string or a body to show. */
-  readonly example: { readonly path?: Readonly<Record<string, string>>; readonly query?: string; readonly body?: unknown };
+  readonly example: {
+    readonly path?: Readonly<Record<string, string>>;
+    readonly query?: string;
+    readonly body?: unknown;
+  };
 }
 
 type Declared<P, Q, B> = Pick<Operation, 'id' | 'method' | 'path' | 'tag' | 'summary' | 'role' | 'scope'> &
@@ -69,9 +78,15 @@ export function operation<P = unknown, Q = unknown, B = unknown>({
     repeat: declared.method === 'get' ? 'reads' : { because: 'The second time there is nothing left to do.' },
     errors: [],
     example: {},
+    cursor: cursorIn(declared.query),
     ...declared,
     answer: answer instanceof z.ZodType ? json(200, answer) : answer,
   };
+}
+
+function cursorIn(query: unknown): Operation['cursor'] {
+  const names = query instanceof z.ZodObject ? Object.keys(query.shape) : [];
+  return (['before', 'after'] as const).find((name) => names.includes(name)) ?? null;
 }
 
 /** An answer in JSON. */
@@ -89,13 +104,7 @@ export const DONE: Answer = { status: 204, type: '', schema: null, description: 
 
 /** How many of a list at most: so many where nothing is said. */
 export function limit(usual: number, max: number) {
-  return z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(max)
-    .default(usual)
-    .describe(`How many at most, from 1 to ${max}.`);
+  return z.coerce.number().int().min(1).max(max).default(usual).describe(`How many at most, from 1 to ${max}.`);
 }
 
 /** From where on a list goes. */

@@ -1,15 +1,22 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { problemsOf, type Role } from '../config/index.ts';
+import { problemsOf } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { type Principal, reaches } from '../identity/index.ts';
+import { isWithin, type Principal, reaches } from '../identity/index.ts';
 import { parseIncidentName } from '../incident/index.ts';
+import type { Operation } from './operation.ts';
 
 /** Text that is looked for; no text of ours holds a NUL, and Postgres takes none. */
 export const textSchema = z
   .string()
   .max(200)
   .refine((text) => !text.includes('\0'), 'holds a NUL');
+
+/** Labels as of an alert, by which whoever asks says what it is about. */
+export const labelsSchema = z.record(z.string().min(1).max(128), z.string().max(1024)).default({});
+
+export const daysSchema = z.coerce.number().int().min(1).max(365).default(30).describe('How many days to look back.');
+export const DAYS_FIXES = { days: 'write a whole number of days from 1 to 365' };
 
 /** Reads an incident's number as people write it; `field` is where it stands. @throws NightshiftError `invalid_payload`. */
 export function incidentId(text: string, field = 'incident'): number {
@@ -35,24 +42,42 @@ export function read<T>(schema: z.ZodType<T>, input: unknown, fixes: Readonly<Re
   throw new NightshiftError('invalid_payload', 'this request cannot be read', { problems });
 }
 
-/** Gives who asks, if their role is enough. @throws NightshiftError `forbidden`. */
-export function allow(response: Response, needed: Role): Principal {
-  const principal = askerOf(response);
-  const refusal = refusalByRole(principal, needed);
+/**
+ * Gives who asks, if their role and the scopes of their token are enough for an operation. @throws NightshiftError `forbidden`.
+ * @see https://datatracker.ietf.org/doc/html/rfc6750#section-3.1
+ */
+export function admit(response: Response, operation: Pick<Operation, 'role' | 'scope'>): Principal {
+  const principal = response.locals.principal as Principal;
+  const refusal = refusalByRole(principal, operation);
   if (refusal) throw refusal;
-  return principal;
+  const outOfScope = refusalByScope(principal, operation);
+  if (!outOfScope) return principal;
+  response.set('www-authenticate', `Bearer realm="nightshift", error="insufficient_scope", scope="${operation.scope}"`);
+  throw outOfScope;
 }
 
-/** Gives who asks. */
-export function askerOf(response: Response): Principal {
-  return response.locals.principal as Principal;
-}
-
-/** Says why somebody's role is not enough; null where it is. */
-export function refusalByRole({ name, role }: Principal, needed: Role): NightshiftError | null {
-  if (reaches(role, needed)) return null;
+/** Says why somebody's role is not enough for an operation; null where it is. */
+export function refusalByRole({ name, role }: Principal, needed: Pick<Operation, 'role'>): NightshiftError | null {
+  if (needed.role === null || reaches(role, needed.role)) return null;
   const fix = 'use a token or a session with that role';
-  return new NightshiftError('forbidden', `${name} is ${role}; this needs ${needed}. Fix: ${fix}`);
+  return new NightshiftError('forbidden', `${name} is ${role}; this needs ${needed.role}. Fix: ${fix}`);
+}
+
+/** Says why somebody's token does not reach as far as an operation; null where it does. */
+export function refusalByScope({ scopes }: Principal, needed: Pick<Operation, 'role' | 'scope'>) {
+  if (needed.role === null || isWithin(scopes ?? null, needed.scope)) return null;
+  const fix = `use a token with the scope ${needed.scope}, or one without scopes`;
+  return new NightshiftError('forbidden', `this token is restricted to ${scopes?.join(', ')}. Fix: ${fix}`);
+}
+
+/** Refuses a body that is not said to be JSON, which nobody would have read. @throws NightshiftError `unsupported_media_type`. */
+export function refuseUnlessJson(request: Request): void {
+  // Null where there is no body at all.
+  if (request.is('application/json') !== false) return;
+  const [value, fix] = [request.headers['content-type'] ?? '', 'send the header content-type: application/json'];
+  throw new NightshiftError('unsupported_media_type', `Content-Type: is not JSON. Fix: ${fix}`, {
+    problems: [{ field: 'Content-Type', value: value.slice(0, 100), message: 'is not JSON', fix }],
+  });
 }
 
 /** Gives which of our doors a request came through, the console's by its session and else as the client says: for the story only, and nothing is decided by it. */

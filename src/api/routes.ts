@@ -1,11 +1,9 @@
 import express, { Router } from 'express';
-import { z } from 'zod';
 import { listApprovals } from '../approval/index.ts';
 import { headFileIn } from '../audit/index.ts';
 import type { Dumper } from '../backup/index.ts';
 import type { Config, ConsoleConfig, Services } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
-import { NightshiftError } from '../errors.ts';
 import type { GateDependencies, KillSwitch } from '../gate/index.ts';
 import type { Identity } from '../identity/index.ts';
 import { countIncidents, eventsAfter, type Follower, followEvents } from '../incident/index.ts';
@@ -21,16 +19,24 @@ import { type ConfigReloader, createConfigRoutes } from './config-routes.ts';
 import { createDoctorRoutes } from './doctor-routes.ts';
 import { createGateRoutes } from './gate-routes.ts';
 import { createGroupingRoutes } from './grouping-routes.ts';
+import { createOnce } from './idempotency.ts';
 import { createIncidentRoutes } from './incident-routes.ts';
 import { createInsightRoutes } from './insight-routes.ts';
 import { createJudgeRoutes } from './judge-routes.ts';
 import { createKillSwitchRoutes } from './kill-switch.ts';
 import { createModelRoutes } from './model-routes.ts';
 import { createNowRoutes } from './now-routes.ts';
+import { openApi } from './openapi.ts';
+import { decideApproval, listApprovalsOperation } from './operations/decisions.ts';
+import { listEventsOperation } from './operations/incidents.ts';
+import { showDocument, showStatus } from './operations/installation.ts';
+import { cut, pageOf } from './page.ts';
 import { createPolicyRoutes } from './policy-routes.ts';
+import { refuseUnknown } from './problem.ts';
 import { refusalsFor } from './refusals.ts';
-import { allow, clientOf, incidentId, read } from './request.ts';
+import { clientOf, incidentId } from './request.ts';
 import { createRunbookRoutes } from './runbook-routes.ts';
+import { serve } from './serve.ts';
 import { createSessionRoutes, createSignInRoutes } from './session-routes.ts';
 import { showApprovals, showEvent } from './show.ts';
 import { createSignInLimit } from './sign-in-limit.ts';
@@ -39,16 +45,6 @@ import { createTokenRoutes } from './token-routes.ts';
 
 const BODY_MAX = 64 * 1024;
 
-const eventsSchema = z.object({
-  after: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(1000).default(200),
-  incident: z.string().optional(),
-});
-const decisionSchema = z.strictObject({
-  decision: z.enum(['approve', 'deny']),
-  reason: z.string().max(1000).default(''),
-  digest: z.string().optional(),
-});
 export interface ApiDependencies {
   readonly db: Database;
   readonly services: Services;
@@ -77,7 +73,7 @@ export interface ApiDependencies {
   readonly about: Readonly<Record<string, unknown>>;
 }
 
-/** Makes the routes under /api/v1. Every one but those to sign in needs a personal token or a session; whose it is is recorded with whatever is decided. */
+/** Makes the routes under /api/v1. Every one but the document and those to sign in needs a personal token or a session; whose it is is recorded with whatever is decided. */
 export function createApi({
   db,
   services,
@@ -104,70 +100,71 @@ export function createApi({
   const router = Router();
 
   const limit = createSignInLimit();
+  serve(router, showDocument, async () => openApi());
   router.use(createSignInRoutes({ identity, config: signIn, limit }));
   router.use(createAuthenticator(identity, signIn));
   router.use(express.json({ limit: BODY_MAX }));
 
-  router.get('/status', async (_request, response) => {
-    response.json({
-      ...about,
-      config: reloader.state(),
-      killSwitch: await killSwitch.state(),
-      queue: await pressure.state(),
-      incidents: await countIncidents(db),
-      approvals: (await listApprovals(db, 'pending')).length,
-    });
+  const once = createOnce(db);
+  router.use((_request, response, next) => {
+    response.locals.once = once;
+    next();
   });
 
-  router.get('/events', async (request, response) => {
-    const { after, limit, incident } = read(eventsSchema, request.query);
-    const events = await (incident === undefined
-      ? followEvents(db, after, limit)
-      : eventsAfter(db, incidentId(incident), after, limit));
-    response.json({ events: events.map(showEvent) });
+  serve(router, showStatus, async () => ({
+    ...about,
+    config: reloader.state(),
+    killSwitch: await killSwitch.state(),
+    queue: await pressure.state(),
+    incidents: await countIncidents(db),
+    approvals: (await listApprovals(db, 'pending')).length,
+  }));
+
+  serve(router, listEventsOperation, async ({ query: { after, limit, incident } }) => {
+    const found = await (incident === undefined
+      ? followEvents(db, after, limit + 1)
+      : eventsAfter(db, incidentId(incident), after, limit + 1));
+    const { items, next } = cut(found.map(showEvent), limit, ({ id }) => String(id));
+    return { events: items, next };
   });
 
-  router.get('/approvals', async (_request, response) => {
-    const refused = await refusalsFor(response, { db, people });
-    response.json({ approvals: await showApprovals(db, await listApprovals(db, 'pending'), refused) });
+  serve(router, listApprovalsOperation, async ({ query: { limit, after: cursor }, by }) => {
+    const { items, next } = pageOf(await listApprovals(db, 'pending'), { limit, cursor }, ({ id }) => id);
+    return { approvals: await showApprovals(db, items, await refusalsFor(by, { db, people })), next };
   });
 
-  router.post('/approvals/:id/decision', async (request, response) => {
-    const principal = allow(response, 'approver');
-    const { decision, reason, digest } = read(decisionSchema, request.body);
+  serve(router, decideApproval, async ({ params: { id }, body: { decision, reason, digest }, by, request }) => {
     const decided = await people.decide({
-      approvalId: request.params.id,
+      approvalId: id,
       decision,
       reason,
-      principal: principal.name,
+      principal: by.name,
       via: clientOf(request),
       ...(digest === undefined ? {} : { digest }),
     });
-    response.json({ approval: request.params.id, status: decided.status });
+    return { approval: id, status: decided.status };
   });
 
-  router.use('/stream', createStreamRoutes({ follower, log }));
-  router.use('/now', createNowRoutes({ db, services, people, mode: config.mode, killSwitch, pressure }));
-  router.use('/incidents', createIncidentRoutes({ db, services, people, catalogue: gate.catalogue, look }));
+  router.use(createStreamRoutes({ follower, log }));
+  router.use(createNowRoutes({ db, services, people, mode: config.mode, killSwitch, pressure }));
+  router.use(createIncidentRoutes({ db, services, people, catalogue: gate.catalogue, look }));
   const { catalogue, pinOf } = gate;
   const shelf = createShelf({ db, folders: config.runbooks, pinOf, catalogue });
-  router.use('/runbooks', createRunbookRoutes({ db, runbooks, shelf, embedder }));
-  router.use('/config', createConfigRoutes(reloader));
-  router.use('/models', createModelRoutes(models));
-  router.use('/insights', createInsightRoutes(db));
+  router.use(createRunbookRoutes({ db, runbooks, shelf, embedder }));
+  router.use(createConfigRoutes(reloader));
+  router.use(createModelRoutes(models));
+  router.use(createInsightRoutes(db));
   router.use(createPolicyRoutes({ config, gate, models }));
   router.use(createSessionRoutes({ identity, config: signIn }));
-  router.use('/tokens', createTokenRoutes(identity));
-  router.use('/audit', createAuditRoutes({ db, headFile: headFileIn(config.dataDir) }));
-  router.use('/doctor', createDoctorRoutes(db, killSwitchFile));
-  router.use('/backups', createBackupRoutes({ db, dumper, folder: backupFolder }));
-  router.use('/kill-switch', createKillSwitchRoutes(killSwitch));
+  router.use(createTokenRoutes(identity));
+  router.use(createAuditRoutes({ db, headFile: headFileIn(config.dataDir) }));
+  router.use(createDoctorRoutes(db, killSwitchFile));
+  router.use(createBackupRoutes({ db, dumper, folder: backupFolder }));
+  router.use(createKillSwitchRoutes(killSwitch));
   router.use(createGateRoutes({ db, people }));
   router.use(createGroupingRoutes({ db, grouping }));
   router.use(createJudgeRoutes({ db, people }));
 
-  router.use((request) => {
-    throw new NightshiftError('not_found', `there is no ${request.method} ${request.originalUrl}`);
-  });
+  router.use(refuseUnknown);
   return router;
 }

@@ -1,5 +1,4 @@
 import { Router } from 'express';
-import { z } from 'zod';
 import type { Labels } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
@@ -7,35 +6,29 @@ import { incidentName, loadIncident } from '../incident/index.ts';
 import { actionsOf } from '../planning/index.ts';
 import {
   type Embedder,
+  type FailingRunbook,
   failingRunbooks,
   fileNameFor,
   newRunbook,
   type RunbookKeeper,
   rankRunbooks,
   type Shelf,
+  type UncoveredAlert,
   uncoveredAlerts,
 } from '../rag/index.ts';
-import { allow, incidentId, read } from './request.ts';
+import {
+  draftRunbook,
+  listFailing,
+  listRunbooks,
+  listUncovered,
+  searchRunbooks,
+  showRunbook,
+  syncRunbooks,
+} from './operations/runbooks.ts';
+import { cut, pageOf } from './page.ts';
+import { incidentId } from './request.ts';
+import { serve } from './serve.ts';
 import { citeAll } from './show.ts';
-
-const syncSchema = z.strictObject({ fetch: z.boolean().default(true) });
-const searchSchema = z.object({
-  q: z.string().min(1).max(2000),
-  limit: z.coerce.number().int().min(1).max(20).default(5),
-  alert: z.string().max(500).optional(),
-});
-const fileSchema = z.object({
-  path: z
-    .string()
-    .min(1)
-    .max(1024)
-    .regex(/^[^\0]+$/, 'holds a NUL'),
-});
-const FILE_FIXES = { path: 'write the path of a runbook as GET /api/v1/runbooks lists it' };
-const daysSchema = z.object({ days: z.coerce.number().int().min(1).max(365).default(30) });
-const DAYS_FIXES = { days: 'write a whole number of days from 1 to 365' };
-const draftSchema = z.strictObject({ incident: z.string() });
-const DRAFT_FIXES = { incident: 'name an incident, for example INC-7' };
 
 export interface RunbookRoutesDependencies {
   readonly db: Database;
@@ -48,42 +41,34 @@ export interface RunbookRoutesDependencies {
 export function createRunbookRoutes({ db, runbooks, shelf, embedder }: RunbookRoutesDependencies): Router {
   const router = Router();
 
-  router.get('/', async (_request, response) => {
-    response.json({ runbooks: await shelf.list() });
+  serve(router, listRunbooks, async ({ query: { limit, after = '' } }) => {
+    const { items, next } = cut(await shelf.list({ after, limit: limit + 1 }), limit, ({ path }) => path);
+    return { runbooks: items, next };
   });
 
-  router.get('/file', async (request, response) => {
-    const { path } = read(fileSchema, request.query, FILE_FIXES);
-    response.json(await shelf.file(path));
-  });
+  serve(router, showRunbook, ({ query: { path } }) => shelf.file(path));
 
-  router.get('/search', async (request, response) => {
-    const { q, limit, alert } = read(searchSchema, request.query);
+  serve(router, searchRunbooks, async ({ query: { q, limit, alert } }) => {
     const labels: Labels = alert === undefined ? {} : { alertname: alert };
     const ranked = citeAll(await rankRunbooks(db, { labels, annotations: { summary: q }, limit, embedder }));
-    response.json({ found: ranked.filter(({ fits }) => fits), others: ranked.filter(({ fits }) => !fits) });
+    return { found: ranked.filter(({ fits }) => fits), others: ranked.filter(({ fits }) => !fits) };
   });
 
-  router.get('/uncovered', async (request, response) => {
-    const { days } = read(daysSchema, request.query, DAYS_FIXES);
-    const alerts = await uncoveredAlerts(db, days);
-    response.json({ alerts: alerts.map((one) => ({ ...one, incidents: one.incidents.map(incidentName) })) });
+  serve(router, listUncovered, async ({ query: { days, limit, after: cursor } }) => {
+    const keyOf = ({ alertname, service }: UncoveredAlert) => JSON.stringify([alertname, service]);
+    const { items, next } = pageOf(await uncoveredAlerts(db, days), { limit, cursor }, keyOf);
+    return { alerts: items.map((one) => ({ ...one, incidents: one.incidents.map(incidentName) })), next };
   });
 
-  router.get('/failing', async (_request, response) => {
-    response.json({ failing: await failingRunbooks(db) });
+  serve(router, listFailing, async ({ query: { limit, after: cursor } }) => {
+    const keyOf = ({ path, alertname }: FailingRunbook) => JSON.stringify([path, alertname]);
+    const { items, next } = pageOf(await failingRunbooks(db), { limit, cursor }, keyOf);
+    return { failing: items, next };
   });
 
-  router.post('/sync', async (request, response) => {
-    allow(response, 'approver');
-    response.json(await runbooks.sync(read(syncSchema, request.body)));
-  });
+  serve(router, syncRunbooks, ({ body }) => runbooks.sync(body));
 
-  router.post('/draft', async (request, response) => {
-    allow(response, 'approver');
-    const { incident } = read(draftSchema, request.body, DRAFT_FIXES);
-    response.json(await draftFor(db, incidentId(incident)));
-  });
+  serve(router, draftRunbook, ({ body: { incident } }) => draftFor(db, incidentId(incident)));
 
   return router;
 }

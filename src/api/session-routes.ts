@@ -1,15 +1,22 @@
 import express, { type Request, type Response, Router } from 'express';
-import { z } from 'zod';
 import type { ConsoleConfig } from '../config/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { type Identity, type Principal, reaches, type Session, type SignedIn } from '../identity/index.ts';
 import { plain } from '../incident/index.ts';
 import { refuseForeign, sessionCookie, sessionOf } from './authenticate.ts';
-import { read } from './request.ts';
+import {
+  endSession,
+  listSessions,
+  showSession,
+  showSignInOptions,
+  signInOperation,
+  signOut,
+} from './operations/installation.ts';
+import { pageOf } from './page.ts';
+import { serve } from './serve.ts';
 import type { SignInLimit } from './sign-in-limit.ts';
 
 const CLIENT_MAX = 120;
-const signInSchema = z.strictObject({ token: z.string().trim().min(1).max(200) });
 
 interface SignIn {
   readonly identity: Identity;
@@ -48,15 +55,16 @@ export function createSignInRoutes(dependencies: SignIn): Router {
   const signIn = createSignIn(dependencies);
   const router = Router();
 
-  router.get('/session/options', (_request, response) => {
-    response.json({ oidc: config.oidc ? { name: config.oidc.name } : null, token: true });
-  });
+  serve(router, showSignInOptions, async () => ({
+    oidc: config.oidc ? { name: config.oidc.name } : null,
+    token: true,
+  }));
 
-  router.post('/session', express.json({ limit: '4kb' }), async (request, response) => {
+  router.use('/session', express.json({ limit: '4kb' }));
+  serve(router, signInOperation, async ({ body: { token }, request, response }) => {
     // A page of others must not sign anybody in under another's name; what is no browser says nothing of where it comes from.
     const { origin, 'sec-fetch-site': site } = request.headers;
     if (origin !== undefined || site !== undefined) refuseForeign(request, config);
-    const { token } = read(signInSchema, request.body);
     const address = `address ${request.socket.remoteAddress}`;
     limit.check(address);
     const principal = await identity.ofToken(token);
@@ -68,7 +76,8 @@ export function createSignInRoutes(dependencies: SignIn): Router {
       });
     }
     const { session } = await signIn(request, response, principal, { name: principal.token ?? '', secret: token });
-    response.set('cache-control', 'no-store').json(showSession(session));
+    response.set('cache-control', 'no-store');
+    return show(session);
   });
 
   return router;
@@ -83,38 +92,39 @@ export function createSessionRoutes({ identity, config }: Pick<SignIn, 'identity
     return { by: name, of: reaches(role, 'admin') ? null : name };
   };
 
-  router.get('/session', (_request, response) => {
-    response.set('cache-control', 'no-store').json(showSession(sessionOf(response)));
+  serve(router, showSession, async ({ response }) => {
+    response.set('cache-control', 'no-store');
+    return show(sessionOf(response));
   });
 
-  router.delete('/session', async (request, response) => {
+  serve(router, signOut, async ({ request, response }) => {
     const { id, person } = sessionOf(response);
     await identity.endSession({ id, by: person, of: person });
     cookie.clear(request, response);
-    response.status(204).end();
   });
 
-  router.get('/sessions', async (_request, response) => {
+  serve(router, listSessions, async ({ query: { limit, before: cursor }, response }) => {
     const own = (response.locals.session as Session | undefined)?.id;
     const sessions = await identity.listSessions(ofWhom(response).of);
-    response.json({
-      sessions: sessions.map((one) => ({
-        ...showSession(one),
+    const { items, next } = pageOf(sessions, { limit, cursor }, ({ id }) => id);
+    return {
+      sessions: items.map((one) => ({
+        ...show(one),
         lastSeenAt: one.lastSeenAt,
         client: one.client,
         current: one.id === own,
       })),
-    });
+      next,
+    };
   });
 
-  router.delete('/sessions/:id', async (request, response) => {
-    await identity.endSession({ id: request.params.id, ...ofWhom(response) });
-    response.status(204).end();
+  serve(router, endSession, async ({ params: { id }, response }) => {
+    await identity.endSession({ id, ...ofWhom(response) });
   });
 
   return router;
 }
 
-function showSession({ person, role, via, id, createdAt, expiresAt }: Session): object {
+function show({ person, role, via, id, createdAt, expiresAt }: Session): object {
   return { person, role, via, id, createdAt, expiresAt };
 }

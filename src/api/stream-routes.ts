@@ -4,7 +4,8 @@ import { messageOf, NightshiftError } from '../errors.ts';
 import { type Change, type Follower, incidentName } from '../incident/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { mayStill } from './authenticate.ts';
-import { allow } from './request.ts';
+import { openStream } from './operations/installation.ts';
+import { serve } from './serve.ts';
 
 const BEAT_MS = 15_000;
 /** How long a client may leave what it was sent unread. */
@@ -23,8 +24,7 @@ export function createStreamRoutes({ follower, log }: { follower: Follower; log:
   const router = Router();
   const streams = new Map<Response, string>();
 
-  router.get('/', async (request, response) => {
-    const { name } = allow(response, 'viewer');
+  serve(router, openStream, async ({ by: { name }, request, response }) => {
     const own = [...streams.values()].filter((other) => other === name).length;
     if (streams.size >= STREAMS_MAX || own >= STREAMS_OF_ONE_MAX) {
       const whose =

@@ -1,35 +1,44 @@
 import { Router } from 'express';
-import { z } from 'zod';
-import { personNameSchema, ROLES } from '../config/index.ts';
-import { type Identity, newSecret } from '../identity/index.ts';
-import { allow, read } from './request.ts';
-
-const tokenSchema = z
-  .strictObject({ name: personNameSchema, person: personNameSchema.optional(), role: z.enum(ROLES) })
-  .transform(({ name, person, role }) => ({ name, role, person: person ?? name }));
+import { NightshiftError } from '../errors.ts';
+import { type Identity, newSecret, type Principal, type Scope } from '../identity/index.ts';
+import { createToken, listTokens, revokeToken } from './operations/installation.ts';
+import { pageOf } from './page.ts';
+import { serve } from './serve.ts';
 
 /** Makes the routes about personal tokens, which only administrators may use. */
 export function createTokenRoutes(identity: Identity): Router {
   const router = Router();
 
-  router.get('/', async (_request, response) => {
-    allow(response, 'admin');
-    response.json({ tokens: await identity.listTokens() });
+  serve(router, listTokens, async ({ query: { limit, after: cursor } }) => {
+    const { items, next } = pageOf(await identity.listTokens(), { limit, cursor }, ({ name }) => name);
+    return { tokens: items, next };
   });
 
-  router.post('/', async (request, response) => {
-    const { name: by } = allow(response, 'admin');
-    const token = read(tokenSchema, request.body);
+  serve(router, createToken, async ({ body: token, by }) => {
+    refuseBeyond(by, token);
     const secret = newSecret();
-    const effectiveRole = await identity.addToken({ ...token, secret }, by);
-    response.status(201).json({ ...token, effectiveRole, secret });
+    const effectiveRole = await identity.addToken({ ...token, secret }, by.name);
+    return { ...token, effectiveRole, secret };
   });
 
-  router.post('/:name/revoke', async (request, response) => {
-    const { name: by } = allow(response, 'admin');
-    await identity.revokeToken(request.params.name, by);
-    response.json({ name: request.params.name, revoked: true });
+  serve(router, revokeToken, async ({ params: { name }, by }) => {
+    await identity.revokeToken(name, by.name);
+    return { name, revoked: true };
   });
 
   return router;
+}
+
+/** Refuses a token that may more than the one by which it is asked for, or longer. @throws NightshiftError `forbidden`. */
+function refuseBeyond(
+  { scopes, expiresAt: until }: Principal,
+  { scopes: wanted, expiresAt }: { readonly scopes: readonly Scope[] | null; readonly expiresAt: Date | null },
+): void {
+  const isMore = scopes !== undefined && (wanted === null || wanted.some((scope) => !scopes.includes(scope)));
+  const isLonger = until !== undefined && (expiresAt === null || expiresAt > until);
+  if (!isMore && !isLonger) return;
+  const [field, message, fix] = isMore
+    ? ['scopes', 'are more than this token has', `ask for some of ${scopes?.join(', ')}, or use a token without scopes`]
+    : ['expiresAt', 'is later than this token expires', 'ask for an earlier time, or use a token that does not expire'];
+  throw new NightshiftError('forbidden', `${field}: ${message}. Fix: ${fix}`, { problems: [{ field, message, fix }] });
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { z } from 'zod';
 import {
   type AuditPage,
   auditPageSchema,
@@ -13,6 +14,9 @@ import { NightshiftError } from '../errors.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { dataDirOf, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
+
+/** What the server hands out says as well what to ask for next; here that is known already. */
+const sealedPageSchema = auditPageSchema.extend({ next: z.string().nullable() });
 
 /** Where the audit is read: the running server hands out the rows, and every hash is computed here. */
 interface Source {
@@ -61,7 +65,7 @@ async function openSource(terminal: Terminal, direct: boolean): Promise<Source> 
   if (client) {
     return {
       pageAfter: async (seal) =>
-        auditPageSchema.parse(await client.request('GET', `/audit${seal === null ? '' : `?after=${seal}`}`)),
+        sealedPageSchema.parse(await client.request('GET', `/audit/seals${seal === null ? '' : `?after=${seal}`}`)),
       dataDir: client.dataDir,
       close: async () => {},
     };

@@ -16,6 +16,8 @@ export interface NightshiftClient {
   readonly dataDir: string | null;
   /** Sends one request to the API and gives its JSON answer. @throws NightshiftError with the server's own words. */
   request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  /** Reads a list from the API whole, page by page; `cursor` is what its `next` is given as. @throws NightshiftError with the server's own words. */
+  all<T>(path: string, list: string, cursor?: 'before' | 'after'): Promise<T[]>;
   /** Reads a document from the API as it is. @throws NightshiftError with the server's own words. */
   text(path: string): Promise<string>;
 }
@@ -97,11 +99,25 @@ function createClient(url: string, token: string, dataDir: string | null): Night
     if (!response.ok) throw refused(url, response.status, await response.json().catch(() => null));
     return response;
   }
+  async function request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+    return (await (await send(method, path, body)).json().catch(() => null)) as T;
+  }
   return {
     url,
     dataDir,
-    request: async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) =>
-      (await (await send(method, path, body)).json().catch(() => null)) as T,
+    request,
+    async all<T>(path: string, list: string, cursor: 'before' | 'after' = 'after') {
+      const items: T[] = [];
+      for (let next: unknown = ''; next !== null && next !== undefined; ) {
+        const page = await request<Record<string, unknown>>(
+          'GET',
+          `${path}${next === '' ? '' : `?${cursor}=${encodeURIComponent(String(next))}`}`,
+        );
+        items.push(...(page[list] as T[]));
+        ({ next } = page);
+      }
+      return items;
+    },
     text: async (path) => (await send('GET', path)).text(),
   };
 }

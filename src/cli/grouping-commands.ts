@@ -55,7 +55,7 @@ export function addGroupingCommands(program: Command, terminal: Terminal): void 
     .description('list those that hold or will, and the silences of Alertmanager; times are UTC')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { maintenance: all } = await server().request<{ maintenance: ShownMaintenance[] }>('GET', '/maintenance');
+      const all = await server().all<ShownMaintenance>('/maintenance', 'maintenance');
       if (json) return out(JSON.stringify(all, null, 2));
       if (all.length === 0) out('none');
       for (const one of all) {

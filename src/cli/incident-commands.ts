@@ -100,14 +100,14 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .description('list what waits for a person')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { approvals } = await server().request<{ approvals: ShownApproval[] }>('GET', '/approvals');
+      const approvals = await server().all<ShownApproval>('/approvals', 'approvals');
       if (json) return asJson(approvals);
       if (approvals.length === 0) out('nothing waits for a person');
       for (const { card } of approvals) out(card.join('\n'));
     });
 
   const decide = async (client: NightshiftClient, id: string, decision: 'approve' | 'deny', reason: string) => {
-    const { approvals } = await client.request<{ approvals: ShownApproval[] }>('GET', '/approvals');
+    const approvals = await client.all<ShownApproval>('/approvals', 'approvals');
     const approval = approvals.find((one) => one.id === id);
     const ofIncident = approvals.filter(({ incident }) => incident === id.toUpperCase()).map((one) => one.id);
     if (!approval && ofIncident.length > 0) {

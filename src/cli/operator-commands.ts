@@ -1,7 +1,11 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { SCOPE_NAMES } from '../identity/scopes.ts';
 import { plain } from '../incident/index.ts';
 import { findServer } from './client.ts';
 import type { Terminal } from './terminal.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** The kill switch as the API shows it. */
 export interface ShownKillSwitch {
@@ -15,9 +19,18 @@ interface ShownToken {
   readonly person: string;
   readonly role: string;
   readonly effectiveRole: string;
+  readonly scopes: readonly string[] | null;
+  readonly expiresAt: string | null;
   readonly createdAt: string;
   readonly lastUsedAt: string | null;
   readonly revokedAt: string | null;
+}
+
+interface NewTokenOptions {
+  readonly person?: string;
+  readonly role: string;
+  readonly scope?: readonly string[];
+  readonly expires?: string;
 }
 
 /** Adds the commands for whoever runs Nightshift: stop everything and let it go on, and personal tokens. */
@@ -52,8 +65,18 @@ export function addOperatorCommands(program: Command, terminal: Terminal): void 
     .description('make a personal token; it is shown once')
     .option('--person <person>', 'whose it is, by whose name their decisions count (default: the name of the token)')
     .option('--role <role>', 'viewer, approver or admin', 'approver')
-    .action(async (name: string, { person, role }: { person?: string; role: string }) => {
-      const made = await server().request<ShownToken & { secret: string }>('POST', '/tokens', { name, person, role });
+    .option(
+      '--scope <scope...>',
+      `what it may of all that its role may (default: everything); ${SCOPE_NAMES.join(', ')}`,
+    )
+    .option(
+      '--expires <when>',
+      'when it ends: in so many days or hours (90d, 12h), or at a time (2027-01-31)',
+      readExpiry,
+    )
+    .action(async (name: string, { person, role, scope, expires }: NewTokenOptions) => {
+      const asked = { name, person, role, scopes: scope, expiresAt: expires };
+      const made = await server().request<ShownToken & { secret: string }>('POST', '/tokens', asked);
       if (made.effectiveRole !== role)
         terminal.err(`${made.person} is ${made.effectiveRole} in people:, so this token is worth no more`);
       out(made.secret);
@@ -63,14 +86,15 @@ export function addOperatorCommands(program: Command, terminal: Terminal): void 
     .description('show every token that there ever was; times are UTC')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { tokens: all } = await server().request<{ tokens: ShownToken[] }>('GET', '/tokens');
+      const all = await server().all<ShownToken>('/tokens', 'tokens');
       if (json) return out(JSON.stringify(all, null, 2));
       for (const token of all) {
         const role = token.effectiveRole === token.role ? token.role : `${token.effectiveRole} (token: ${token.role})`;
         const used = token.lastUsedAt ? `used ${minute(token.lastUsedAt)}` : 'never used';
         const ended = token.revokedAt ? `  REVOKED ${minute(token.revokedAt)}` : '';
+        const limits = limitsOf(token);
         out(
-          `${token.name.padEnd(20)} ${token.person.padEnd(16)} ${role.padEnd(9)} created ${minute(token.createdAt)}  ${used}${ended}`,
+          `${token.name.padEnd(20)} ${token.person.padEnd(16)} ${role.padEnd(9)} created ${minute(token.createdAt)}  ${used}${limits}${ended}`,
         );
       }
     });
@@ -81,6 +105,21 @@ export function addOperatorCommands(program: Command, terminal: Terminal): void 
       await server().request('POST', `/tokens/${encodeURIComponent(name)}/revoke`);
       out(`${name} is revoked`);
     });
+}
+
+/** What a token is restricted to, for its line in the list. */
+function limitsOf({ scopes, expiresAt }: ShownToken): string {
+  const until =
+    expiresAt === null ? '' : `  ${new Date(expiresAt) > new Date() ? 'until' : 'EXPIRED'} ${minute(expiresAt)}`;
+  return `${scopes === null ? '' : `  only ${scopes.join(', ')}`}${until}`;
+}
+
+/** Reads when something ends, as the ISO time of it. @throws InvalidArgumentError saying how to write it. */
+export function readExpiry(text: string): string {
+  const [, count, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? [];
+  const time = count === undefined ? Date.parse(text) : Date.now() + Number(count) * (unit === 'd' ? DAY_MS : HOUR_MS);
+  if (time > Date.now()) return new Date(time).toISOString();
+  throw new InvalidArgumentError('Write a time to come as 90d, 12h, or 2027-01-31.');
 }
 
 /** How much waits, as the API shows it. */

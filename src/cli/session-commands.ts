@@ -25,7 +25,7 @@ export function addSessionCommands(program: Command, terminal: Terminal): void {
     .description('show the sessions that stand, yours or as an administrator all; times are UTC')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { sessions: all } = await server().request<{ sessions: ShownSession[] }>('GET', '/sessions');
+      const all = await server().all<ShownSession>('/sessions', 'sessions', 'before');
       if (json) return out(JSON.stringify(all, null, 2));
       for (const { id, person, role, via, client, createdAt, lastSeenAt, expiresAt } of all)
         out(

@@ -36,7 +36,7 @@ export interface Principal {
 }
 
 /** A session of the console as it can be shown; `role` is the one in effect. */
-export type Session = Omit<StoredSession, 'token' | 'scopes'>;
+export type Session = Omit<StoredSession, 'token' | 'scopes' | 'tokenExpiresAt'>;
 
 /** Somebody who is signed in to the console. */
 export interface SignedIn {
@@ -114,8 +114,9 @@ export function createIdentity({ db, people, record }: IdentityDependencies): Id
   const signedIn = (stored: StoredSession): SignedIn | null => {
     if (stored.via === 'oidc' && !named(stored.person)) return null;
     const { name, role } = principalOf(stored);
-    const { token, scopes, ...session } = stored;
-    const principal = { name, role, ...(token === null ? {} : { token }), ...(scopes && { scopes }) };
+    const { token, scopes, tokenExpiresAt: expiresAt, ...session } = stored;
+    const restricted = { ...(scopes && { scopes }), ...(expiresAt && { expiresAt }) };
+    const principal = { name, role, ...(token === null ? {} : { token }), ...restricted };
     return { principal, session: { ...session, person: name, role } };
   };
   const tokens: TokenDependencies = {

@@ -2,7 +2,8 @@
 
 /** Every scope, with what it lets a token do; docs/operations.md shows them. */
 export const SCOPES = {
-  'incidents:read': 'read incidents, their timelines, evidence and figures, what goes on now, and the stream of changes',
+  'incidents:read':
+    'read incidents, their timelines, evidence and figures, what goes on now, and the stream of changes',
   'incidents:write': 'open, close, stop, merge, split and rate incidents, and begin and end maintenance',
   'approvals:read': 'read what waits for a decision',
   'approvals:decide': 'approve and deny',

@@ -18,6 +18,8 @@ export interface StoredSession {
   readonly token: string | null;
   /** Those of the token that it was opened with; null where it may all that its role may. */
   readonly scopes: readonly Scope[] | null;
+  /** When the token that it was opened with expires, and it with that; null where that does not. */
+  readonly tokenExpiresAt: Date | null;
   /** The browser, as it names itself. */
   readonly client: string;
   readonly createdAt: Date;
@@ -54,6 +56,7 @@ const COLUMNS = [
   'last_seen_at',
   'expires_at',
   sql<string[] | null>`(select scopes from token where ${OPENED_WITH})`.as('scopes'),
+  sql<Date | null>`(select token.expires_at from token where ${OPENED_WITH})`.as('token_expires_at'),
 ] as const;
 
 /** Neither ended nor expired by the database's clock, nor opened with what is no token any more. */
@@ -147,10 +150,12 @@ export async function endSession(
   });
 }
 
-interface Row extends Omit<StoredSession, 'role' | 'via' | 'scopes' | 'createdAt' | 'lastSeenAt' | 'expiresAt'> {
+interface Row
+  extends Omit<StoredSession, 'role' | 'via' | 'scopes' | 'tokenExpiresAt' | 'createdAt' | 'lastSeenAt' | 'expiresAt'> {
   readonly role: string;
   readonly via: string;
   readonly scopes: string[] | null;
+  readonly token_expires_at: Date | null;
   readonly created_at: Date;
   readonly last_seen_at: Date;
   readonly expires_at: Date;
@@ -158,6 +163,6 @@ interface Row extends Omit<StoredSession, 'role' | 'via' | 'scopes' | 'createdAt
 
 function toSession({ id, person, role, via, token, client, scopes, ...at }: Row): StoredSession {
   const times = { createdAt: at.created_at, lastSeenAt: at.last_seen_at, expiresAt: at.expires_at };
-  const worth = { role: role as Role, scopes: scopes as Scope[] | null };
+  const worth = { role: role as Role, scopes: scopes as Scope[] | null, tokenExpiresAt: at.token_expires_at };
   return { id, person, ...worth, via: via as SessionVia, token, client, ...times };
 }

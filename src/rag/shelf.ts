@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Database, Schema } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import type { Catalogue } from '../mcp-tools/index.ts';
@@ -57,8 +57,8 @@ export interface RunbookFile extends ShelvedRunbook {
 
 /** All runbooks side by side, for people. */
 export interface Shelf {
-  /** Lists every runbook that is indexed, by path. */
-  list(): Promise<ShelvedRunbook[]>;
+  /** Lists the runbooks that are indexed, by path, behind `after` (empty: from the first) and at most `limit`. */
+  list(page: { readonly after: string; readonly limit: number }): Promise<ShelvedRunbook[]>;
   /** Gives one of them. @throws NightshiftError `not_found` where no such path is indexed. */
   file(path: string): Promise<RunbookFile>;
 }
@@ -159,11 +159,12 @@ export function createShelf({ db, folders, pinOf, catalogue }: ShelfDependencies
   }
 
   return {
-    async list() {
-      return (await shelve(await rowsOf(db, null))).map(({ shelved }) => shelved);
+    async list({ after, limit }) {
+      const page = sql`where r.path > ${after} order by r.path limit ${limit}`;
+      return (await shelve(await rowsOf(db, page))).map(({ shelved }) => shelved);
     },
     async file(path) {
-      const [one] = await shelve(await rowsOf(db, path));
+      const [one] = await shelve(await rowsOf(db, sql`where r.path = ${path}`));
       if (!one) {
         const fix = 'list them with GET /api/v1/runbooks';
         throw new NightshiftError('not_found', `path: there is no runbook ${JSON.stringify(path)}. Fix: ${fix}`);
@@ -186,7 +187,7 @@ export function createShelf({ db, folders, pinOf, catalogue }: ShelfDependencies
   };
 }
 
-async function rowsOf(db: Database, path: string | null): Promise<Row[]> {
+async function rowsOf(db: Database, such: RawBuilder<unknown>): Promise<Row[]> {
   const { rows } = await sql<Row>`
     with time as (
       select runbook, incident_id, cycle, max(at) as at, bool_or(outcome = 'healed') as healed,
@@ -201,6 +202,6 @@ async function rowsOf(db: Database, path: string | null): Promise<Row[]> {
       case when greatest(r.indexed_at, record.last_used) < clock_timestamp() - ${STALE_DAYS} * interval '1 day'
         then greatest(r.indexed_at, record.last_used) end as stale_since
     from runbook r left join record on record.runbook = r.path
-    ${path === null ? sql`` : sql`where r.path = ${path}`} order by r.path`.execute(db.q);
+    ${such}`.execute(db.q);
   return rows;
 }

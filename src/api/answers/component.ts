@@ -32,7 +32,9 @@ export const problem = named(
     code: z.string().describe('One of docs/errors.md.'),
     detail: z.string().describe('What is wrong, and how to mend it.'),
     problems: z
-      .array(z.object({ field: z.string(), value: z.string().optional(), message: z.string(), fix: z.string().optional() }))
+      .array(
+        z.object({ field: z.string(), value: z.string().optional(), message: z.string(), fix: z.string().optional() }),
+      )
       .optional()
       .describe('Every field that is wrong.'),
   }),

@@ -26,6 +26,7 @@ export const insights = named(
         alertname: z.string(),
         service: z.string().nullable(),
         incidents: z.int(),
+        mttaP50: z.number().nullable(),
         mttrP50: z.number().nullable(),
       }),
     ),
@@ -34,6 +35,11 @@ export const insights = named(
       totalUsd: z.number(),
       perIncidentUsd: z.number().nullable(),
       byModel: z.array(z.object({ model: z.string(), calls: z.int(), usd: z.number().nullable(), tokens: z.int() })),
+      byIncident: z
+        .array(
+          z.object({ incident: z.string(), title: z.string(), calls: z.int(), usd: z.number(), tokens: z.int() }),
+        )
+        .describe('The costliest first, 10 at most.'),
     }),
     noise: z.object({
       deliveries: z.int(),
@@ -51,6 +57,9 @@ export const insights = named(
         healed: z.int(),
         escalated: z.int(),
         mttrP50: z.number().nullable(),
+        approvalP50: z.number().nullable(),
+        alerts: z.int(),
+        repeated: z.int(),
         usd: z.number(),
       }),
     ),

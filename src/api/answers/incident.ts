@@ -64,6 +64,10 @@ export const approval = named(
     ),
     secrets: z.array(z.unknown()),
     card: z.array(z.string()).describe('The words that people decide by.'),
+    refused: z
+      .object({ approve: z.string().nullable(), deny: z.string().nullable() })
+      .optional()
+      .describe('Why an answer of whoever asks would be refused now; null where it would count.'),
   }),
 );
 
@@ -125,7 +129,13 @@ const diagnosis = named(
   }),
 );
 
-const check = z.looseObject({ instance: z.string(), tool: z.string(), arguments: anything, expect: z.string(), withinSeconds: z.number() });
+const check = z.looseObject({
+  instance: z.string(),
+  tool: z.string(),
+  arguments: anything,
+  expect: z.string(),
+  withinSeconds: z.number(),
+});
 
 export const verdict = named(
   'Verdict',
@@ -207,7 +217,10 @@ const modelCall = named(
   }),
 );
 
-export const modelCalls = z.object({ calls: z.array(modelCall), leftOut: z.int().describe('How many more there were than are shown.') });
+export const modelCalls = z.object({
+  calls: z.array(modelCall),
+  leftOut: z.int().describe('How many more there were than are shown.'),
+});
 
 export const charts = z.object({
   charts: z.array(

@@ -1,14 +1,13 @@
 /** Who may come in, how it goes, and what was done, as the API shows it. */
 import { z } from 'zod';
 import { auditPageSchema } from '../../audit/index.ts';
-import { AUTONOMY_MODES, ROLES } from '../../config/index.ts';
+import { modeSchema as mode, ROLES } from '../../config/index.ts';
 import { findingSchema } from '../../doctor/index.ts';
 import { SCOPE_NAMES } from '../../identity/index.ts';
 import { moment, named, next } from './component.ts';
 import { approval, nowIncident } from './incident.ts';
 
 const role = z.enum(ROLES);
-const mode = z.enum(AUTONOMY_MODES);
 const scopes = z.array(z.enum(SCOPE_NAMES)).nullable().describe('Null where it may all that its role may.');
 
 const waiting = z.object({
@@ -33,7 +32,20 @@ export const killSwitchAnswer = killSwitch.extend({
   needs: z.string().optional().describe('Who else must ask for its release.'),
 });
 
+const sections = z.array(z.string()).describe('Sections of the configuration.');
+
+export const reloaded = z.object({
+  changed: sections,
+  needsRestart: sections,
+});
+
 export const status = z.object({
+  config: z.object({
+    loadedAt: moment,
+    policySha256: z.string(),
+    needsRestart: sections,
+    failed: z.object({ at: moment, error: z.string() }).nullable(),
+  }),
   mode,
   database: z.enum(['embedded', 'postgres']),
   audit: z.string().describe('What guards the audit: `role`, or `trigger` alone.'),
@@ -151,6 +163,6 @@ export const readiness = z.object({
 export const delivered = z.object({
   alerts: z.int(),
   incidents: z.array(z.int()),
-  repeated: z.boolean(),
+  repeated: z.int().describe('How many of them were known already.'),
   notes: z.array(z.string()).optional(),
 });

@@ -107,8 +107,6 @@ export const models = z.object({
       roles: z.array(z.string()),
     }),
   ),
-  ceilings: z.array(
-    z.object({ scope: z.string(), field: z.string(), ceilingUsd: z.number(), spentUsd: z.number() }),
-  ),
+  ceilings: z.array(z.object({ scope: z.string(), field: z.string(), ceilingUsd: z.number(), spentUsd: z.number() })),
   incidentCeilingUsd: z.number(),
 });

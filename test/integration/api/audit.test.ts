@@ -64,15 +64,15 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))(
     });
 
     it('hands out the seals as before, to administrators', async () => {
-      const { body } = await story.nightshift.api<{ seals: object[]; events: object[] }>('/audit');
+      const { body } = await story.nightshift.api<{ seals: object[]; events: object[] }>('/audit/seals');
       expect(body.seals.length).toBeGreaterThan(0);
-      expect((await story.nightshift.api('/audit?after=1')).status).toBe(200);
-      expect((await story.nightshift.api('/audit', undefined, viewer)).status).toBe(403);
+      expect((await story.nightshift.api('/audit/seals?after=1')).status).toBe(200);
+      expect((await story.nightshift.api('/audit/seals', undefined, viewer)).status).toBe(403);
     });
 
     it.each([
       ['limit=0', 'limit', 'write a whole number from 1 to 500'],
-      ['limit=5&after=x', 'after', 'write what `next` of the page before says'],
+      ['limit=5&before=x', 'before', 'write what `next` of the page before says'],
       ['incident=x', 'incident', 'write it as INC-7 or 7'],
       [`actor=${'x'.repeat(201)}`, 'actor', 'at most 200 characters'],
       ['type=%00', 'type', 'for example approval.*'],

@@ -65,7 +65,7 @@ describe('audit verify, of an embedded database', () => {
       code: 1,
       err: expect.stringContaining('needs admin'),
     });
-    expect((await nightshift.api('/audit?after=nonsense')).status).toBe(400);
+    expect((await nightshift.api('/audit/seals?after=nonsense')).status).toBe(400);
     expect(await verify(directory.path, ['--direct'])).toMatchObject({
       code: 1,
       err: expect.stringContaining('in use by another Nightshift'),

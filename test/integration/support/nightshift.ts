@@ -11,6 +11,7 @@ import { TOOLSETS, type Toolset } from '../../../src/mcp-tools/index.ts';
 import { pinRunbooks } from '../../../src/rag/index.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
 import { copyEmbedded, throwawayDatabaseUrl } from '../../real-parts/databases.ts';
+import { undocumented } from '../../real-parts/documented.ts';
 
 export interface Service {
   readonly instance: string;
@@ -185,7 +186,12 @@ export async function startNightshift({
       headers,
       ...(body === undefined ? {} : { method: 'POST', body }),
     });
-    return { status: response.status, body: (await response.json()) as never };
+    const answer = (await response.json()) as never;
+    const method = body === undefined ? 'GET' : 'POST';
+    const type = response.headers.get('content-type') ?? '';
+    const wrong = undocumented({ method, path, status: response.status, type, body: answer });
+    if (wrong.length > 0) throw new Error(`not as the document has it:\n${wrong.join('\n')}`);
+    return { status: response.status, body: answer };
   };
   const incident = async (id: number) => (await request(`/api/v1/incidents/${id}`, admin)).body as ShownIncident;
   return {

@@ -56,6 +56,21 @@ export async function ask<T>(path: string, { body, method = body === undefined ?
   throw new ApiProblem(await problemOf(response));
 }
 
+/** Asks for a list whole, page by page; `cursor` is what its `next` is given as. @throws ApiProblem as `ask` does. */
+export async function askAll<T>(
+  path: string,
+  list: string,
+  { cursor = 'after', signal }: { readonly cursor?: 'before' | 'after'; readonly signal: AbortSignal },
+): Promise<readonly T[]> {
+  const items: T[] = [];
+  for (let next: unknown = ''; next !== null && next !== undefined; ) {
+    const page = await ask<Record<string, unknown>>(`${path}${query({ [cursor]: String(next) })}`, { signal });
+    items.push(...(page[list] as readonly T[]));
+    ({ next } = page);
+  }
+  return items;
+}
+
 async function problemOf(response: Response): Promise<ProblemDocument> {
   try {
     return (await response.json()) as ProblemDocument;

@@ -1,6 +1,6 @@
 /** What the pages read, each with the key by which the live stream has it read again. */
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { ApiProblem, ask, query } from './client.ts';
+import { ApiProblem, ask, askAll, query } from './client.ts';
 import type {
   AuditReport,
   Budgets,
@@ -45,7 +45,9 @@ export const signInOptionsQuery = queryOptions({
 /** The question where one is signed in. */
 export const sessionsQuery = queryOptions({
   queryKey: ['sessions'],
-  queryFn: ({ signal }) => ask<{ sessions: readonly ListedSession[] }>('/sessions', { signal }),
+  queryFn: async ({ signal }) => ({
+    sessions: await askAll<ListedSession>('/sessions', 'sessions', { cursor: 'before', signal }),
+  }),
 });
 
 /** The question for all that the first page shows. */
@@ -95,7 +97,7 @@ export function chartsQuery(id: string) {
 /** The question for all runbooks and their health. */
 export const runbooksQuery = queryOptions({
   queryKey: ['runbooks'],
-  queryFn: ({ signal }) => ask<{ runbooks: readonly Runbook[] }>('/runbooks', { signal }),
+  queryFn: async ({ signal }) => ({ runbooks: await askAll<Runbook>('/runbooks', 'runbooks', { signal }) }),
 });
 
 /** The question for one runbook as it is indexed. */

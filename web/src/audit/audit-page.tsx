@@ -29,7 +29,7 @@ export default function AuditPage() {
     queryKey: ['audit', 'events', asked],
     initialPageParam: null as string | number | null,
     queryFn: ({ pageParam, signal }) =>
-      ask<AuditEvents>(`/audit${query({ limit: 100, ...asked, after: pageParam })}`, { signal }),
+      ask<AuditEvents>(`/audit${query({ limit: 100, ...asked, before: pageParam })}`, { signal }),
     getNextPageParam: ({ next }) => next,
   });
   return (
