@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ERROR_KINDS, type ErrorCode } from '../errors.ts';
 import { SCOPES } from '../identity/index.ts';
-import { components, problem } from './answers/component.ts';
+import { problem } from './answers/component.ts';
 import { API_ROOT, type Operation } from './operation.ts';
 import { OPERATIONS } from './operations/index.ts';
 
@@ -46,10 +46,11 @@ export function errorsOf({ role, params, query, body, repeat, errors, root }: Op
 
 function write(): Json {
   const schemas: Json = {};
+  const responses: Json = {};
   const paths: Record<string, Json> = {};
   for (const operation of OPERATIONS) {
     const path = (operation.root ? '' : API_ROOT) + operation.path;
-    paths[path] = { ...paths[path], [operation.method]: writeOperation(operation, schemas) };
+    paths[path] = { ...paths[path], [operation.method]: writeOperation(operation, { schemas, responses }) };
   }
   schemaOf(problem, schemas);
   return {
@@ -64,7 +65,8 @@ function write(): Json {
     tags: [...new Set(OPERATIONS.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+      schemas: sorted(schemas),
+      responses: sorted(responses),
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'A personal token, with a role and perhaps scopes.' },
         session: {
@@ -80,7 +82,11 @@ function write(): Json {
   };
 }
 
-function writeOperation(operation: Operation, schemas: Json): Json {
+function sorted(named: Json): Json {
+  return Object.fromEntries(Object.entries(named).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function writeOperation(operation: Operation, { schemas, responses }: { schemas: Json; responses: Json }): Json {
   const { id, tag, summary, role, scope, body, repeat, answer, example } = operation;
   const { status, type, schema, description } = answer;
   const content = status === 204 ? {} : { content: { [type]: schema ? { schema: schemaOf(schema, schemas) } : {} } };
@@ -114,7 +120,7 @@ function writeOperation(operation: Operation, schemas: Json): Json {
           },
         }
       : {}),
-    responses: { [status]: { description, ...content, ...link }, ...failures(errorsOf(operation)) },
+    responses: { [status]: { description, ...content, ...link }, ...failures(errorsOf(operation), responses) },
   };
 }
 
@@ -145,17 +151,19 @@ function parametersOf(schema: z.ZodType, place: 'path' | 'query', schemas: Json)
   }));
 }
 
-function failures(codes: readonly ErrorCode[]): Json {
+/** Points at the answers to what is wrong, one for each status, and writes those that are not there yet. */
+function failures(codes: readonly ErrorCode[], responses: Json): Json {
   const byStatus = Map.groupBy(codes, (code) => ERROR_KINDS[code].status);
   return Object.fromEntries(
-    [...byStatus].map(([status, some]) => [
-      status,
-      {
+    [...byStatus].map(([status, some]) => {
+      const name = some.join('-or-');
+      responses[name] ??= {
         description: some.map((code) => `\`${code}\``).join(', '),
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
         ...(HEADERS[status] ? { headers: HEADERS[status] } : {}),
-      },
-    ]),
+      };
+      return [status, { $ref: `#/components/responses/${name}` }];
+    }),
   );
 }
 
@@ -167,7 +175,6 @@ function schemaOf(schema: z.ZodType, schemas: Json): Json {
     ...written
   } = z.toJSONSchema(schema, {
     io: 'input',
-    metadata: components,
     override: ({ jsonSchema }) => {
       // Its format says it, and nobody reads four lines of digits.
       if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;

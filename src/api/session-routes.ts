@@ -11,7 +11,7 @@ import {
   showSignInOptions,
   signInOperation,
   signOut,
-} from './operations/installation.ts';
+} from './operations/access.ts';
 import { pageOf } from './page.ts';
 import { serve } from './serve.ts';
 import type { SignInLimit } from './sign-in-limit.ts';

@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import { NightshiftError } from '../errors.ts';
 import { type Identity, newSecret, type Principal, type Scope } from '../identity/index.ts';
-import { createToken, listTokens, revokeToken } from './operations/installation.ts';
+import { createToken, listTokens, revokeToken } from './operations/access.ts';
 import { pageOf } from './page.ts';
 import { serve } from './serve.ts';
 

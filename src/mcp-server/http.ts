@@ -16,7 +16,7 @@ const SWEEP_MS = 60_000;
 
 interface Session {
   readonly transport: StreamableHTTPServerTransport;
-  /** Only the token's own person, in the same role, goes on with a session. */
+  /** Only the token's own person, in the same role and scopes, goes on with a session. */
   readonly principal: Principal;
   seenAt: number;
 }
@@ -110,9 +110,8 @@ export function createMcpRouter({ identity, hosts, oauth, extend = () => {}, ...
     if (typeof id !== 'string') return refuse(response, 400, 'no Mcp-Session-Id. Fix: begin with initialize');
     const session = sessions.get(id);
     const principal = response.locals.principal as Principal;
-    // Another person's session is as unknown as none; one that was opened with another role would go on with that.
-    const { name, role } = principal;
-    if (!session || session.principal.name !== name || session.principal.role !== role)
+    // Another person's session is as unknown as none; one that was opened with another role, or other scopes, would go on with those.
+    if (!session || worthOf(session.principal) !== worthOf(principal))
       return refuse(response, 404, 'there is no such session here. Fix: begin with initialize');
     session.seenAt = Date.now();
     await session.transport.handleRequest(request, response, request.body);
@@ -126,6 +125,10 @@ export function createMcpRouter({ identity, hosts, oauth, extend = () => {}, ...
       sessions.clear();
     },
   };
+}
+
+function worthOf({ name, role, scopes }: Principal): string {
+  return JSON.stringify([name, role, scopes ?? null]);
 }
 
 /** Nothing behind this door needs the token, so nothing there can keep it or hand it on. */

@@ -1,4 +1,4 @@
-import type { Principal } from '../identity/index.ts';
+import { isWithin, type Principal } from '../identity/index.ts';
 import { McpServer } from '../mcp-sdk/server-http.ts';
 import type { McpPorts } from './ports.ts';
 import { addPrompts } from './prompts.ts';
@@ -22,8 +22,9 @@ export function createMcpServer(ports: McpPorts, principal: Principal, extend: M
   );
   traceTools(server, ports.tracer);
   addTools(server, ports, principal);
-  addResources(server, ports);
-  addPrompts(server, ports);
+  addResources(server, ports, principal);
+  // They name incidents, and say how to read them.
+  if (isWithin(principal.scopes ?? null, 'incidents:read')) addPrompts(server, ports);
   extend(server);
   return server;
 }

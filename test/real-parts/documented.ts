@@ -5,11 +5,15 @@ import addFormats from 'ajv-formats';
 import { openApi } from '../../src/api/index.ts';
 
 interface Described {
-  readonly responses: Record<string, { content?: Record<string, { schema?: object }> }>;
+  readonly responses: Record<string, Response>;
+}
+interface Response {
+  readonly $ref?: string;
+  readonly content?: Record<string, { schema?: object }>;
 }
 interface Document {
   readonly paths: Record<string, Record<string, Described>>;
-  readonly components: { schemas: Record<string, unknown> };
+  readonly components: { schemas: Record<string, unknown>; responses: Record<string, Response> };
 }
 
 export interface Answered {
@@ -49,13 +53,19 @@ export function undocumented({ method, path, status, type, body }: Answered): st
   const described = found && document.paths[found.path]?.[method.toLowerCase()];
   if (!described) return [];
   const where = `${method} ${found.path} ${status}`;
-  const content = described.responses[status]?.content;
-  if (!described.responses[status]) return [`${where} is not in the document`];
+  const named = described.responses[status]?.$ref?.split('/').at(-1);
+  const response = named === undefined ? described.responses[status] : document.components.responses[named];
+  const content = response?.content;
+  if (!response) return [`${where} is not in the document`];
   if (content === undefined) return [];
   const [media = ''] = type.split(';');
   if (content[media] === undefined) return [`${where} is ${media}, not ${Object.keys(content).join(' or ')}`];
   if (content[media].schema === undefined) return [];
-  const pointer = ['paths', found.path, method.toLowerCase(), 'responses', status, 'content', media, 'schema']
+  const place =
+    named === undefined
+      ? ['paths', found.path, method.toLowerCase(), 'responses', status]
+      : ['components', 'responses', named];
+  const pointer = [...place, 'content', media, 'schema']
     .map((step) => encodeURIComponent(String(step).replaceAll('~', '~0').replaceAll('/', '~1')))
     .join('/');
   const validate = validators.get(where) ?? ajv.compile({ $ref: `document#/${pointer}` });

@@ -1,12 +1,8 @@
 import { z } from 'zod';
 
-/** The schemas that the OpenAPI document names, by their names. */
-export const components = z.registry<{ id: string }>();
-
 /** Gives a schema a name in the OpenAPI document. */
 export function named<T extends z.ZodType>(id: string, schema: T): T {
-  components.add(schema, { id });
-  return schema;
+  return schema.meta({ id });
 }
 
 /** What an answer that is a page of a list ends with. */

@@ -42,11 +42,11 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))(
         words: expect.stringContaining('made the token vic'),
       });
       const paged: unknown[] = [];
-      let after: string | number | null = '';
-      while (after !== null) {
-        const page = await list(`limit=7${after === '' ? '' : `&after=${after}`}`);
+      let before: string | number | null = '';
+      while (before !== null) {
+        const page = await list(`limit=7${before === '' ? '' : `&before=${before}`}`);
         paged.push(...page.events);
-        after = page.next;
+        before = page.next;
       }
       expect(paged).toEqual(all.events);
     });
