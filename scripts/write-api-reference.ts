@@ -56,7 +56,7 @@ export function renderOpenApi(): string {
 export function renderApiReference(): string {
   const tags = [...new Set(OPERATIONS.map(({ tag }) => tag))];
   const sections = tags.map((tag) => {
-    const some = OPERATIONS.filter((one) => one.tag === tag).sort((a, b) => (addressOf(a) < addressOf(b) ? -1 : 1));
+    const some = OPERATIONS.filter((one) => one.tag === tag);
     return [`## ${tag[0]?.toUpperCase()}${tag.slice(1)}`, ...some.map(section)].join('\n\n');
   });
   return `${[HEAD.trimEnd(), ...sections].join('\n\n')}\n`;
@@ -75,13 +75,11 @@ export function curlOf({ method, path, root, query, example, body, role, answer,
     ...(role === null && rest.tag !== 'webhooks' ? [] : [`-H ${token}`]),
     ...(answer.type === 'application/gzip' ? ['-o nightshift.dump.gz'] : []),
     url,
-    ...(rest.repeat === 'keyed' ? ['-H "Idempotency-Key: $(uuidgen)"'] : []),
+    ...(rest.repeat === 'keyed' ? [`-H "Idempotency-Key: $(node -p 'crypto.randomUUID()')"`] : []),
     ...(body ? [`--json '${JSON.stringify(example.body ?? {})}'`] : []),
   ];
   return parts.join(' ');
 }
-
-const addressOf = ({ path, method }: Operation) => `${path} ${method}`;
 
 function section(operation: Operation): string {
   const { method, path, root, summary, params, query, body, answer } = operation;
