@@ -209,7 +209,14 @@ export const beginMaintenance = operation({
     until: time,
   }),
   answer: json(201, maintenance, 'It is begun.'),
-  example: { body: { match: ['service="checkout"'], reason: 'the database is moved', until: '2100-01-01T00:00:00Z' } },
+  example: {
+    body: {
+      match: ['service="checkout"'],
+      reason: 'the database is moved',
+      from: '2100-01-01T02:00:00Z',
+      until: '2100-01-01T04:00:00Z',
+    },
+  },
 });
 
 export const endMaintenance = operation({

@@ -16,17 +16,18 @@ const RUNBOOK =
 const MEETS: Readonly<Record<string, number>> = {
   decideApproval: 404,
   showJudgements: 404,
-  mergeIncident: 409,
-  splitIncident: 409,
-  sayWord: 409,
   explainPolicy: 400,
   runByHand: 400,
   endMaintenance: 404,
   endSession: 404,
-  signIn: 401,
+  // Too many wrong tokens came from here before.
+  signIn: 429,
   showSession: 401,
   signOut: 401,
 };
+
+/** An answer that has no end is cut off then. */
+const STREAM_SECONDS = 10;
 
 describe.each(anyDatabase)('every answer of the API, on $name', ({ name: database }) => {
   let nightshift: TestNightshift;
@@ -266,7 +267,10 @@ describe.each(anyDatabase)('every answer of the API, on $name', ({ name: databas
     '/judge',
     '/judgements',
   ])('gives no more of %s than a page, and refuses what is no page', async (path) => {
-    expect(await ask(`${API_ROOT}${path}?limit=1`)).toMatchObject({ status: 200, body: { next: null } });
+    expect(await ask(`${API_ROOT}${path}?limit=1`)).toMatchObject({
+      status: 200,
+      body: { next: path.endsWith('uncovered') ? expect.any(String) : null },
+    });
     expect(await ask(`${API_ROOT}${path}?limit=100000`)).toMatchObject({
       status: 400,
       body: { code: 'invalid_payload' },
@@ -284,7 +288,7 @@ describe.each(anyDatabase)('every answer of the API, on $name', ({ name: databas
     const run = (command: string) =>
       new Promise<{ text: string; status: number; type: string }>((resolve, reject) => {
         const env = { ...process.env, NIGHTSHIFT_URL: nightshift.app.url, NIGHTSHIFT_TOKEN: token };
-        const asked = `${command} -w '\\n%{http_code} %{content_type}' --max-time 20`;
+        const asked = `${command} -w '\\n%{http_code} %{content_type}' --max-time ${STREAM_SECONDS}`;
         execFile(
           'bash',
           ['-c', asked],
