@@ -180,24 +180,21 @@ describe('an Idempotency-Key among replicas', () => {
       await sql`lock table incident in access exclusive mode`.execute(db.q);
       await held.promise;
     });
-    const lost = open(one, 'it dies', key);
-    await expect
-      .poll(async () => {
-        const { rows } = await db.executeAside(
-          `select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted is null
-             and pid in (select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%incident%')`,
-        );
-        return (rows[0] as { n: number }).n;
-      })
-      .toBeGreaterThan(0);
-    expect(await open(two, 'it dies', key)).toMatchObject({ status: 409, body: { code: 'idempotency_key_in_use' } });
-    // As Postgres sees the end of a replica: its connections are gone.
-    await db.executeAside(
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%incident%'`,
-    );
-    expect((await lost).status).toBe(503);
-    held.resolve();
-    await holding;
+    try {
+      const lost = open(one, 'it dies', key);
+      const waiting = `select distinct pid from pg_stat_activity join pg_locks using (pid)
+        where datname = current_database() and wait_event_type = 'Lock' and locktype = 'advisory' and granted`;
+      await expect
+        .poll(async () => (await db.executeAside(waiting)).rows.length, { timeout: 30_000 })
+        .toBeGreaterThan(0);
+      expect(await open(two, 'it dies', key)).toMatchObject({ status: 409, body: { code: 'idempotency_key_in_use' } });
+      // As Postgres sees the end of a replica: its connections are gone.
+      await db.executeAside(`select pg_terminate_backend(pid) from (${waiting}) as one`);
+      expect((await lost).status).toBe(503);
+    } finally {
+      held.resolve();
+      await holding;
+    }
     expect(await opened()).toBe(before);
     const done = await open(two, 'it dies', key);
     expect(done).toMatchObject({ status: 202, replayed: null });
