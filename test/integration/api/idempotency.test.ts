@@ -1,6 +1,7 @@
 /** A request that is sent again with its Idempotency-Key gets the first answer, whichever replica it meets, and nothing is done twice. */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openPostgres } from '../../../src/database/index.ts';
 import { databases } from '../../real-parts/databases.ts';
@@ -174,26 +175,22 @@ describe('an Idempotency-Key among replicas', () => {
   it('is under way for as long as the first request is, and free when its replica dies before it is done', async () => {
     const key = randomUUID();
     const before = await opened();
-    // What a person opens waits for this, with its key taken.
-    const held = Promise.withResolvers<void>();
-    const holding = db.transaction(async () => {
-      await sql`lock table incident in access exclusive mode`.execute(db.q);
-      await held.promise;
-    });
+    const owner = new pg.Client({ connectionString: one.databaseUrl as string });
+    const holder = new pg.Client({ connectionString: one.databaseUrl as string });
+    await Promise.all([owner.connect(), holder.connect()]);
     try {
+      // What a person opens waits for this, with its key taken.
+      await holder.query('begin; lock table incident in access exclusive mode');
       const lost = open(one, 'it dies', key);
       const waiting = `select distinct pid from pg_stat_activity join pg_locks using (pid)
         where datname = current_database() and wait_event_type = 'Lock' and locktype = 'advisory' and granted`;
-      await expect
-        .poll(async () => (await db.executeAside(waiting)).rows.length, { timeout: 30_000 })
-        .toBeGreaterThan(0);
+      await expect.poll(async () => (await owner.query(waiting)).rowCount, { timeout: 20_000 }).toBeGreaterThan(0);
       expect(await open(two, 'it dies', key)).toMatchObject({ status: 409, body: { code: 'idempotency_key_in_use' } });
       // As Postgres sees the end of a replica: its connections are gone.
-      await db.executeAside(`select pg_terminate_backend(pid) from (${waiting}) as one`);
+      await owner.query(`select pg_terminate_backend(pid) from (${waiting}) as one`);
       expect((await lost).status).toBe(503);
     } finally {
-      held.resolve();
-      await holding;
+      await Promise.all([holder.end(), owner.end()]);
     }
     expect(await opened()).toBe(before);
     const done = await open(two, 'it dies', key);
