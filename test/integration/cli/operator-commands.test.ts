@@ -69,6 +69,23 @@ describe('commands for whoever runs Nightshift', () => {
     expect(out).not.toMatch(/nst_|[0-9a-f]{64}/);
     expect(JSON.parse((await asAdmin('tokens', 'list', '--json')).out)).toHaveLength(3);
 
+    const scoped = [
+      'grafana',
+      '--role',
+      'viewer',
+      '--scope',
+      'incidents:read',
+      'audit:read',
+      '--expires',
+      '2100-01-31',
+    ];
+    const [grafana = ''] = await create(...scoped).then((text) => text.split('\n'));
+    expect((await asAdmin('tokens', 'list')).out).toMatch(
+      /^grafana .*never used {2}only incidents:read, audit:read {2}until 2100-01-31 00:00$/m,
+    );
+    expect((await nightshift.api('/approvals', undefined, grafana)).status).toBe(403);
+    expect(await asAdmin('tokens', 'create', 'wrong', '--expires', 'never')).toMatchObject({ code: 2 });
+    expect(await asAdmin('tokens', 'create', 'wrong', '--scope', 'everything')).toMatchObject({ code: 1 });
     expect(await asAdmin('tokens', 'revoke', 'ada-laptop')).toMatchObject({ code: 0 });
     expect(await as(ada, 'status')).toMatchObject({ code: 1, err: expect.stringMatching(/not a token of this/) });
     expect((await asAdmin('tokens', 'list')).out).toMatch(/^ada-laptop .* REVOKED 20/m);
