@@ -118,7 +118,7 @@ describe('eval run', () => {
   it.each([
     [['--models', 'nobody'], '--models: nobody is not configured. Fix: '],
     [['--only', 'nothing'], '--only: there is no scenario nothing. Fix: '],
-    [['--repeat', '0'], 'write a whole number from 1 to 100'],
+    [['--repeat', '0'], 'Write a whole number from 1 to 100'],
   ])('says what is wrong with %o', async (argv, message) => {
     const { code, err } = await run(suiteOf(CACHE), ...argv);
     expect(code).toBeGreaterThan(0);

@@ -128,9 +128,9 @@ function Report({ insights }: { readonly insights: Insights }) {
               rows={cost.byIncident.map(({ incident, title, calls, tokens, usd }) => ({
                 key: incident,
                 cells: [
-                  <span key="incident">
-                    <Link href={`/incidents/${incident}`}>{incident}</Link> {title}
-                  </span>,
+                  <Link key="incident" href={`/incidents/${incident}`}>
+                    {incident} {title}
+                  </Link>,
                   calls,
                   tokens.toLocaleString('en-GB'),
                   dollars(usd),
