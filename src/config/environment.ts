@@ -115,7 +115,11 @@ export function variablesOf(env: Environment): { port: number | undefined; logLe
   if (url && !(/^postgres(ql)?:\/\//.test(url) && URL.canParse(url))) {
     const message =
       'is not a URL that starts with postgres:// or postgresql:// (write special characters of the password as %XX)';
-    problems.push({ field: 'DATABASE_URL', message, fix: 'write it as postgres://HOST:5432/DATABASE, with USER:PASSWORD@ before the host' });
+    problems.push({
+      field: 'DATABASE_URL',
+      message,
+      fix: 'write it as postgres://HOST:5432/DATABASE, with USER:PASSWORD@ before the host',
+    });
   }
   return { port, logLevel, problems };
 }

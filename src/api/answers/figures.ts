@@ -36,9 +36,7 @@ export const insights = named(
       perIncidentUsd: z.number().nullable(),
       byModel: z.array(z.object({ model: z.string(), calls: z.int(), usd: z.number().nullable(), tokens: z.int() })),
       byIncident: z
-        .array(
-          z.object({ incident: z.string(), title: z.string(), calls: z.int(), usd: z.number(), tokens: z.int() }),
-        )
+        .array(z.object({ incident: z.string(), title: z.string(), calls: z.int(), usd: z.number(), tokens: z.int() }))
         .describe('The costliest first, 10 at most.'),
     }),
     noise: z.object({
