@@ -10,7 +10,7 @@ describeConsole('the insights', (scene) => {
       const watched = await scene.enter({ size, path: '/insights' });
       const { page } = watched;
       await page.getByRole('region', { name: 'What came of them' }).getByText('healed alone').waitFor();
-      await page.getByRole('row').filter({ hasText: 'ServiceDown' }).waitFor();
+      await page.getByRole('row', { name: 'ServiceDown Service checkout' }).waitFor();
       await page.getByRole('row').filter({ hasText: 'worker' }).waitFor();
       await page.getByRole('region', { name: 'Noise' }).getByText('said again only').waitFor();
       await page.getByRole('img', { name: /^Time to resolve: / }).waitFor();

@@ -68,8 +68,10 @@ describe.skipIf(skip)('what is read', () => {
       const index = events.findIndex((event) => event.type === type);
       await bar.getByRole('button', { name: 'To the beginning' }).click();
       await slider.focus();
-      for (let at = 0; at < index; at += 1) await page.keyboard.press('ArrowRight');
-      await page.locator(`[aria-valuetext="event ${index + 1} of ${events.length}"]`).waitFor();
+      for (let at = 1; at <= index; at += 1) {
+        await page.keyboard.press('ArrowRight');
+        await page.locator(`[aria-valuetext="event ${at + 1} of ${events.length}"]`).waitFor();
+      }
     };
     const chapters = page.getByRole('region', { name: 'The story' }).getByRole('heading', { level: 3 });
     const actions = page.getByRole('region', { name: 'Actions' });

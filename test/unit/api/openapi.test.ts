@@ -54,7 +54,7 @@ function routesOf(stack: readonly Layer[]): string[] {
 
 /** Every route that express has; nothing is asked of any of them. */
 function allRoutes(): string[] {
-  const inert = { config: { mode: 'auto', dataDir: '.', runbooks: [] }, gate: {}, signIn: {} };
+  const inert = { config: { mode: 'auto', dataDir: '.', runbooks: [] }, gate: {}, signIn: {}, reloader: {} };
   const api = createApi(inert as unknown as ApiDependencies) as Router & { stack: readonly Layer[] };
   const health = createHealthRoutes({} as never) as Router & { stack: readonly Layer[] };
   return [...routesOf(api.stack).map((one) => one.replace(' ', ` ${API_ROOT}`)), ...routesOf(health.stack)].sort();
@@ -96,6 +96,7 @@ describe('the API', () => {
       'deliverAlerts',
       'draftRunbook',
       'explainPolicy',
+      'reloadConfig',
       'signIn',
       'syncRunbooks',
       'takeBackup',

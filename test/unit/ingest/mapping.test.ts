@@ -226,7 +226,7 @@ describe('a mapping of one’s own', () => {
     await expect(loadMapping(path)).rejects.toMatchObject({
       code: 'invalid_config',
       message: expect.stringContaining(words),
-      problems: [{ field: path, fix: expect.any(String) }],
+      problems: expect.arrayContaining([expect.objectContaining({ fix: expect.any(String) })]),
     });
   });
 

@@ -75,7 +75,7 @@ describe('a manifest', () => {
       CHANGE.replace('check: null', 'check: { tool: demo.look, expect: "state is RUNNING" }'),
       /check\.expect/,
     ],
-    ['no YAML', 'name: [', /write it as YAML/],
+    ['no YAML', 'name: [', /correct the YAML there/],
     ['nothing', '', /is no tool manifest/],
   ])('with %s is refused', (_, text, problem) => {
     expect(() => parseManifest('some.yaml', text)).toThrow(problem);

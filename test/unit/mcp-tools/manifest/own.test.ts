@@ -182,7 +182,7 @@ describe("a team's own tools", () => {
       },
       /risk/,
     ],
-    ['text that is no YAML', { 'a.yaml': 'name: [' }, /a\.yaml is no tool manifest: .*write it as YAML/],
+    ['text that is no YAML', { 'a.yaml': 'name: [' }, /a\.yaml is no tool manifest: .*correct the YAML there/],
   ])('with %s are refused', (_, files, problem) => {
     expect(() => catalogueOf(files)).toThrow(problem);
   });
