@@ -48,6 +48,8 @@ export function read<T>(schema: z.ZodType<T>, input: unknown, fixes: Readonly<Re
  */
 export function admit(response: Response, operation: Pick<Operation, 'role' | 'scope'>): Principal {
   const principal = response.locals.principal as Principal;
+  // Nobody needs to be known, so nobody may be.
+  if (operation.role === null) return principal;
   const refusal = refusalByRole(principal, operation);
   if (refusal) throw refusal;
   const outOfScope = refusalByScope(principal, operation);
@@ -64,8 +66,8 @@ export function refusalByRole({ name, role }: Principal, needed: Pick<Operation,
 }
 
 /** Says why somebody's token does not reach as far as an operation; null where it does. */
-export function refusalByScope({ scopes }: Principal, needed: Pick<Operation, 'role' | 'scope'>) {
-  if (needed.role === null || isWithin(scopes ?? null, needed.scope)) return null;
+export function refusalByScope({ scopes }: Principal, needed: Pick<Operation, 'scope'>): NightshiftError | null {
+  if (isWithin(scopes ?? null, needed.scope)) return null;
   const fix = `use a token with the scope ${needed.scope}, or one without scopes`;
   return new NightshiftError('forbidden', `this token is restricted to ${scopes?.join(', ')}. Fix: ${fix}`);
 }

@@ -360,7 +360,7 @@ describe('with a running Nightshift', () => {
     expect(await cli('policy', 'replay', '--policies', a, broken)).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringMatching(/1 mistake\(s\) in the policy:[\s\S]*broken.policy\.yaml\.rules\.0\.decision/),
+      err: expect.stringMatching(/1 mistake\(s\) in the policy:[\s\S]*broken.policy\.yaml:1:19 rules\.0\.decision/),
     });
     expect(await cli('policy', 'replay', '--policies', 'nowhere')).toMatchObject({
       code: 1,

@@ -214,7 +214,7 @@ describe.each(anyDatabase)('the console’s door ($name)', ({ name }) => {
     expect(await ask(cookie, '/incidents')).toMatchObject({ status: 200, body: { incidents: [] } });
     const { body: listed } = await ask(cookie, '/sessions');
     const more = { lastSeenAt: expect.any(String), client: 'Fire fox', current: true };
-    expect(listed).toEqual({ sessions: [{ ...body, ...more }] });
+    expect(listed).toEqual({ sessions: [{ ...body, ...more }], next: null });
     expect(await call('GET', '/api/v1/session/options')).toMatchObject({ body: { oidc: null, token: true } });
   });
 
