@@ -19,6 +19,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'],
           testTimeout: 20_000,
+          // They share what they import, which is most of what they take; none may leave anything behind in it.
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
