@@ -41,8 +41,8 @@ export const nowIncident = named(
   }),
 );
 
-export const approval = named(
-  'Approval',
+const keptApproval = named(
+  'KeptApproval',
   z.object({
     id: z.string(),
     incident: incidentName,
@@ -64,9 +64,15 @@ export const approval = named(
     ),
     secrets: z.array(z.unknown()),
     card: z.array(z.string()).describe('The words that people decide by.'),
+  }),
+);
+
+/** As whoever asks sees it. */
+export const approval = named(
+  'Approval',
+  keptApproval.extend({
     refused: z
       .object({ approve: z.string().nullable(), deny: z.string().nullable() })
-      .optional()
       .describe('Why an answer of whoever asks would be refused now; null where it would count.'),
   }),
 );
@@ -126,6 +132,10 @@ const diagnosis = named(
     citations: z.array(z.looseObject({ evidence: z.string(), quote: z.string() })),
     ruledOut: z.array(z.looseObject({ hypothesis: z.string(), why: z.string() })),
     unknowns: z.array(z.string()),
+    components: z
+      .array(z.looseObject({ kind: z.string(), name: z.string(), evidence: z.string().nullable() }))
+      .optional(),
+    review: z.enum(['passed', 'rejected', 'unavailable', 'none']).optional(),
   }),
 );
 
@@ -173,7 +183,9 @@ const action = named(
     decision: verdict.nullable(),
     result: z.unknown(),
     requestedBy: z.string().nullable(),
-    inspection: z.unknown(),
+    inspection: z
+      .looseObject({ preview: z.array(z.string()).nullable().optional(), before: z.unknown().optional() })
+      .nullable(),
     undoOf: z.string().nullable(),
     effect: z.string().nullable(),
     createdAt: moment,
@@ -266,7 +278,7 @@ export const exported = z.object({
   modelCalls: z.array(modelCall),
   modelCallsLeftOut: z.int(),
   actions: z.array(action),
-  approvals: z.array(approval),
+  approvals: z.array(keptApproval),
   judgements: z.array(judgement),
   events: z.array(event),
 });

@@ -1,11 +1,13 @@
 /** Who did what, page by page, and whether anything of it was changed, over the API. */
+
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventPage as auditShape } from '../../../src/api/answers/incident.ts';
+import { auditReport as auditReportShape } from '../../../src/api/answers/installation.ts';
 import { openPostgres } from '../../../src/database/index.ts';
 import { databases } from '../../real-parts/databases.ts';
 import { asOwner } from '../retention/old-audit.ts';
 import { STORY_MS, type Story, tellStory } from '../support/story.ts';
-import { auditReportShape, auditShape } from './shapes.ts';
 
 describe.each(databases.filter(({ name }) => name === 'postgres'))(
   'the audit over the API on $name',

@@ -1,12 +1,13 @@
 /** What an alert is about, as Prometheus has it, over the API. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { charts as chartsShape } from '../../../src/api/answers/incident.ts';
 import { anyDatabase } from '../../real-parts/databases.ts';
 import { eventually } from '../../real-parts/program.ts';
 import { type Prometheus, startPrometheus } from '../../real-parts/prometheus.ts';
 import { requireParts } from '../../real-parts/require.ts';
 import { alert } from '../support/nightshift.ts';
 import { STORY_MS, type Story, tellStory } from '../support/story.ts';
-import { chartsShape } from './shapes.ts';
 
 const skip = requireParts('charts over the API', 'prometheus');
 

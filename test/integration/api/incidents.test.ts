@@ -1,10 +1,16 @@
 /** What the API says of incidents: what goes on now, all about one, and its story for people. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import {
+  event,
+  incidentPage as incidentsShape,
+  modelCalls as modelCallsShape,
+} from '../../../src/api/answers/incident.ts';
+import { now as nowShape } from '../../../src/api/answers/installation.ts';
 import { databases } from '../../real-parts/databases.ts';
 import { alert } from '../support/nightshift.ts';
 import { STORY_MS, type Story, tellStory } from '../support/story.ts';
-import { event, incidentsShape, modelCallsShape, nowShape } from './shapes.ts';
 
 describe.each(databases)('incidents over the API on $name', ({ name: database }) => {
   let story: Story;
@@ -103,7 +109,7 @@ describe.each(databases)('incidents over the API on $name', ({ name: database })
     expect(all.next).toBeNull();
     expect(all.incidents.length).toBeGreaterThan(4);
     const paged: string[] = [];
-    let next: string | null = '';
+    let next: string | number | null = '';
     while (next !== null) {
       const page: z.infer<typeof incidentsShape> = await get(
         `/incidents?limit=2${next && `&before=${next}`}`,

@@ -1,13 +1,14 @@
 /** The figures over days: each as docs/insights.md defines it, of timelines that are known to the second, and of incidents that really happened. */
+
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insights as insightsShape } from '../../../src/api/answers/figures.ts';
 import type { Database } from '../../../src/database/index.ts';
 import { eventsAfter, loadIncident, type State } from '../../../src/incident/index.ts';
 import { courseOf, insightsOf } from '../../../src/insights/index.ts';
 import { databases } from '../../real-parts/databases.ts';
 import { asOwner } from '../retention/old-audit.ts';
 import { STORY_MS, type Story, tellStory } from '../support/story.ts';
-import { insightsShape } from './shapes.ts';
 
 type Line = readonly [seconds: number, type: string, more?: { actor?: string; data?: object }];
 const FIRED: Line = [0, 'alert.firing', { actor: 'alertmanager' }];

@@ -1,8 +1,9 @@
 /** What models were asked about an incident, over the API. */
+
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { modelCalls as modelCallsShape } from '../../../src/api/answers/incident.ts';
 import { type Script, startScript } from '../models/script.ts';
 import { alert, startNightshift, type TestNightshift } from '../support/nightshift.ts';
-import { modelCallsShape } from './shapes.ts';
 
 let script: Script;
 let nightshift: TestNightshift;

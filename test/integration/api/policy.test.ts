@@ -1,9 +1,14 @@
 /** What the API says of the policy: what is in force, what it would say of a call, and how much of what is limited is used up. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import {
+  budgets as budgetsShape,
+  explanation as explanationShape,
+  policy as policyShape,
+} from '../../../src/api/answers/policy.ts';
 import { anyDatabase } from '../../real-parts/databases.ts';
 import { STORY_MS, type Story, tellStory } from '../support/story.ts';
-import { budgetsShape, explanationShape, policyShape } from './shapes.ts';
 
 const POLICY = `windows:
   - {name: nights, days: [mon], from: "22:00", to: "06:00", timezone: Europe/Berlin}

@@ -1,13 +1,19 @@
 /** What the API says of runbooks: how they do, what is wrong with them, what they do not cover, and a draft of a new one. */
+
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import {
+  draft as draftShape,
+  runbookFile as runbookFileShape,
+  runbookPage as runbooksShape,
+  uncoveredPage as uncoveredShape,
+} from '../../../src/api/answers/runbook.ts';
 import { parseRunbook } from '../../../src/rag/index.ts';
 import { anyDatabase } from '../../real-parts/databases.ts';
 import { alert } from '../support/nightshift.ts';
 import { STORY_MS, type Story, tellStory } from '../support/story.ts';
-import { draftShape, runbookFileShape, runbooksShape, uncoveredShape } from './shapes.ts';
 
 const OTHER = `---
 match: ['alertname="PageDown"', 'env="lab"']

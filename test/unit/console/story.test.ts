@@ -33,7 +33,7 @@ const EVENTS = [
 ];
 
 const call = (role: string, second: number): ModelCall => ({
-  id: `${role} ${second}`,
+  id: second,
   at: moment(second),
   role,
   model: 'worker',

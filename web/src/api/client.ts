@@ -75,7 +75,14 @@ async function problemOf(response: Response): Promise<ProblemDocument> {
   try {
     return (await response.json()) as ProblemDocument;
   } catch {
-    return { status: response.status, code: 'internal', detail: `the server answered with ${response.status}` };
+    const { status } = response;
+    return {
+      type: 'about:blank',
+      title: 'internal',
+      status,
+      code: 'internal',
+      detail: `the server answered with ${status}`,
+    };
   }
 }
 

@@ -106,7 +106,7 @@ function approvalAfter(events: Events, approval: Approval): Approval[] {
   const [{ type, data, at } = { type: '', data: {} as TimelineEvent['data'], at: '' }] = own.slice(-1);
   if (type === '') return [];
   const status = type === 'approval.requested' ? 'pending' : type === 'approval.decided' ? data.status : type.slice(9);
-  return [{ ...approval, votes: until(at, approval.votes), status: status as Approval['status'] }];
+  return [{ ...approval, votes: [...until(at, approval.votes)], status: status as Approval['status'] }];
 }
 
 /** What a sender said last of an alert; one that no line tells of came with whatever else was there. */

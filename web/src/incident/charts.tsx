@@ -59,9 +59,9 @@ function chartUntil(moment: string | null, chart: Chart): Chart {
   const end = Date.parse(moment) / 1000;
   const series = chart.series.map(({ labels, points }) => ({
     labels,
-    points: points.map(([at, value]) => [at, at <= end ? value : null] as const),
+    points: points.map(([at, value]) => [at, at <= end ? value : null] as [number, number | null]),
   }));
-  return { ...chart, series, markers: until(moment, chart.markers) };
+  return { ...chart, series, markers: [...until(moment, chart.markers)] };
 }
 
 function describe({ title, series, from, to }: Chart): string {

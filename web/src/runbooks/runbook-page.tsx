@@ -55,22 +55,8 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
     observer.observe(frameElement, { childList: true, subtree: true });
     return () => observer.disconnect();
   }, [marked]);
-  const {
-    title,
-    path,
-    body,
-    service,
-    severity,
-    matches,
-    used,
-    healed,
-    failed,
-    lastUsed,
-    stale,
-    problems,
-    lint,
-    frontMatter,
-  } = runbook;
+  const { title, path, body, service, matches, used, healed, failed, lastUsed, stale, problems, lint, frontMatter } =
+    runbook;
   return (
     <>
       <PageTitle title={title} tells={path}>
@@ -106,12 +92,6 @@ function Opened({ runbook, cited }: { readonly runbook: RunbookFile; readonly ci
                   <>
                     <dt>service</dt>
                     <dd>{service}</dd>
-                  </>
-                ) : null}
-                {severity ? (
-                  <>
-                    <dt>severity</dt>
-                    <dd>{severity}</dd>
                   </>
                 ) : null}
                 <dt>for</dt>
