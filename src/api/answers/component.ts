@@ -29,7 +29,13 @@ export const problem = named(
     detail: z.string().describe('What is wrong, and how to mend it.'),
     problems: z
       .array(
-        z.object({ field: z.string(), value: z.string().optional(), message: z.string(), fix: z.string().optional() }),
+        z.object({
+          field: z.string(),
+          value: z.string().optional(),
+          message: z.string(),
+          fix: z.string().optional(),
+          at: z.object({ file: z.string(), line: z.int(), column: z.int() }).optional().describe('Where it stands.'),
+        }),
       )
       .optional()
       .describe('Every field that is wrong.'),

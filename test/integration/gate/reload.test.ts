@@ -58,12 +58,14 @@ describe('a reload', () => {
     const { body } = await nightshift.api('/policy');
     return JSON.stringify(body);
   };
-  const lastEvent = async (type: string) => {
-    const { body } = await nightshift.api('/events?limit=1000');
-    return (body as { events: { type: string; actor: string; data: object }[] }).events.findLast(
-      (event) => event.type === type,
-    );
-  };
+  /** An event is told once everything before it is stored. */
+  const lastEvent = (type: string) =>
+    eventually(`${type} is told`, async () => {
+      const { body } = await nightshift.api('/events?limit=1000');
+      return (body as { events: { type: string; actor: string; data: object }[] }).events.findLast(
+        (event) => event.type === type,
+      );
+    });
   const fire = async (process: string) => {
     pages.ill.add(process);
     const labels = { alertname: 'Down', process, service: process, instance: pages.instance };
