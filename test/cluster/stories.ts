@@ -152,7 +152,7 @@ export function tellStories(kubeconfig: () => string | Promise<string>): void {
       );
       const uid = (await cluster.look('pods', 'db-0')).metadata.uid;
       expect(await call('pod', { namespace, pod: 'db-0' })).toMatchObject({ exists: true, uid, deleting: false });
-      expect(await call('pod', { namespace, pod: 'db-9' })).toEqual({ exists: false });
+      expect(await call('pod', { namespace, pod: 'db-9' })).toEqual({ exists: false, notReady: false });
     });
 
     it('events: lists warnings', async () => {

@@ -10,7 +10,9 @@ export const incident = named(
   'Incident',
   z.object({
     id: incidentName,
-    state: z.enum(STATES),
+    state: z
+      .string()
+      .describe(`${STATES.join(', ')}; or one that a newer version has set, which this one leaves alone.`),
     title: z.string(),
     severity: z.string(),
     labels,
@@ -147,14 +149,15 @@ const check = z.looseObject({
   withinSeconds: z.number(),
 });
 
+/** What versions before have kept is shown as they kept it. */
 export const verdict = named(
   'Verdict',
   z.looseObject({
     decision,
-    risk: z.string(),
+    risk: z.string().optional(),
     approvals: z.int(),
-    approvers: z.array(z.string()).nullable(),
-    expirySeconds: z.number().nullable(),
+    approvers: z.array(z.string()).nullable().optional(),
+    expirySeconds: z.number().nullable().optional(),
     spoke: z.array(z.looseObject({ rule: z.string(), decision, why: z.string() })),
   }),
 );

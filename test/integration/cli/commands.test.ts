@@ -212,8 +212,9 @@ describe('commands without a running Nightshift', () => {
     for (const field of ['match', 'step', 'expect']) expect(lint.err, field).toContain(field);
     writeFileSync(join(path, 'nightshift.yaml'), 'mode: automatic\nserver: {port: 99999}\ntolsets: {}\n');
     const check = await run(path, ['config', 'check']);
-    expect(check).toMatchObject({ code: 1, err: expect.stringMatching(/^nightshift: 3 mistake\(s\)/) });
-    for (const field of ['mode', 'server.port', 'tolsets']) expect(check.err, field).toContain(field);
+    expect(check).toMatchObject({ code: 1, err: expect.stringMatching(/^nightshift: 6 mistake\(s\)/) });
+    const places = ['nightshift.yaml:1:1 mode', 'nightshift.yaml:2:10 server.port', 'nightshift.yaml:3:1 tolsets'];
+    for (const field of [...places, 'broken.md:2 match.0']) expect(check.err, field).toContain(field);
     remove();
   });
 

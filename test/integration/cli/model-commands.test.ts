@@ -39,7 +39,11 @@ beforeAll(async () => {
     { routing: { judge: { models: ['sol'] } }, spending: { dayUsd: 100, roleUsd: { plan: 7 } } },
   );
   models = createModels(config, { db, metrics: createMetrics() });
-  api = await startLoopback(express().use('/api/v1/models', createModelRoutes(models)));
+  const served = express().use((_request, response, next) => {
+    response.locals.principal = { name: 'vic', role: 'viewer' };
+    next();
+  });
+  api = await startLoopback(served.use('/api/v1', createModelRoutes(models)));
 });
 afterAll(async () => {
   await Promise.all([api.close(), provider.close(), broken.close()]);

@@ -97,7 +97,8 @@ describe('without a running Nightshift', () => {
     const { code, out } = await doctor({ mode: 'yolo', limits: { attempts: 9 } });
     expect(code).toBe(1);
     expect(out).toHaveLength(2);
-    for (const one of out) expect(one).toMatch(/^FAIL {2}configuration: (mode|limits\.attempts): .+\. Fix: .+/);
+    for (const one of out)
+      expect(one).toMatch(/^FAIL {2}configuration: \S+nightshift\.yaml:\d+:\d+ (mode|limits\.attempts): .+\. Fix: .+/);
   });
 
   it('reads the embedded database itself, and changes nothing in it', async () => {

@@ -140,7 +140,7 @@ describe.skipIf(skip)('the kubernetes toolset', () => {
       expect(await call('pod', input)).toMatchObject({ exists: true, deleting: false });
       await change('delete_pod', input);
       await settled();
-      expect(await call('pod', input)).toEqual({ exists: false });
+      expect(await call('pod', input)).toEqual({ exists: false, notReady: false });
       expect(await shop('get', 'deploy', 'web', '-o', 'jsonpath={.status.readyReplicas}')).toBe('3');
       cluster.create({
         apiVersion: 'v1',

@@ -6,6 +6,7 @@ import type * as incidents from '../../../src/api/answers/incident.ts';
 import type * as installation from '../../../src/api/answers/installation.ts';
 import type * as policies from '../../../src/api/answers/policy.ts';
 import type * as runbooks from '../../../src/api/answers/runbook.ts';
+import type { STATES } from '../../../src/incident/index.ts';
 
 export type ProblemDocument = z.infer<typeof problem>;
 
@@ -19,7 +20,8 @@ export type Now = z.infer<typeof installation.now>;
 export type AuditReport = z.infer<typeof installation.auditReport>;
 
 export type Incident = z.infer<typeof incidents.incident>;
-export type State = Incident['state'];
+/** The states that this version knows; an incident may be in one that a newer version has set. */
+export type State = (typeof STATES)[number];
 export type Labels = Incident['labels'];
 export type NowIncident = z.infer<typeof incidents.nowIncident>;
 export type Approval = z.infer<typeof incidents.approval>;

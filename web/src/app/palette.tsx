@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { incidentsQuery, runbooksQuery } from '../api/queries.ts';
-import { STATE_WORDS } from '../components/state.tsx';
+import { lookOf } from '../components/state.tsx';
 import { runbookAddress } from '../runbooks/address.ts';
 import { PLACES } from './keys.ts';
 
@@ -29,7 +29,7 @@ export default function Palette({ onClose }: { readonly onClose: () => void }) {
   const found: SpotlightActionData[] = (incidents?.incidents ?? []).map(({ id, title, state, service }) => ({
     id,
     label: `${id} ${title}`,
-    description: [STATE_WORDS[state].word, service].filter(Boolean).join(' · '),
+    description: [lookOf(state).word, service].filter(Boolean).join(' · '),
     keywords: [id, service ?? ''],
     leftSection: <IconFlame size={18} aria-hidden="true" />,
     onClick: () => navigate(`/incidents/${id}`),

@@ -4,6 +4,7 @@ import {
   IconClipboardList,
   IconEye,
   IconHandStop,
+  IconHelp,
   IconHourglassHigh,
   IconInbox,
   IconSearch,
@@ -15,10 +16,14 @@ import {
 import type { State } from '../api/shapes.ts';
 import classes from './mark.module.css';
 
+interface Look {
+  readonly word: string;
+  readonly icon: TablerIcon;
+  readonly tone: string;
+}
+
 /** Every state with its word for people, its sign and its tone. */
-export const STATE_WORDS: Readonly<
-  Record<State, { readonly word: string; readonly icon: TablerIcon; readonly tone: string }>
-> = {
+export const STATE_WORDS: Readonly<Record<State, Look>> = {
   received: { word: 'Received', icon: IconInbox, tone: 'info' },
   triaged: { word: 'Triaged', icon: IconTags, tone: 'info' },
   investigated: { word: 'Investigated', icon: IconSearch, tone: 'info' },
@@ -32,9 +37,15 @@ export const STATE_WORDS: Readonly<
   stopped: { word: 'Stopped', icon: IconHandStop, tone: 'plain' },
 };
 
+/** Gives the word, sign and tone of a state; one that a newer version has set is called by its name. */
+export function lookOf(state: string): Look {
+  const known: Readonly<Record<string, Look>> = STATE_WORDS;
+  return known[state] ?? { word: state.replaceAll('_', ' '), icon: IconHelp, tone: 'plain' };
+}
+
 /** Shows the state of an incident by a sign and a word. */
-export function StateMark({ state }: { readonly state: State }) {
-  const { word, icon: Icon, tone } = STATE_WORDS[state];
+export function StateMark({ state }: { readonly state: string }) {
+  const { word, icon: Icon, tone } = lookOf(state);
   return (
     <span className={classes.pill} data-tone={tone}>
       <Icon size={14} stroke={2} aria-hidden="true" />

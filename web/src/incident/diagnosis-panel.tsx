@@ -1,5 +1,5 @@
 import { IconQuote, IconStethoscope } from '@tabler/icons-react';
-import type { Citation, State, WholeIncident } from '../api/shapes.ts';
+import type { Citation, WholeIncident } from '../api/shapes.ts';
 import { Card, Panel } from '../components/panel.tsx';
 import { Pill } from '../components/pill.tsx';
 import { Empty } from '../components/trouble.tsx';
@@ -8,7 +8,7 @@ import classes from './diagnosis.module.css';
 /** So many citations are shown at once; runbook mode cites all that it saw. */
 const CITED_MAX = 3;
 /** What has come so far without a diagnosis gets none. */
-const WITHOUT: ReadonlySet<State> = new Set(['escalated', 'resolved', 'stopped']);
+const WITHOUT: ReadonlySet<string> = new Set(['escalated', 'resolved', 'stopped']);
 
 interface DiagnosisPanelProps {
   readonly incident: WholeIncident;

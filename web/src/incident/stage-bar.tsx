@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'react';
 import { Since } from '../components/moment.tsx';
-import { STATE_WORDS } from '../components/state.tsx';
+import { lookOf } from '../components/state.tsx';
 import { span } from '../components/time.ts';
 import classes from './stage-bar.module.css';
 import type { Chapter } from './story.ts';
@@ -23,7 +23,7 @@ export function StageBar({ chapters, isReplay, isOver }: StageBarProps) {
   return (
     <ol className={classes.bar} aria-label="Stages" ref={bar}>
       {chapters.map((chapter) => {
-        const { word, icon: Icon, tone } = STATE_WORDS[chapter.stage];
+        const { word, icon: Icon, tone } = lookOf(chapter.stage);
         const isCurrent = chapter === chapters.at(-1) && !(isOver && !isReplay);
         return (
           <li

@@ -1,5 +1,5 @@
 import type { Citation, WholeIncident } from '../api/shapes.ts';
-import { STATE_WORDS } from '../components/state.tsx';
+import { lookOf } from '../components/state.tsx';
 import { clockTime, dayOf, span } from '../components/time.ts';
 import { EventLine } from './event-line.tsx';
 import type { Chapter } from './story.ts';
@@ -18,7 +18,7 @@ export function Timeline({ chapters, incident, isReplay, onCite }: TimelineProps
   return (
     <ol className={classes.story}>
       {chapters.map((chapter, index) => {
-        const { word, icon: Icon, tone } = STATE_WORDS[chapter.stage];
+        const { word, icon: Icon, tone } = lookOf(chapter.stage);
         return (
           <li key={chapter.key} className={classes.chapter} id={`chapter-${index}`}>
             <div className={classes.head} data-tone={tone}>
