@@ -5,22 +5,22 @@ import { listAuditEvents, listSeals, verifyAuditOperation } from './operations/i
 import { cut } from './page.ts';
 import { incidentId } from './request.ts';
 import { serve } from './serve.ts';
+import type { Shared } from './shared.ts';
 import { showEvent } from './show.ts';
 
 export interface AuditRoutesDependencies {
   readonly db: Database;
   /** Where heads are kept outside the database. */
   readonly headFile: string;
+  readonly shared: Shared;
 }
 
 /**
  * Makes the routes about the audit. Seals and events are handed out as they are stored, so that whoever asks computes the hashes and need not believe
  * us; who did what is listed beside that.
  */
-export function createAuditRoutes({ db, headFile }: AuditRoutesDependencies): Router {
+export function createAuditRoutes({ db, headFile, shared }: AuditRoutesDependencies): Router {
   const router = Router();
-  /** It reads everything there is, so whoever asks meanwhile gets the same. */
-  let verifying: Promise<VerifiedAudit> | null = null;
 
   serve(router, listSeals, async ({ query: { after } }) => {
     const page = await readPage(db, after ?? null);
@@ -40,12 +40,7 @@ export function createAuditRoutes({ db, headFile }: AuditRoutesDependencies): Ro
     return { events: items, next };
   });
 
-  serve(router, verifyAuditOperation, async () => {
-    verifying ??= verify(db, headFile).finally(() => {
-      verifying = null;
-    });
-    return verifying;
-  });
+  serve(router, verifyAuditOperation, () => shared('audit', () => verify(db, headFile)));
 
   return router;
 }

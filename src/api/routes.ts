@@ -38,6 +38,7 @@ import { clientOf, incidentId } from './request.ts';
 import { createRunbookRoutes } from './runbook-routes.ts';
 import { serve } from './serve.ts';
 import { createSessionRoutes, createSignInRoutes } from './session-routes.ts';
+import { createShared } from './shared.ts';
 import { showApprovals, showEvent } from './show.ts';
 import { createSignInLimit } from './sign-in-limit.ts';
 import { createStreamRoutes } from './stream-routes.ts';
@@ -105,6 +106,7 @@ export function createApi({
   router.use(createAuthenticator(identity, signIn));
   router.use(express.json({ limit: BODY_MAX }));
 
+  const shared = createShared();
   const once = createOnce(db);
   router.use((_request, response, next) => {
     response.locals.once = once;
@@ -150,14 +152,14 @@ export function createApi({
   router.use(createIncidentRoutes({ db, services, people, catalogue: gate.catalogue, look }));
   const { catalogue, pinOf } = gate;
   const shelf = createShelf({ db, folders: config.runbooks, pinOf, catalogue });
-  router.use(createRunbookRoutes({ db, runbooks, shelf, embedder }));
+  router.use(createRunbookRoutes({ db, runbooks, shelf, embedder, shared }));
   router.use(createConfigRoutes(reloader));
   router.use(createModelRoutes(models));
-  router.use(createInsightRoutes(db));
+  router.use(createInsightRoutes(db, shared));
   router.use(createPolicyRoutes({ config, gate, models }));
   router.use(createSessionRoutes({ identity, config: signIn }));
   router.use(createTokenRoutes(identity));
-  router.use(createAuditRoutes({ db, headFile: headFileIn(config.dataDir) }));
+  router.use(createAuditRoutes({ db, headFile: headFileIn(config.dataDir), shared }));
   router.use(createDoctorRoutes(db, killSwitchFile));
   router.use(createBackupRoutes({ db, dumper, folder: backupFolder }));
   router.use(createKillSwitchRoutes(killSwitch));

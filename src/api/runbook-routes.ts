@@ -28,6 +28,7 @@ import {
 import { cut, pageOf } from './page.ts';
 import { incidentId } from './request.ts';
 import { serve } from './serve.ts';
+import type { Shared } from './shared.ts';
 import { citeAll } from './show.ts';
 
 export interface RunbookRoutesDependencies {
@@ -35,10 +36,11 @@ export interface RunbookRoutesDependencies {
   readonly runbooks: RunbookKeeper;
   readonly shelf: Shelf;
   readonly embedder: Embedder;
+  readonly shared: Shared;
 }
 
 /** Makes the routes about runbooks: to read, search and compare them for everybody, to have them read anew and drafted for whoever may decide. */
-export function createRunbookRoutes({ db, runbooks, shelf, embedder }: RunbookRoutesDependencies): Router {
+export function createRunbookRoutes({ db, runbooks, shelf, embedder, shared }: RunbookRoutesDependencies): Router {
   const router = Router();
 
   serve(router, listRunbooks, async ({ query: { limit, after = '' } }) => {
@@ -56,7 +58,11 @@ export function createRunbookRoutes({ db, runbooks, shelf, embedder }: RunbookRo
 
   serve(router, listUncovered, async ({ query: { days, limit, after: cursor } }) => {
     const keyOf = ({ alertname, service }: UncoveredAlert) => JSON.stringify([alertname, service]);
-    const { items, next } = pageOf(await uncoveredAlerts(db, days), { limit, cursor }, keyOf);
+    const { items, next } = pageOf(
+      await shared(`uncovered ${days}`, () => uncoveredAlerts(db, days)),
+      { limit, cursor },
+      keyOf,
+    );
     return { alerts: items.map((one) => ({ ...one, incidents: one.incidents.map(incidentName) })), next };
   });
 

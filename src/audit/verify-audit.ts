@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   type AuditPage,
   GENESIS,
@@ -58,6 +59,8 @@ export async function verifyAudit(
     events += page.events.length;
     seals += page.seals.length;
     link = verified.link;
+    // An embedded database answers without a turn of the loop in which alerts would come in.
+    await setImmediate();
     page = await pageAfter(link.seal);
   }
   const whole = page.seals.length === 0;

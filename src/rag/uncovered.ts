@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Labels, labelsSchema } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
@@ -39,17 +40,20 @@ export async function uncoveredAlerts(db: Database, days: number): Promise<Uncov
   const { rows } = await sql<Row>`
     with told as (
       select coalesce(a.labels ->> 'alertname', '') as alertname, coalesce(i.service, a.labels ->> 'service') as service,
-        a.id, a.incident_id, a.last_seen_at, a.labels, a.annotations, a.generator_url
+        a.id, a.incident_id, a.last_seen_at
       from alert a join incident i on i.id = a.incident_id
       where a.last_seen_at > clock_timestamp() - ${days} * interval '1 day' and i.correlation_key not like 'manual-%'
+    ), counted as (
+      select alertname, service, count(*)::int as times, max(last_seen_at) as last, max(id) as newest,
+        (array(select distinct unnest(array_agg(incident_id)) order by 1 desc))[:${sql.lit(INCIDENTS_MAX)}] as incidents
+      from told group by alertname, service order by times desc, alertname, service limit ${ALERTS_MAX}
     )
-    select alertname, service, count(*)::int as times, max(last_seen_at) as last,
-      (array(select distinct unnest(array_agg(incident_id)) order by 1 desc))[:${sql.lit(INCIDENTS_MAX)}] as incidents,
-      (array_agg(labels order by id desc))[1] as labels, (array_agg(annotations order by id desc))[1] as annotations,
-      (array_agg(generator_url order by id desc))[1] as generator_url
-    from told group by alertname, service order by times desc, alertname, service limit ${ALERTS_MAX}`.execute(db.q);
+    select c.alertname, c.service, c.times, c.last, c.incidents, a.labels, a.annotations, a.generator_url
+    from counted c join alert a on a.id = c.newest order by c.times desc, c.alertname, c.service`.execute(db.q);
   const uncovered: UncoveredAlert[] = [];
   for (const { alertname, service, times, incidents, last, ...alert } of rows) {
+    // An embedded database answers without a turn of the loop in which alerts would come in.
+    await setImmediate();
     if (!(await isCovered(db, alert)))
       uncovered.push({ alertname, service, times, incidents: incidents.map(Number), last });
   }
