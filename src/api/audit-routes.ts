@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { Router } from 'express';
 import { type AuditReport, listEvents, readHeads, readPage, renderReport, verifyAudit } from '../audit/index.ts';
 import type { Database } from '../database/index.ts';
@@ -7,6 +8,9 @@ import { incidentId } from './request.ts';
 import { serve } from './serve.ts';
 import type { Shared } from './shared.ts';
 import { showEvent } from './show.ts';
+
+/** Past this many the rest tells nothing new. */
+const LATE_MAX = 1000;
 
 export interface AuditRoutesDependencies {
   readonly db: Database;
@@ -54,6 +58,6 @@ interface VerifiedAudit extends AuditReport {
 async function verify(db: Database, headFile: string): Promise<VerifiedAudit> {
   const heads = readHeads(headFile);
   const report = await verifyAudit((seal) => readPage(db, seal), heads);
-  const lines = renderReport(report, heads, heads.length > 0 ? headFile : null);
-  return { ...report, whole: report.problems.length === 0, lines };
+  const lines = renderReport(report, heads, heads.length > 0 ? basename(headFile) : null);
+  return { ...report, late: report.late.slice(0, LATE_MAX), whole: report.problems.length === 0, lines };
 }

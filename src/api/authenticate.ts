@@ -13,7 +13,7 @@ export function sessionCookie({ publicUrl }: Pick<ConsoleConfig, 'publicUrl'>): 
 }
 
 /**
- * Makes the check of who asks, by a bearer token or by the cookie of a session; where both came, the token counts. A browser sends the cookie
+ * Makes the check of who asks, by a bearer token or by the cookie of a session; where both came, the bearer token counts. A browser sends the cookie
  * by itself, so whatever may change something must also come from the console's own page.
  */
 export function createAuthenticator(
@@ -22,9 +22,10 @@ export function createAuthenticator(
 ): RequestHandler {
   const cookie = sessionCookie(config);
   return async (request: Request, response: Response, next: NextFunction) => {
-    const { authorization } = request.headers;
+    // What a proxy asks for itself, a password say, comes on to us too.
+    const token = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const secret = cookie.read(request);
-    if (authorization === undefined && secret !== null) {
+    if (token === undefined && secret !== null) {
       const signedIn = await identity.ofSession(secret);
       if (!signedIn) throw unauthorized('Cookie', 'this session is over', 'sign in again');
       if (!SAFE.includes(request.method)) refuseForeign(request, config);
@@ -34,7 +35,6 @@ export function createAuthenticator(
       response.locals.mayStill = async () => (await identity.ofSession(secret)) !== null;
       return next();
     }
-    const token = /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1];
     const principal = token === undefined ? null : await identity.ofToken(token);
     if (!principal)
       throw unauthorized(

@@ -1,6 +1,6 @@
 import { type NextFunction, type Request, type Response, Router } from 'express';
 import type { ConsoleConfig, OidcConfig } from '../config/index.ts';
-import { NightshiftError } from '../errors.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
 import { createOidc, type Identity, SIGN_IN_SECONDS } from '../identity/index.ts';
 import { plain } from '../incident/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -31,7 +31,8 @@ export interface OidcRoutes {
 export async function createOidcRoutes({ identity, config, key, hosts, log }: OidcRoutes): Promise<Router> {
   const { publicUrl } = config;
   const oidc = await createOidc(config.oidc, { identity, key });
-  const signIn = createSignIn({ identity, config, limit: createSignInLimit() });
+  const limit = createSignInLimit();
+  const signIn = createSignIn({ identity, config, limit });
   const cookie = createCookie('nightshift_sign_in', { sameSite: 'lax', publicUrl });
   const router = Router();
   router.use((_request, response, next) => {
@@ -62,7 +63,13 @@ export async function createOidcRoutes({ identity, config, key, hosts, log }: Oi
     cookie.clear(request, response);
     const url = new URL(callbackOf(request));
     url.search = new URL(request.originalUrl, url).search;
-    const { principal, to } = await oidc.finish({ url, pending });
+    // Each try is a question to the issuer with our secret, and codes can be invented.
+    const address = `address ${request.socket.remoteAddress}`;
+    limit.check(address);
+    const { principal, to } = await oidc.finish({ url, pending }).catch((error: unknown) => {
+      if (pending !== null) limit.count(address);
+      throw error;
+    });
     await signIn(request, response, principal, null);
     response.redirect(302, to);
   });
@@ -70,7 +77,7 @@ export async function createOidcRoutes({ identity, config, key, hosts, log }: Oi
   router.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error);
     const known = toKnown(error);
-    if (known.status >= 500) log.error({ error: known }, 'nobody could be signed in');
+    if (known.status >= 500) log.error({ error: known, cause: messageOf(known.cause) }, 'nobody could be signed in');
     else log.info({ error: known }, 'somebody was not signed in');
     response.status(known.status).type('html').send(renderRefusal(known.message));
   });

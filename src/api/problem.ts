@@ -50,18 +50,24 @@ function pathMatcher(path: string): RegExp {
 /** Maps whatever was thrown to our own family: body errors of express are the sender's, a lost database is a 503, the rest is ours. */
 export function toKnown(error: unknown): NightshiftError {
   if (error instanceof NightshiftError) return error;
-  const { type, status } = (error ?? {}) as { type?: string; status?: number };
+  const { type, status, limit } = (error ?? {}) as { type?: string; status?: number; limit?: number };
   const make = (kind: ErrorCode, message: string, fix: string, field = 'body') =>
     new NightshiftError(kind, `${field}: ${message}. Fix: ${fix}`, {
       cause: error,
       problems: [{ field, message, fix }],
     });
   if (type === 'entity.too.large')
-    return make('payload_too_large', 'is larger than the 64 KiB that the API takes', 'send less at once');
+    return make(
+      'payload_too_large',
+      `is larger than the ${(limit ?? 0) / 1024} KiB that are taken here`,
+      'send less at once',
+    );
   if (type === 'entity.parse.failed') return make('invalid_payload', `is not JSON: ${messageOf(error)}`, 'send JSON');
   if (type === 'encoding.unsupported' || type === 'charset.unsupported')
     return make('invalid_payload', messageOf(error), 'send plain UTF-8');
-  if (error instanceof URIError) return make('invalid_payload', messageOf(error), 'encode it as UTF-8', 'path');
+  // By the router, for a part of the address.
+  if (error instanceof URIError || /^Failed to decode param/.test(messageOf(error)))
+    return make('invalid_payload', messageOf(error), 'encode it as UTF-8', 'path');
   if (typeof status === 'number' && status >= 400 && status < 500)
     return make('invalid_payload', messageOf(error), 'send the whole body');
   const trouble = databaseTrouble(error);

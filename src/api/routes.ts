@@ -100,6 +100,10 @@ export function createApi({
 }: ApiDependencies): Router {
   const router = Router();
 
+  router.use((_request, response, next) => {
+    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    next();
+  });
   const limit = createSignInLimit();
   serve(router, showDocument, async () => openApi());
   router.use(createSignInRoutes({ identity, config: signIn, limit }));

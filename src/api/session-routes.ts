@@ -24,7 +24,10 @@ interface SignIn {
   readonly limit: SignInLimit;
 }
 
-/** Opens a session for whoever proved who they are, hands its cookie out, and ends the one that this browser had. */
+/**
+ * Opens a session for whoever proved who they are, hands its cookie out, and ends the one whose cookie came with this request. On the way back from an issuer
+ * none comes, since another site's page began it: a session that was there stands until it expires or is ended in the list of sessions.
+ */
 export function createSignIn({ identity, config, limit }: SignIn) {
   const cookie = sessionCookie(config);
   return async (
@@ -65,10 +68,11 @@ export function createSignInRoutes(dependencies: SignIn): Router {
     // A page of others must not sign anybody in under another's name; what is no browser says nothing of where it comes from.
     const { origin, 'sec-fetch-site': site } = request.headers;
     if (origin !== undefined || site !== undefined) refuseForeign(request, config);
-    const address = `address ${request.socket.remoteAddress}`;
-    limit.check(address);
     const principal = await identity.ofToken(token);
     if (!principal) {
+      // Behind a proxy all come from one address, so nobody with a right one is made to wait.
+      const address = `address ${request.socket.remoteAddress}`;
+      limit.check(address);
       limit.count(address);
       const fix = 'use a personal token; an administrator makes one with: nightshift tokens create NAME';
       throw new NightshiftError('unauthorized', `token: not a token of this Nightshift. Fix: ${fix}`, {
@@ -76,7 +80,6 @@ export function createSignInRoutes(dependencies: SignIn): Router {
       });
     }
     const { session } = await signIn(request, response, principal, { name: principal.token ?? '', secret: token });
-    response.set('cache-control', 'no-store');
     return show(session);
   });
 
@@ -92,10 +95,7 @@ export function createSessionRoutes({ identity, config }: Pick<SignIn, 'identity
     return { by: name, of: reaches(role, 'admin') ? null : name };
   };
 
-  serve(router, showSession, async ({ response }) => {
-    response.set('cache-control', 'no-store');
-    return show(sessionOf(response));
-  });
+  serve(router, showSession, async ({ response }) => show(sessionOf(response)));
 
   serve(router, signOut, async ({ request, response }) => {
     const { id, person } = sessionOf(response);

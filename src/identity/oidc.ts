@@ -72,7 +72,8 @@ export async function createOidc(
     if (error instanceof client.ClientError && code !== undefined && NOT_OURS.includes(code))
       return refused(`the issuer's answer is not good for what this browser asked (${messageOf(error)})`, error);
     const fix = 'check issuer, clientId and clientSecret of console.oidc, and whether the issuer answers this server';
-    return new NightshiftError('issuer_failed', `the issuer ${issuer} failed: ${messageOf(error)}. Fix: ${fix}`, {
+    // What exactly went wrong is for the log: addresses and ports within are nobody's who has not signed in.
+    return new NightshiftError('issuer_failed', `the issuer ${issuer} failed; the log says how. Fix: ${fix}`, {
       cause: error,
     });
   };

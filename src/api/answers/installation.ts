@@ -144,7 +144,7 @@ export const auditReport = z.object({
   problems: z.array(
     z.object({ kind: z.string(), seal: z.string().optional(), event: z.string().optional(), message: z.string() }),
   ),
-  late: z.array(z.string()),
+  late: z.array(z.string()).describe('The first 1,000.'),
   events: z.int(),
   seals: z.int(),
   head: z.string().nullable(),

@@ -100,7 +100,7 @@ export const listSeals = operation({
   query: z.object({
     after: z
       .string()
-      .regex(/^-?\d{1,19}$/, 'write the number of a seal')
+      .regex(/^\d{1,18}$/, 'write the number of a seal')
       .optional()
       .describe('What `next` of the page before says.'),
   }),

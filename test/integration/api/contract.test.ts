@@ -8,6 +8,7 @@ import { curlOf } from '../../../scripts/write-api-reference.ts';
 import { API_ROOT, OPERATIONS, openApi } from '../../../src/api/index.ts';
 import { anyDatabase } from '../../real-parts/databases.ts';
 import { undocumented } from '../../real-parts/documented.ts';
+import { eventually } from '../../real-parts/program.ts';
 import { alert, startNightshift, type TestNightshift } from '../support/nightshift.ts';
 
 const RUNBOOK =
@@ -166,6 +167,14 @@ describe.each(anyDatabase)('every answer of the API, on $name', ({ name: databas
       ['of a query', () => ask('/api/v1/incidents?limit=0'), 400, 'invalid_payload', {}],
       ['of an address that is no UTF-8', () => ask('/api/v1/incidents/%ff'), 400, 'invalid_payload', {}],
       [
+        'of a seal that cannot be',
+        () => ask('/api/v1/audit/seals?after=9999999999999999999'),
+        400,
+        'invalid_payload',
+        {},
+      ],
+      ['of an event that cannot be', () => ask('/api/v1/audit?before=9999999999999999999'), 400, 'invalid_payload', {}],
+      [
         'of a role',
         async () => ask('/api/v1/tokens', { token: await made('vic', { role: 'viewer' }) }),
         403,
@@ -227,6 +236,12 @@ describe.each(anyDatabase)('every answer of the API, on $name', ({ name: databas
 
   it('gives lists page by page, by `next` as well as by Link', async () => {
     for (const name of ['t1', 't2', 't3']) await made(name, { role: 'viewer' });
+    const told = async () => (await nightshift.api<{ events: unknown[] }>('/events?limit=500')).body.events.length;
+    await eventually('nothing is added any more', async () => {
+      const before = await told();
+      await new Promise((done) => setTimeout(done, 2000));
+      return (await told()) === before || undefined;
+    });
     for (const [path, list, cursor] of [
       ['/tokens', 'tokens', 'after'],
       ['/incidents', 'incidents', 'before'],

@@ -302,7 +302,9 @@ describe('an issuer that does not answer', () => {
     try {
       const went = await browserOf('u-ana').go(startUrl('/', alone.app.url));
       expect(went.status).toBe(502);
-      expect(went.body).toMatch(/the issuer http:\/\/127\.0\.0\.1:\d+ failed/);
+      expect(went.body).toMatch(/the issuer http:\/\/127\.0\.0\.1:\d+ failed; the log says how/);
+      expect(went.body).not.toMatch(/ECONNREFUSED|fetch failed/);
+      expect(JSON.stringify(alone.log())).toMatch(/ECONNREFUSED/);
       expect(went.body).not.toMatch(/node_modules|\.ts:\d/);
       expect(alone.log().map(({ message }) => message)).toContain('nobody could be signed in');
       const options = await (await fetch(`${alone.app.url}/api/v1/session/options`)).json();
@@ -310,5 +312,20 @@ describe('an issuer that does not answer', () => {
     } finally {
       await alone.stop();
     }
+  });
+});
+
+describe('whoever invents codes', () => {
+  it('asks the issuer 20 times a minute at most, and tokens are still taken', async () => {
+    const browser = browserOf('u-ana');
+    const callback = await callbackFor(browser);
+    callback.searchParams.set('code', 'invented');
+    const cookie = `nightshift_sign_in=${browser.cookies(nightshift.app.url).get('nightshift_sign_in')}`;
+    const statuses: number[] = [];
+    for (let tries = 0; tries < 25; tries += 1)
+      statuses.push((await fetch(callback, { headers: { cookie }, redirect: 'manual' })).status);
+    expect(statuses.indexOf(429)).toBeLessThanOrEqual(20);
+    expect(statuses.at(-1)).toBe(429);
+    expect((await nightshift.api('/status')).status).toBe(200);
   });
 });
