@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', '.nightshift/**', 'web/dist/**', 'web/.*/**', '**/*.mjs'] },
+  { ignores: ['node_modules/**', '.nightshift/**', 'web/dist/**', 'dist/**', 'web/.*/**', '**/*.mjs'] },
   {
     files: ['**/*.ts', '**/*.tsx'],
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { type App, startApp } from './app.ts';
-import { loadConfig, type Terminal } from './cli/index.ts';
+import { invocation, loadConfig, type Terminal } from './cli/index.ts';
 import { type Config, modelName } from './config/index.ts';
 import { describeMistake } from './errors.ts';
 import { failpointOf } from './failpoints.ts';
@@ -33,7 +34,7 @@ export async function serve({ env, directory, err, untilStopped, onReload }: Ter
   });
   log.info({ url: app.url, mode: config.mode, database: config.databaseUrl ? 'postgres' : 'embedded' }, 'listening');
   reload = app.reload;
-  err(welcome(config, app));
+  err(welcome(config, app, { env, directory }));
 
   const reason = await untilStopped();
   log.info({ reason }, 'stopping');
@@ -52,7 +53,13 @@ export async function serve({ env, directory, err, untilStopped, onReload }: Ter
   if (!parked) process.exit(1);
 }
 
-function welcome(config: Config, app: { url: string; adminTokenFile: string; webhookTokenFile: string }): string {
+function welcome(
+  config: Config,
+  app: { url: string; adminTokenFile: string; webhookTokenFile: string },
+  { env, directory }: Pick<Terminal, 'env' | 'directory'>,
+): string {
+  const nightshift = invocation(env);
+  const runbooks = config.configured ? config.runbooks : [join(directory, 'runbooks')];
   const models = config.models.length > 0 ? config.models.map(modelName).join(', ') : 'none (runbook mode)';
   return `
 Nightshift serves at ${app.url}
@@ -77,10 +84,10 @@ Three next steps
                  type: Bearer
                  credentials_file: ${app.webhookTokenFile}
 
-  2. Put your runbooks into ${config.runbooks.join(', ')} (plain markdown works; front matter makes them act).
-     npm run nightshift -- runbooks lint   finds mistakes in them.
+  2. Put your runbooks into ${runbooks.join(', ')} (plain markdown works; front matter makes them act).
+     ${nightshift} runbooks lint   finds mistakes in them.
   3. ${config.configured ? 'Check nightshift.yaml after a change' : 'Write nightshift.yaml here: mode: ask, and under toolsets: the systems it may look at and mend (see README.md)'}.
-     npm run nightshift -- config check    finds mistakes in it.
-     Runbooks are read whenever they change, policies and services.yaml with: npm run nightshift -- config reload; the rest at the start. Follow what happens with: npm run nightshift -- watch
+     ${nightshift} config check    finds mistakes in it.
+     Runbooks are read whenever they change, policies and services.yaml with: ${nightshift} config reload; the rest at the start. Follow what happens with: ${nightshift} watch
 `;
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { copyEmbedded, type Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { DATA_FILES } from './data-files.ts';
@@ -9,7 +9,7 @@ import { DATA_FILES } from './data-files.ts';
 const STDERR_KEPT = 2000;
 /** Left free on the disk beside what a dump takes: the database that goes on working needs some as well. */
 const SPARE_BYTES = 256 * 1024 * 1024;
-const DUMP_PROCESS = join(import.meta.dirname, 'dump-process.ts');
+const DUMP_PROCESS = join(import.meta.dirname, `dump-process${extname(import.meta.filename)}`);
 export const COPY_PREFIX = '.nightshift-copy-';
 
 export interface Dumper {

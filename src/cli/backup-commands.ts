@@ -135,7 +135,7 @@ async function askFor({ url, token }: { url: string; token: string }): Promise<A
   }).catch((cause: unknown) => {
     throw new NightshiftError(
       'server_unreachable',
-      `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`,
+      `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs`,
       { cause },
     );
   });

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fetch } from 'undici';
 import { z } from 'zod';
 import { describeProblems, messageOf, NightshiftError, type Problem } from '../errors.ts';
+import { startCommand } from './invocation.ts';
 import { dataDirOf, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -55,7 +56,7 @@ export function locateServer({ env, directory }: Pick<Terminal, 'env' | 'directo
     const found = readContext(path);
     if (found) return { url: found.url, token: token || found.token, dataDir: dirname(path) };
   }
-  const fix = 'start one with: npm start (or npm run demo), or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN';
+  const fix = `start one with: ${startCommand(env)}, or set NIGHTSHIFT_URL and NIGHTSHIFT_TOKEN`;
   throw new NightshiftError(
     'server_unreachable',
     `no Nightshift is running here (looked at ${looked.join(' and ')}). Fix: ${fix}`,
@@ -126,7 +127,7 @@ function createClient(url: string, token: string, dataDir: string | null): Night
 export function unreachable(url: string, cause: unknown): NightshiftError {
   return new NightshiftError(
     'server_unreachable',
-    `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs (npm start)`,
+    `Nightshift at ${url} does not answer: ${messageOf(cause)}. Fix: see whether it runs`,
     { cause },
   );
 }

@@ -24,6 +24,7 @@ import { createMint } from '../policy/index.ts';
 import { createLogger, createMetrics, secretsOf, setSecrets } from '../telemetry/index.ts';
 import { checkConfig } from './check-config.ts';
 import { findServer, type NightshiftClient } from './client.ts';
+import { startCommand } from './invocation.ts';
 import { loadConfig, secretOf } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -140,7 +141,7 @@ function reloadCheck(client: NightshiftClient): Check {
 }
 
 function findIfRunning(terminal: Terminal): { client: NightshiftClient | null; finding: Finding } {
-  const fix = 'start it with: npm start';
+  const fix = `start it with: ${startCommand(terminal.env)}`;
   try {
     return { client: findServer(terminal), finding: ok('server', '') };
   } catch (error) {

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { modeSchema, personNameSchema } from '../config/index.ts';
 import { describeProblems, NightshiftError } from '../errors.ts';
 import { checkConfig } from './check-config.ts';
+import { invocation, startCommand } from './invocation.ts';
 import { type Answers, renderNightshiftYaml } from './nightshift-yaml.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -152,6 +153,7 @@ function makeFolders(directory: string, runbooks: string): string[] {
 
 function described({ env }: Terminal, { mode, runbooks, prometheus }: Answers): string[] {
   const isSet = (name: string) => Boolean(env[name] || env[`${name}_FILE`]);
+  const nightshift = invocation(env);
   const models = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'OPENAI_BASE_URL'].filter(isSet);
   return [
     `  mode:      ${mode}${mode === 'observe' ? ': it diagnoses, and changes nothing' : ''}`,
@@ -161,10 +163,10 @@ function described({ env }: Terminal, { mode, runbooks, prometheus }: Answers): 
     'Next steps',
     ...[
       ...(prometheus === null ? ['name the systems that it may look at, under toolsets: in nightshift.yaml'] : []),
-      `put your runbooks into ${runbooks}/: any markdown; npm run nightshift -- runbooks new ALERT begins one`,
-      'npm start',
-      'npm run nightshift -- connect alertmanager   says what to paste there',
-      'npm run nightshift -- doctor                 says what does not work, and the fix',
+      `put your runbooks into ${runbooks}/: any markdown; ${nightshift} runbooks new ALERT begins one`,
+      startCommand(env),
+      `${nightshift} connect alertmanager   says what to paste there`,
+      `${nightshift} doctor                 says what does not work, and the fix`,
     ].map((step, index) => `  ${index + 1}. ${step}`),
   ];
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { type Config, type ConfigSource, parseConfig, withSecretFiles } from '../config/index.ts';
 import { describeProblems, messageOf, NightshiftError } from '../errors.ts';
@@ -7,13 +7,28 @@ import { TOOLSETS } from '../mcp-tools/index.ts';
 import type { Terminal } from './terminal.ts';
 
 const DEFAULT_FILE = 'nightshift.yaml';
+/** Where the policy and the runbooks of a clone and of the npm package are. */
+const SHIPPED = join(import.meta.dirname, '../..');
 
 /**
  * Finds and reads the configuration: the file that NIGHTSHIFT_CONFIG names, or else nightshift.yaml here, or else none.
  * @throws NightshiftError `invalid_config` with every mistake.
  */
 export function loadConfig(terminal: Pick<Terminal, 'env' | 'directory'>): Config {
-  return parseConfig(configSource(terminal));
+  return configOf(configSource(terminal));
+}
+
+/** Gives the configuration of a source, with the policy and the runbooks that ship where nobody has any. @throws NightshiftError `invalid_config` with every mistake. */
+export function configOf(source: ConfigSource): Config {
+  const config = parseConfig(source);
+  // Only where nobody has configured anything, and it only observes: a policy of somebody's own that is gone must not be replaced.
+  if (config.configured) return config;
+  const orShipped = (folder: string) => (existsSync(folder) ? folder : join(SHIPPED, basename(folder)));
+  return Object.freeze({
+    ...config,
+    policies: Object.freeze(config.policies.map(orShipped)),
+    runbooks: Object.freeze(config.runbooks.map(orShipped)),
+  });
 }
 
 /** Gives all that the configuration is read from, as `loadConfig` does. @throws NightshiftError `invalid_config` where the file cannot be read. */

@@ -6,7 +6,7 @@ const CLOCK_SECONDS = { warn: 3, fail: 30 };
 
 /** Makes the checks of the running server: that it answers, is ready, and has the same time as this machine. */
 export function serverChecks(url: string): Check[] {
-  const fix = 'see whether Nightshift runs (npm start), and its log';
+  const fix = 'see whether Nightshift runs, and its log';
   return [{ name: 'server', fix, run: (signal) => server(url, signal) }];
 }
 

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { type Config, parseConfig } from '../config/index.ts';
@@ -103,7 +103,7 @@ async function writeFiles(
   writeFileSync(join(worldFolder, 'world.json'), JSON.stringify(scenario.world));
   beginLedger(worldFolder);
   const process = join(directory, 'toolset-process.mjs');
-  const serve = pathToFileURL(join(import.meta.dirname, 'serve-recorded.ts')).href;
+  const serve = pathToFileURL(join(import.meta.dirname, `serve-recorded${extname(import.meta.filename)}`)).href;
   writeFileSync(
     process,
     `import { serveRecorded } from ${JSON.stringify(serve)};\nawait serveRecorded(${JSON.stringify(worldFolder)});\n`,

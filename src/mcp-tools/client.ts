@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { McpError, ErrorCode as McpErrorCode } from '../mcp-sdk/index.ts';
 import { type Logger, type Metrics, redact, redactValue } from '../telemetry/index.ts';
@@ -11,7 +11,7 @@ import { INSPECT_META, INSPECT_SECONDS_MAX } from './inspection.ts';
 import { readInspection } from './read-inspection.ts';
 import { traceCall, traceMeta } from './trace-call.ts';
 
-const SERVE = join(import.meta.dirname, 'serve.ts');
+const SERVE = join(import.meta.dirname, `serve${extname(import.meta.filename)}`);
 /** What a toolset may take beyond its tool's own limit before it counts as hung. */
 const GRACE_SECONDS = 5;
 const ERROR_CHARACTERS_MAX = 2000;

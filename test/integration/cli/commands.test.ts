@@ -171,7 +171,7 @@ describe('commands without a running Nightshift', () => {
     const { path, remove } = scratchDirectory();
     expect(await run(path, ['incidents'])).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/no Nightshift is running here.*npm start/s),
+      err: expect.stringMatching(/no Nightshift is running here.*nightshift start/s),
     });
     expect(
       await run(path, ['incidents'], { NIGHTSHIFT_URL: 'http://127.0.0.1:9', NIGHTSHIFT_TOKEN: 'x' }),

@@ -133,7 +133,7 @@ describe('init', () => {
     const done = init([], 'ask\nhttp://127.0.0.1:9099\nnone\nbooks\nada, ben\n');
     expect(done).toMatchObject({ status: 0 });
     expect(done.stderr).toContain('How far may it go');
-    expect(done.stdout).toMatch(/Next steps[\s\S]*npm start/);
+    expect(done.stdout).toMatch(/Next steps[\s\S]*nightshift start/);
     expect(written()).toMatch(/^# yaml-language-server: \$schema=.*docs\/nightshift\.schema\.json\n/);
     expect(written()).toMatch(/^mode: ask$/m);
     expect(written()).toContain('url: "http://127.0.0.1:9099"');

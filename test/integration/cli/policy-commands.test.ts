@@ -123,7 +123,7 @@ describe('without a running Nightshift', () => {
     ])
       expect(await here.run(...argv), argv.join(' ')).toMatchObject({
         code: 1,
-        err: expect.stringMatching(/no Nightshift is running here.*npm start/s),
+        err: expect.stringMatching(/no Nightshift is running here.*nightshift start/s),
       });
     for (const argv of [
       ['policy', 'explain'],
