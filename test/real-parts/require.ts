@@ -23,6 +23,10 @@ const PARTS = {
     here: () => onPath('kubectl') && onPath('openssl'),
     from: 'Debian packages kubernetes-client and openssl',
   },
+  kubectl32: {
+    here: () => Boolean(process.env.NIGHTSHIFT_TEST_KUBECTL),
+    from: 'NIGHTSHIFT_TEST_KUBECTL, the path of the kubectl of Debian 13',
+  },
   sshd: {
     here: () => existsSync('/usr/sbin/sshd') && onPath('ssh') && onPath('ssh-keygen'),
     from: 'Debian packages openssh-server and openssh-client',
