@@ -12,6 +12,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MAIN = join(ROOT, 'dist/main.js');
 const NODE_FLOOR = [24, 12];
 
+if (process.env.npm_command === 'exec') endWithParent();
 if (isEnough(process.versions.node)) await runHere();
 else runUnder(findNode());
 
@@ -20,6 +21,17 @@ async function runHere() {
   const parent = dirname(ROOT);
   if (basename(parent) === 'node_modules') nodeModule.enableCompileCache(join(parent, '.cache/nightshift'));
   await import(pathToFileURL(MAIN).href);
+}
+
+/** Ends as if it were told to when npx is gone, because npx keeps a SIGTERM to itself. */
+function endWithParent() {
+  const { ppid } = process;
+  const timer = setInterval(() => {
+    if (process.ppid === ppid) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  timer.unref();
 }
 
 /** Runs it under another Node, as if it were this process: its streams, its exit code, and the signals that are sent to this one. */

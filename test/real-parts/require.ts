@@ -23,6 +23,10 @@ const PARTS = {
     here: () => onPath('kubectl') && onPath('openssl'),
     from: 'Debian packages kubernetes-client and openssl',
   },
+  debootstrap: {
+    here: () => existsSync('/usr/sbin/debootstrap') && process.getuid?.() === 0,
+    from: 'Debian package debootstrap, run as root',
+  },
   kubectl32: {
     here: () => Boolean(process.env.NIGHTSHIFT_TEST_KUBECTL),
     from: 'NIGHTSHIFT_TEST_KUBECTL, the path of the kubectl of Debian 13',
