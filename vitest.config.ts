@@ -66,7 +66,7 @@ export default defineConfig({
           name: 'install',
           include: ['test/install/**/*.test.ts'],
           testTimeout: 300_000,
-          hookTimeout: 600_000,
+          hookTimeout: 1_200_000,
           // It builds this checkout anew, which the others look at.
           maxWorkers: 1,
           sequence: { groupOrder: 4 },
