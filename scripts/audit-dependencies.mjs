@@ -18,12 +18,16 @@ if (!counts) {
   console.log(`NOT AUDITED: ${why}`);
   process.exit(process.env.NIGHTSHIFT_REQUIRE_AUDIT === '1' ? 1 : 0);
 }
-for (const { name, severity, range, via } of Object.values(report.vulnerabilities)) {
-  const titles = via.map((one) => (typeof one === 'string' ? `through ${one}` : `${one.title} ${one.url}`));
-  console.log(`${severity}: ${name} ${range}: ${titles.join('; ')}`);
+for (const { name, severity, via } of Object.values(report.vulnerabilities)) {
+  const titles = via.map((one) =>
+    typeof one === 'string' ? `through ${one}` : `${one.title} (${one.range}) ${one.url}`,
+  );
+  console.log(`${severity}: ${name}: ${titles.join('; ')}`);
 }
 const { high, critical, total } = counts;
-console.log(`${total} known vulnerabilities in ${report.metadata.dependencies.prod} production dependencies, ${high + critical} of them high or critical`);
+console.log(
+  `${total} known vulnerabilities in ${report.metadata.dependencies.prod} production dependencies, ${high + critical} of them high or critical`,
+);
 if (high + critical > 0) process.exit(1);
 
 function parse(text) {

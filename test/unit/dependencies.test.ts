@@ -6,7 +6,18 @@ import { z } from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Licences that let anybody use, change and pass on, and ask for a notice at most (SPDX). */
-const ALLOWED = new Set(['0BSD', 'Apache-2.0', 'BlueOak-1.0.0', 'BSD-2-Clause', 'BSD-3-Clause', 'CC0-1.0', 'ISC', 'MIT', 'MIT-0', 'Unlicense']);
+const ALLOWED = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'MIT-0',
+  'Unlicense',
+]);
 
 const entrySchema = z.looseObject({
   version: z.string().optional(),
@@ -18,8 +29,12 @@ const entrySchema = z.looseObject({
   link: z.boolean().optional(),
   hasInstallScript: z.boolean().optional(),
 });
-const manifestSchema = z.looseObject({ license: z.string().optional(), allowScripts: z.record(z.string(), z.boolean()).optional() });
-const read = <T>(path: string, schema: z.ZodType<T>): T => schema.parse(JSON.parse(readFileSync(join(ROOT, path), 'utf8')));
+const manifestSchema = z.looseObject({
+  license: z.string().optional(),
+  allowScripts: z.record(z.string(), z.boolean()).optional(),
+});
+const read = <T>(path: string, schema: z.ZodType<T>): T =>
+  schema.parse(JSON.parse(readFileSync(join(ROOT, path), 'utf8')));
 const { packages } = read('package-lock.json', z.looseObject({ packages: z.record(z.string(), entrySchema) }));
 const locked = Object.entries(packages).filter(([path]) => path !== '');
 const shipped = locked.filter(([, { dev }]) => !dev);
@@ -38,7 +53,10 @@ describe('a dependency', () => {
   });
 
   it('comes from the registry, by its hash', () => {
-    const strange = locked.filter(([, { resolved, link }]) => link || (resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/')));
+    const strange = locked.filter(
+      ([, { resolved, link }]) =>
+        link || (resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/')),
+    );
     expect(strange.map(([path]) => path)).toEqual([]);
     // Optional packages of other platforms have none where the lock file was written without them.
     const unhashed = locked.filter(([, { integrity, optional }]) => !optional && !integrity?.startsWith('sha512-'));
@@ -47,7 +65,9 @@ describe('a dependency', () => {
 
   it('runs a script when it is installed only where package.json says so', () => {
     const { allowScripts = {} } = read('package.json', manifestSchema);
-    const names = shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path.replace(/^.*node_modules\//, ''));
+    const names = shipped
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => path.replace(/^.*node_modules\//, ''));
     expect(names.filter((name) => !allowScripts[name])).toEqual([]);
   });
 });
