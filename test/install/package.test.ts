@@ -11,6 +11,7 @@ const ALERT = {
   version: '4',
   alerts: [{ status: 'firing', labels: { alertname: 'Down', service: 'shop' }, annotations: {}, startsAt: new Date().toISOString() }],
 };
+const SECRETS = join(ROOT, 'deploy/compose/secrets');
 const scratch = scratchDirectory();
 const folder = join(scratch.path, 'empty');
 const env = userEnvironment();
@@ -30,7 +31,14 @@ function installed(): string[] {
 
 beforeAll(() => {
   mkdirSync(folder);
-  packed = pack(scratch.path);
+  // As deploy/compose/set-up leaves them in a checkout.
+  mkdirSync(SECRETS, { recursive: true, mode: 0o700 });
+  writeFileSync(join(SECRETS, 'planted'), 'x');
+  try {
+    packed = pack(scratch.path);
+  } finally {
+    rmSync(join(SECRETS, 'planted'));
+  }
   const { status, stderr } = run('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', packed.path);
   expect(stderr, stderr).not.toMatch(/npm error/);
   expect(status).toBe(0);
@@ -63,6 +71,7 @@ describe('the npm package', () => {
     ]);
     const foreign = /\.(?:tsx?|map|pem|key|token|log|tgz)$|(?:^|\/)(?:\.|node_modules|test\/)|\.test\.js$/;
     expect(paths().filter((path) => foreign.test(path))).toEqual([]);
+    expect(paths().filter((path) => path.includes('/secrets/'))).toEqual([]);
     expect(paths().filter((path) => path.startsWith('web/') && !path.startsWith('web/dist/'))).toEqual([]);
   });
 
