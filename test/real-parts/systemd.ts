@@ -14,8 +14,9 @@ export interface Systemd {
   readonly stop: () => Promise<void>;
 }
 
-/** A manager of user units may not start where no systemd has booted, and wants a hierarchy of groups: it gets both to itself. */
+/** A manager of user units may not start where no systemd has booted, and wants a hierarchy of groups: it gets both to itself. What it mounts for a unit, that unit sees, and this machine does not. */
 const START = `set -e
+mount --make-rshared /
 mkdir -p /run/systemd
 mount -t tmpfs tmpfs /run/systemd
 mkdir /run/systemd/system
