@@ -31,6 +31,10 @@ const PARTS = {
     here: () => Boolean(process.env.NIGHTSHIFT_TEST_KUBECTL),
     from: 'NIGHTSHIFT_TEST_KUBECTL, the path of the kubectl of Debian 13',
   },
+  compose: {
+    here: () => Boolean(process.env.NIGHTSHIFT_TEST_COMPOSE),
+    from: 'NIGHTSHIFT_TEST_COMPOSE, the path of the docker-compose of Debian 13',
+  },
   sshd: {
     here: () => existsSync('/usr/sbin/sshd') && onPath('ssh') && onPath('ssh-keygen'),
     from: 'Debian packages openssh-server and openssh-client',
