@@ -15,6 +15,9 @@ const documents = [
     .filter((path) => path.endsWith('.md'))
     .map((path) => join('docs', path)),
 ];
+/** What starts the installed command, in place of a clone's `npm run nightshift --`. */
+const STARTERS =
+  /^(?:npx|docker (?:compose )?exec nightshift|kubectl .*exec deployment\/nightshift --|sudo \w+=\S+) nightshift /gm;
 const silent = { argv: [], out: () => {}, err: () => {} } as unknown as Terminal;
 
 describe('a documented command line', () => {
@@ -44,6 +47,19 @@ describe('a documented command line', () => {
     for (const words of lines) expect(await refusal(words)).not.toBeNull();
   });
 
+  it('is known by whatever starts it', () => {
+    const block = [
+      'npx nightshift init',
+      'docker compose exec nightshift nightshift doctor',
+      'sudo A=/b nightshift watch',
+    ].join('\n');
+    expect(shellBlocks(`\`\`\`sh\n${block}\n\`\`\`\n`).flatMap(commandLines)).toEqual([
+      ['init'],
+      ['doctor'],
+      ['watch'],
+    ]);
+  });
+
   /** The words that a shell would hand over; nothing but the shell itself runs. */
   function commandLines(block: string): string[][] {
     const lines = block.replaceAll('\\\n', ' ').split('\n');
@@ -66,7 +82,7 @@ describe('a documented command line', () => {
 
 function shellBlocks(text: string): string[] {
   return [...text.matchAll(/^```(?:sh|bash|console)\n([\s\S]*?)^```$/gm)]
-    .map(([, block = '']) => block)
+    .map(([, block = '']) => block.replaceAll(STARTERS, 'npm run nightshift -- '))
     .filter(isCommand);
 }
 
