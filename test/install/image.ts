@@ -10,7 +10,16 @@ const ROOT = join(import.meta.dirname, '../..');
 const BUILD_SECONDS_MAX = 1100;
 /** The Debian of scripts/prove-newcomer. */
 const DEBIAN = join(process.env.NIGHTSHIFT_CACHE ?? '/var/cache/nightshift', 'newcomer');
-const LEFT_OUT = ['./proc/*', './sys/*', './dev/*', './home/*', './tmp/*', './run/*', './var/cache/apt/*', './usr/share/doc/*'];
+const LEFT_OUT = [
+  './proc/*',
+  './sys/*',
+  './dev/*',
+  './home/*',
+  './tmp/*',
+  './run/*',
+  './var/cache/apt/*',
+  './usr/share/doc/*',
+];
 
 /** Imports a Debian with Node and npm as `debian`, and builds this checkout's image on it as `nightshift`. @throws Error with what was said. */
 export async function buildImage(docker: DockerEngine, folder: string): Promise<void> {
@@ -22,7 +31,17 @@ export async function buildImage(docker: DockerEngine, folder: string): Promise<
   rmSync(tar);
   await build(docker, ['-t', 'builder', lend(folder)]);
   const dockerfile = join(ROOT, 'deploy/docker/Dockerfile');
-  await build(docker, ['-t', 'nightshift', '-f', dockerfile, '--build-arg', 'BASE=debian', '--build-arg', 'BUILDER=builder', ROOT]);
+  await build(docker, [
+    '-t',
+    'nightshift',
+    '-f',
+    dockerfile,
+    '--build-arg',
+    'BASE=debian',
+    '--build-arg',
+    'BUILDER=builder',
+    ROOT,
+  ]);
 }
 
 /** Writes what makes the builder: the settings and authorities by which npm reaches its registry here. */
@@ -30,7 +49,12 @@ function lend(folder: string): string {
   const context = join(folder, 'builder');
   mkdirSync(join(context, 'npm'), { recursive: true });
   const settingOf = (name: string) =>
-    execFileSync('npm', ['config', 'get', name], { cwd: '/', env: userEnvironment(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    execFileSync('npm', ['config', 'get', name], {
+      cwd: '/',
+      env: userEnvironment(),
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   for (const kind of ['globalconfig', 'userconfig']) {
     const path = settingOf(kind);
     if (existsSync(path)) cpSync(path, join(context, 'npm', kind));

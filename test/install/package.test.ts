@@ -9,7 +9,14 @@ import { type Packed, pack, userEnvironment } from './packed.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const ALERT = {
   version: '4',
-  alerts: [{ status: 'firing', labels: { alertname: 'Down', service: 'shop' }, annotations: {}, startsAt: new Date().toISOString() }],
+  alerts: [
+    {
+      status: 'firing',
+      labels: { alertname: 'Down', service: 'shop' },
+      annotations: {},
+      startsAt: new Date().toISOString(),
+    },
+  ],
 };
 const SECRETS = join(ROOT, 'deploy/compose/secrets');
 const scratch = scratchDirectory();
@@ -50,9 +57,27 @@ describe('the npm package', () => {
 
   it('has all that it runs by and is documented by', () => {
     const wanted = [
-      ...['bin/nightshift.mjs', 'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'docs/install.md'],
-      ...['dist/main.js', 'dist/mcp-tools/serve.js', 'dist/backup/dump-process.js', 'dist/evaluation/serve-recorded.js'],
-      ...['web/dist/index.html', 'policies/default.yaml', 'deploy/systemd/nightshift.service', 'deploy/compose/compose.yaml'],
+      ...[
+        'bin/nightshift.mjs',
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+        'SECURITY.md',
+        'docs/install.md',
+      ],
+      ...[
+        'dist/main.js',
+        'dist/mcp-tools/serve.js',
+        'dist/backup/dump-process.js',
+        'dist/evaluation/serve-recorded.js',
+      ],
+      ...[
+        'web/dist/index.html',
+        'policies/default.yaml',
+        'deploy/systemd/nightshift.service',
+        'deploy/compose/compose.yaml',
+      ],
       ...readdirSync(join(ROOT, 'migrations')).map((name) => `migrations/${name}`),
       ...readdirSync(join(ROOT, 'prompts')).map((name) => `prompts/${name}`),
       ...readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
@@ -67,7 +92,18 @@ describe('the npm package', () => {
     const roots = new Set(paths().map((path) => path.split('/')[0]));
     expect([...roots].sort()).toEqual([
       ...['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'bin', 'deploy'],
-      ...['dist', 'docs', 'mappings', 'migrations', 'package.json', 'policies', 'prompts', 'runbooks', 'specialists', 'web'],
+      ...[
+        'dist',
+        'docs',
+        'mappings',
+        'migrations',
+        'package.json',
+        'policies',
+        'prompts',
+        'runbooks',
+        'specialists',
+        'web',
+      ],
     ]);
     const foreign = /\.(?:tsx?|map|pem|key|token|log|tgz)$|(?:^|\/)(?:\.|node_modules|test\/)|\.test\.js$/;
     expect(paths().filter((path) => foreign.test(path))).toEqual([]);
@@ -88,7 +124,10 @@ describe('its command in an empty folder', () => {
   });
 
   it('prints its help, with no argument as well', () => {
-    expect(run('npx', 'nightshift', '--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^ +start /m) });
+    expect(run('npx', 'nightshift', '--help')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^ +start /m),
+    });
     expect(run('npx', 'nightshift')).toMatchObject({ stderr: expect.stringMatching(/^ +start /m) });
     expect(run('npx', 'nightshift', 'no-such-command').status).toBe(2);
   });
@@ -117,7 +156,10 @@ describe('its command in an empty folder', () => {
       body: JSON.stringify(ALERT),
     });
     expect(taken.status).toBe(202);
-    await eventually('the incident', async () => run('npx', 'nightshift', 'incidents').stdout.includes('INC-1') || undefined);
+    await eventually(
+      'the incident',
+      async () => run('npx', 'nightshift', 'incidents').stdout.includes('INC-1') || undefined,
+    );
     expect(run('npx', 'nightshift', 'backup', 'one.dump.gz')).toMatchObject({ status: 0 });
     const doctor = run('npx', 'nightshift', 'doctor');
     expect(doctor, doctor.stdout).toMatchObject({ status: 0, stdout: expect.not.stringContaining('FAIL') });
@@ -129,7 +171,10 @@ describe('its command in an empty folder', () => {
   });
 
   it('starts the process of a toolset', () => {
-    writeFileSync(join(folder, 'nightshift.yaml'), 'policies: [node_modules/nightshift/policies]\nrunbooks: [node_modules/nightshift/runbooks]\ntoolsets:\n  web: { uses: http, allow: ["http://127.0.0.1:9"] }\n');
+    writeFileSync(
+      join(folder, 'nightshift.yaml'),
+      'policies: [node_modules/nightshift/policies]\nrunbooks: [node_modules/nightshift/runbooks]\ntoolsets:\n  web: { uses: http, allow: ["http://127.0.0.1:9"] }\n',
+    );
     try {
       const doctor = run('npx', 'nightshift', 'doctor');
       expect(doctor, doctor.stdout).toMatchObject({ status: 0, stdout: expect.stringMatching(/^ok +.*web/m) });
@@ -147,7 +192,10 @@ describe('its command in an empty folder', () => {
     rmSync(brought);
     const without = run('node', launcher, '--help');
     if (major < 24) {
-      expect(without).toMatchObject({ status: 1, stderr: expect.stringMatching(/ignore-scripts.*\nFix: npm rebuild node/s) });
+      expect(without).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/ignore-scripts.*\nFix: npm rebuild node/s),
+      });
       const [, fix = ''] = /Fix: (npm rebuild[^,]+),/.exec(without.stderr) ?? [];
       const [command = '', ...args] = fix.split(' ');
       expect(run(command, ...args).status).toBe(0);

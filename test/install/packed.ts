@@ -3,7 +3,16 @@ import { delimiter, join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** What npm needs of this machine to reach its registry. */
-const NETWORK = ['HOME', 'NODE_EXTRA_CA_CERTS', 'http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+const NETWORK = [
+  'HOME',
+  'NODE_EXTRA_CA_CERTS',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+];
 
 /** The npm package as `npm pack` writes it. */
 export interface Packed {
