@@ -63,7 +63,7 @@ describe.skipIf(skip)('the container image', () => {
     await answers();
     expect(exec('id', '-u')).toBe('10001');
     expect(() => exec('touch', '/opt/nightshift/x')).toThrow(/Read-only file system/);
-    expect(exec('cat', '/proc/1/status')).toMatch(/^CapEff:\s0+$[^]*^NoNewPrivs:\s1$/m);
+    expect(exec('cat', '/proc/1/status')).toMatch(/^CapEff:\s0+$[\s\S]*^NoNewPrivs:\s1$/m);
     await eventually(
       'it is healthy',
       async () => docker.cli('inspect', '--format={{.State.Health.Status}}', 'one') === 'healthy' || undefined,
@@ -102,7 +102,7 @@ describe.skipIf(skip)('the container image', () => {
 /** The flags of `docker run` in docs/install.md, but for its name and its port: this Engine has the host's network only. */
 function documentedFlags(): string[] {
   const text = readFileSync(join(import.meta.dirname, '../../docs/install.md'), 'utf8');
-  const [, flags = ''] = /^docker run ([^]*?) nightshift:\S+$/m.exec(text) ?? [];
+  const [, flags = ''] = /^docker run ([\s\S]*?) nightshift:\S+$/m.exec(text) ?? [];
   const words = flags
     .replaceAll('\\\n', ' ')
     .replaceAll(/--(?:name|publish) \S+/g, '')

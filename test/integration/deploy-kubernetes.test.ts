@@ -31,13 +31,18 @@ interface Pod {
   }[];
 }
 interface Deployment extends KubeObject {
-  readonly spec: { readonly replicas: number; readonly template: { readonly spec: Pod & { terminationGracePeriodSeconds: number } } };
+  readonly spec: {
+    readonly replicas: number;
+    readonly template: { readonly spec: Pod & { terminationGracePeriodSeconds: number } };
+  };
 }
 
 const skip = requireParts('the manifests of deploy/kubernetes', 'kubectl', 'kubectl32');
 describe.skipIf(skip)('deploy/kubernetes', () => {
   const render = (overlay: string) =>
-    execFileSync(process.env.NIGHTSHIFT_TEST_KUBECTL ?? '', ['kustomize', join(OVERLAYS, overlay)], { encoding: 'utf8' });
+    execFileSync(process.env.NIGHTSHIFT_TEST_KUBECTL ?? '', ['kustomize', join(OVERLAYS, overlay)], {
+      encoding: 'utf8',
+    });
   const objectsOf = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
 
   it('has the overlays that are tested here', () => {
@@ -61,10 +66,21 @@ describe.skipIf(skip)('deploy/kubernetes', () => {
     it('renders what is wanted, all of it as the API types say', () => {
       const objects = objectsOf(text);
       expect(objects.map(({ kind }) => kind)).toEqual(
-        expect.arrayContaining(['Namespace', 'Deployment', 'Service', 'ServiceAccount', 'ConfigMap', 'PodDisruptionBudget', 'ClusterRole']),
+        expect.arrayContaining([
+          'Namespace',
+          'Deployment',
+          'Service',
+          'ServiceAccount',
+          'ConfigMap',
+          'PodDisruptionBudget',
+          'ClusterRole',
+        ]),
       );
       expect(objects.filter(({ kind }) => kind === 'NetworkPolicy')).toHaveLength(2);
-      expect(objects.filter(({ kind }) => kind === 'Secret'), 'secrets are referred to').toEqual([]);
+      expect(
+        objects.filter(({ kind }) => kind === 'Secret'),
+        'secrets are referred to',
+      ).toEqual([]);
       for (const one of objects) expect(misfits(one, `V1${one.kind}`), `${one.kind} ${one.metadata.name}`).toEqual([]);
     });
 
@@ -75,19 +91,33 @@ describe.skipIf(skip)('deploy/kubernetes', () => {
       expect(spec.replicas).toBe(2);
       expect(terminationGracePeriodSeconds).toBeGreaterThan(25);
       // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
-      expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } });
+      expect(securityContext).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 10001,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
       expect(container?.securityContext).toEqual({
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
         capabilities: { drop: ['ALL'] },
       });
-      expect(container?.env.filter(({ name, value }) => /TOKEN|KEY|PASSWORD|URL/.test(name) && value !== undefined)).toEqual([]);
+      expect(
+        container?.env.filter(({ name, value }) => /TOKEN|KEY|PASSWORD|URL/.test(name) && value !== undefined),
+      ).toEqual([]);
       expect(volumes.find(({ name }) => name === 'config')?.configMap?.name).toBe(find('ConfigMap').metadata.name);
     });
 
     it('gives its account exactly what `toolset privileges` prints for the enabled tools', async () => {
       const said: string[] = [];
-      const argv = ['toolset', 'privileges', 'cluster', '--account', 'nightshift/nightshift', '--tool', ...(ENABLED[overlay] ?? [])];
+      const argv = [
+        'toolset',
+        'privileges',
+        'cluster',
+        '--account',
+        'nightshift/nightshift',
+        '--tool',
+        ...(ENABLED[overlay] ?? []),
+      ];
       const file = join(OVERLAYS, overlay, 'nightshift.yaml');
       const status = await runCli({
         argv,
@@ -105,7 +135,9 @@ describe.skipIf(skip)('deploy/kubernetes', () => {
 
     it('has a configuration that is in order', () => {
       const file = join(OVERLAYS, overlay, 'nightshift.yaml');
-      expect(loadConfig({ env: { ...env, NIGHTSHIFT_CONFIG: file }, directory: OVERLAYS }).mode).toMatch(/^(?:observe|ask)$/);
+      expect(loadConfig({ env: { ...env, NIGHTSHIFT_CONFIG: file }, directory: OVERLAYS }).mode).toMatch(
+        /^(?:observe|ask)$/,
+      );
     });
 
     it('is applied, and its account may do that and no more', async () => {

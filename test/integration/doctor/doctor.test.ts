@@ -78,7 +78,9 @@ describe('without a running Nightshift', () => {
   it('is content with nothing at all, and says that it only observes', async () => {
     const { code, line, out } = await doctor({});
     expect(code).toBe(0);
-    expect(line('server')).toEqual(['WARN  server: Nightshift does not run here. Fix: start it with: nightshift start']);
+    expect(line('server')).toEqual([
+      'WARN  server: Nightshift does not run here. Fix: start it with: nightshift start',
+    ]);
     expect(line('database')).toEqual([expect.stringMatching(/^ok {4}database: embedded; there is none in .* yet/)]);
     expect(out.filter((one) => one.startsWith('FAIL'))).toEqual([]);
   });
