@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type App, startApp } from './app.ts';
-import { invocation, loadConfig, type Terminal } from './cli/index.ts';
+import { invocation, loadConfig, type Terminal, withShipped } from './cli/index.ts';
 import { type Config, modelName } from './config/index.ts';
 import { describeMistake } from './errors.ts';
 import { failpointOf } from './failpoints.ts';
@@ -15,7 +15,7 @@ const GIVE_UP_MS = 1000;
 
 /** Starts Nightshift, tells the operator what to do next, and serves until SIGINT or SIGTERM. */
 export async function serve({ env, directory, err, untilStopped, onReload }: Terminal): Promise<void> {
-  const readConfig = () => loadConfig({ env, directory });
+  const readConfig = () => withShipped(loadConfig({ env, directory }));
   const config = readConfig();
   const log = createLogger(config.logLevel);
   for (const warning of config.warnings) log.warn({ fix: warning.fix }, describeMistake(warning));

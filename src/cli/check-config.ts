@@ -8,7 +8,7 @@ import { type Catalogue, createCatalogue, TOOLSETS, unpinnedTools } from '../mcp
 import { combinePolicy, lintPolicy, loadPolicyTests, locateLint, readPolicyFiles } from '../policy/index.ts';
 import { locate } from '../rag/index.ts';
 import { lintSources } from './lint-sources.ts';
-import { configOf, configSource } from './load-config.ts';
+import { configSource, withShipped } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the files say together: every mistake with its place, what works for now, and in one line what they make. */
@@ -68,7 +68,7 @@ type Attempt = <T>(work: () => T | Promise<T>) => Promise<T | null>;
 /** The configuration, or what is left of it without the sections that have mistakes: those may hide others in the files that the rest names. */
 function read(source: ConfigSource): { config: Config | null; problems: readonly Problem[] } {
   try {
-    return { config: configOf(source), problems: [] };
+    return { config: withShipped(parseConfig(source)), problems: [] };
   } catch (error) {
     if (!(error instanceof NightshiftError) || error.problems.length === 0) throw error;
     return { config: withoutSections(source, error.problems), problems: error.problems };

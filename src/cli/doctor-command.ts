@@ -25,7 +25,7 @@ import { createLogger, createMetrics, secretsOf, setSecrets } from '../telemetry
 import { checkConfig } from './check-config.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { startCommand } from './invocation.ts';
-import { loadConfig, secretOf } from './load-config.ts';
+import { loadConfig, secretOf, withShipped } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
 
 const statusSchema = z.object({
@@ -71,7 +71,7 @@ function lineOf({ check, status, what, fix }: Finding): string {
 async function examine(terminal: Terminal, askModels: boolean): Promise<Finding[]> {
   let config: Config;
   try {
-    config = loadConfig(terminal);
+    config = withShipped(loadConfig(terminal));
   } catch (error) {
     // Without it nobody knows what else to look at.
     const check: Check = {

@@ -15,19 +15,18 @@ const SHIPPED = join(import.meta.dirname, '../..');
  * @throws NightshiftError `invalid_config` with every mistake.
  */
 export function loadConfig(terminal: Pick<Terminal, 'env' | 'directory'>): Config {
-  return configOf(configSource(terminal));
+  return parseConfig(configSource(terminal));
 }
 
-/** Gives the configuration of a source, with the policy and the runbooks that ship where nobody has any. @throws NightshiftError `invalid_config` with every mistake. */
-export function configOf(source: ConfigSource): Config {
-  const config = parseConfig(source);
-  // Only where nobody has configured anything, and it only observes: a policy of somebody's own that is gone must not be replaced.
+/** Gives the configuration for whoever only reads what it names: where nobody has configured anything, with the policy and the runbooks that ship in place of folders that are not there. */
+export function withShipped(config: Config): Config {
+  // A policy of somebody's own that is gone must not be replaced.
   if (config.configured) return config;
   const orShipped = (folder: string) => (existsSync(folder) ? folder : join(SHIPPED, basename(folder)));
   return Object.freeze({
     ...config,
-    policies: config.policies.map(orShipped),
-    runbooks: config.runbooks.map(orShipped),
+    policies: Object.freeze(config.policies.map(orShipped)),
+    runbooks: Object.freeze(config.runbooks.map(orShipped)),
   });
 }
 
