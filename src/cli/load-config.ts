@@ -25,8 +25,8 @@ export function withShipped(config: Config): Config {
   const orShipped = (folder: string) => (existsSync(folder) ? folder : join(SHIPPED, basename(folder)));
   return Object.freeze({
     ...config,
-    policies: Object.freeze(config.policies.map(orShipped)),
-    runbooks: Object.freeze(config.runbooks.map(orShipped)),
+    policies: config.policies.map(orShipped),
+    runbooks: config.runbooks.map(orShipped),
   });
 }
 
