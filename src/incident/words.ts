@@ -10,7 +10,7 @@ export interface ShownEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each event type has its own shape, and what is missing shows as empty.
+// biome-ignore lint/suspicious/noExplicitAny: each event type has its own shape, and what has another one is told by its type alone.
 type Data = Record<string, any>;
 
 const RENDERERS: Readonly<Record<string, (data: Data, actor: string) => string[]>> = {
@@ -257,23 +257,23 @@ function showCheck({ check, passed, saw }: Data): string {
 }
 
 function linesOf({ type, actor, data }: Omit<ShownEvent, 'id' | 'incident' | 'at'>): [string, ...string[]] {
-  const render = RENDERERS[type];
-  const [first = type, ...rest] = render ? render(data, plain(actor)) : [`${type} by ${plain(actor)}`];
-  return [first, ...rest.map((line) => line.replace(/^ {2}/, ''))];
+  const unknown = `${plain(type)} by ${plain(actor)}`;
+  try {
+    const [first = unknown, ...rest] = RENDERERS[type]?.(data, plain(actor)) ?? [];
+    return [first, ...rest.map((line) => line.replace(/^ {2}/, ''))];
+  } catch {
+    // Another version of Nightshift wrote it otherwise.
+    return [unknown];
+  }
 }
 
 /** Says what happened in one line, without its time and with the first of what it announces; text from outside is made plain. Never throws. */
 export function wordsOf(event: Pick<ShownEvent, 'type' | 'actor' | 'data'>): string {
-  try {
-    const [first, next = ''] = linesOf(event);
-    return first.endsWith(':') ? `${first} ${next}`.replace(/:? $/, '') : first;
-  } catch {
-    // Another version of Nightshift wrote it otherwise.
-    return `${event.type} by ${plain(event.actor)}`;
-  }
+  const [first, next = ''] = linesOf(event);
+  return first.endsWith(':') ? `${first} ${next}`.replace(/:? $/, '') : first;
 }
 
-/** Renders one event as lines for a terminal: time and story first, details indented below. Text from outside is made plain. */
+/** Renders one event as lines for a terminal: time and story first, details indented below. Text from outside is made plain. Never throws. */
 export function renderEvent(event: ShownEvent): string[] {
   const [first, ...rest] = linesOf(event);
   const indent = ' '.repeat(10);
