@@ -177,27 +177,9 @@ describe('the examples in the documents', () => {
     }
   });
 
-  it('link only to files that exist', () => {
-    for (const path of [...documents, 'ARCHITECTURE.md', 'SECURITY.md']) {
-      for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:)([^)#]+)\)/g))
-        expect(
-          () => readdirSync(join(ROOT, path, '..')) && readFileOrFolder(join(ROOT, path, '..', target)),
-          `${path}: ${target}`,
-        ).not.toThrow();
-    }
-  });
-
   it('use matchers that parse', () => {
     for (const path of documents)
       for (const [, text = ''] of read(path).matchAll(/match: \['([^']+)'/g))
         expect(() => parseMatchers(text), path).not.toThrow();
   });
 });
-
-function readFileOrFolder(path: string): void {
-  try {
-    readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
-  }
-}
