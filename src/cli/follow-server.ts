@@ -69,10 +69,9 @@ async function* messagesOf(
       throw unreachable(url, cause);
     });
     // What is busy or starting may be there in a moment.
-    if (response.status >= 500) throw unreachable(url, `it answered ${response.status}`);
     if (!response.ok || !response.body) {
-      const { message } = refused(url, response.status, await response.json().catch(() => null));
-      throw new NightshiftError('forbidden', message);
+      const refusal = refused(url, response.status, await response.json().catch(() => null));
+      throw response.status >= 500 ? refusal : new NightshiftError('forbidden', refusal.message);
     }
     let rest = '';
     for await (const part of response.body.pipeThrough(new TextDecoderStream())) {

@@ -42,9 +42,11 @@ async function printLogs(terminal: Terminal, { follow, lines, incident, json }: 
   const { out, err } = terminal;
   const name = incident === undefined ? null : nameOf(incident);
   const client = findServer(terminal);
+  /** What happened while the last ones were read comes again with what follows. */
+  let printed = new Set<number>();
   const print = (events: readonly ShownEvent[]) => {
     for (const event of events) {
-      if (name !== null && event.incident !== name) continue;
+      if (printed.has(event.id) || (name !== null && event.incident !== name)) continue;
       if (json) out(JSON.stringify(event));
       else for (const line of renderEvent(event)) out(`${(event.incident ?? '-').padEnd(8)} ${line}`);
     }
@@ -54,6 +56,7 @@ async function printLogs(terminal: Terminal, { follow, lines, incident, json }: 
     const of = name === null ? '' : `&incident=${name}`;
     const { events } = await client.request<{ events: ShownEvent[] }>('GET', `/audit?limit=${lines}${of}`);
     print(events.toReversed());
+    printed = new Set(events.map(({ id }) => id));
   };
   if (!follow) return printLast();
 

@@ -1,5 +1,6 @@
 /** What terminal people get of the same: one incident shown, replayed and exported, and the timelines of all as they grow. */
 import { once } from 'node:events';
+import { request as ask, createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -144,6 +145,50 @@ describe.each(anyDatabase)('the story of incidents at a terminal, on $name', ({ 
           .map((event) => event.id),
       ).toEqual(body.events.map((event) => event.id));
     }
+  });
+
+  it('prints nothing twice that happens while the last ones are read', async () => {
+    const { port } = new URL(story.nightshift.app.url);
+    let fired = 0;
+    const proxy = createHttpServer(async (request, response) => {
+      if (request.url?.startsWith('/api/v1/audit')) fired = await fire('Raced');
+      const { url: path, method, headers } = request;
+      const upstream = ask({ port, path, method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      });
+      upstream.on('error', () => response.destroy());
+      request.on('close', () => response.on('close', () => upstream.destroy()));
+      request.pipe(upstream);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port: near } = proxy.address() as { port: number };
+    const logs = begin(['logs', '-f', '--json', '--lines', '5'], `http://127.0.0.1:${near}`);
+    const seen = () => logs.said.out.map((line) => JSON.parse(line) as { id: number; incident: string; type: string });
+    await expect.poll(() => seen().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(5);
+    const next = await fire('Next');
+    const isTold = () =>
+      seen().some(({ incident, type }) => incident === `INC-${next}` && type === 'incident.escalated');
+    await expect.poll(isTold, { timeout: 60_000 }).toBe(true);
+    logs.stop();
+    expect(await logs.code).toBe(0);
+    proxy.closeAllConnections();
+    proxy.close();
+    const ids = seen().map(({ id }) => id);
+    expect(fired).toBeGreaterThan(0);
+    expect(ids.length - new Set(ids).size).toBe(0);
+  });
+
+  it('says in the words of the server why there is no room for one more', async () => {
+    const ended = new AbortController();
+    const headers = { authorization: `Bearer ${story.token}` };
+    const open = () => fetch(`${story.nightshift.app.url}/api/v1/stream`, { headers, signal: ended.signal });
+    while ((await open()).ok);
+    const logs = begin(['logs', '-f', '--lines', '0']);
+    expect(await logs.code).toBe(1);
+    ended.abort();
+    expect(logs.said.err.join('\n')).toContain('streams');
+    expect(logs.said.err.join('\n')).not.toContain('see whether it runs');
   });
 
   it('watches as `watch` always did, until it is interrupted', async () => {
