@@ -53,6 +53,11 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))(
       expect(paged).toEqual(all.events);
     });
 
+    it('refuses a place that no event and no seal can have', async () => {
+      for (const path of ['/audit?before=9999999999999999999', '/audit/seals?after=9999999999999999999'])
+        expect((await story.nightshift.api(path)).status, path).toBe(400);
+    });
+
     it('lists those of an incident, of a person, of a type or of a kind of types', async () => {
       const name = `INC-${story.approved}`;
       expect(new Set((await list(`incident=${name}`)).events.map(({ incident }) => incident))).toEqual(new Set([name]));
