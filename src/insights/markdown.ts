@@ -3,9 +3,18 @@ import { plainUpTo } from '../incident/index.ts';
 const TEXT_MAX = 2000;
 const CODE_MAX = 400;
 
-/** Writes text from outside into markdown so that it stays text: one line, at most 2,000 characters, without secrets. */
+/**
+ * Writes text from outside into markdown so that it stays text: one line, at most 2,000 characters, without secrets. Names and addresses are
+ * broken by a space without width, since GitHub looks for them only after it has taken the escapes away.
+ */
 export function text(words: string): string {
-  return plainUpTo(TEXT_MAX, words).replace(/[\\`*_{}[\]<>#|~!&]/g, '\\$&');
+  return (
+    plainUpTo(TEXT_MAX, words)
+      .replace(/[\\`*_{}[\]<>#|~!&]/g, '\\$&')
+      // Where it begins a line, it would be a list or a rule, or make a heading of the line before.
+      .replace(/^[-+=]|(?<=^\d+)[.)]/, '\\$&')
+      .replace(/@|:(?=\/\/)|(?<=\bwww)(?=\.)/gi, '$&\u200B')
+  );
 }
 
 /** Writes something from outside into markdown as code: one line, at most 400 characters, without secrets. */
