@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { inDollars } from '../config/index.ts';
+import { messageOf, NightshiftError } from '../errors.ts';
 import { plain, renderEvent, type ShownEvent } from '../incident/index.ts';
 import { findServer } from './client.ts';
 import type { Terminal } from './terminal.ts';
@@ -20,6 +23,12 @@ interface WholeIncident {
   readonly service: string | null;
   readonly team: string | null;
   readonly events: readonly ShownEvent[];
+}
+
+interface ExportOptions {
+  readonly format: 'json' | 'markdown';
+  readonly output?: string;
+  readonly force?: boolean;
 }
 
 /** Adds the commands about one incident: to see it, to see it happen again, to hand it on. */
@@ -68,9 +77,24 @@ export function addStoryCommands(program: Command, terminal: Terminal): void {
         .choices(['json', 'markdown'])
         .default('json'),
     )
-    .action(async (id: string, { format }: { format: 'json' | 'markdown' }) => {
-      out((await findServer(terminal).text(pathOf(id, format === 'json' ? '/export' : '/postmortem'))).trimEnd());
+    .option('-o, --output <file>', 'write it into this file instead, which only its owner can read')
+    .option('--force', 'overwrite the file if it exists')
+    .action(async (id: string, { format, output, force = false }: ExportOptions) => {
+      const text = await findServer(terminal).text(pathOf(id, format === 'json' ? '/export' : '/postmortem'));
+      if (output === undefined) return out(text.trimEnd());
+      const path = resolve(terminal.directory, output);
+      await writeNew(path, `${text.trimEnd()}\n`, force);
+      out(path);
     });
+}
+
+async function writeNew(path: string, text: string, force: boolean): Promise<void> {
+  await writeFile(path, text, { mode: 0o600, flag: force ? 'w' : 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+    const isThere = cause.code === 'EEXIST';
+    const why = isThere ? `${path} exists` : `${path} cannot be written: ${messageOf(cause)}`;
+    const fix = isThere ? 'choose another name, or overwrite it with --force' : 'choose another --output';
+    throw new NightshiftError('conflict', `${why}. Fix: ${fix}`, { cause });
+  });
 }
 
 function headOf({ id, title, state, needs, costUsd, foldedUnder, service, team }: WholeIncident): string[] {

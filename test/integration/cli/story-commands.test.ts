@@ -1,7 +1,10 @@
 /** What terminal people get of the same: one incident shown, replayed and exported, and the timelines of all as they grow. */
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as ask, createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/index.ts';
@@ -93,6 +96,20 @@ describe.each(anyDatabase)('the story of incidents at a terminal, on $name', ({ 
     const { out } = await run('incident', 'export', `INC-${story.alone}`, '--format', 'markdown');
     expect(out.split('\n')[0]).toBe(`# INC-${story.alone}: PageDown (front)`);
     expect(out).toContain('Nightshift healed it without asking anybody.');
+    const folder = await mkdtemp(join(tmpdir(), 'nightshift-export-'));
+    const file = join(folder, 'story.md');
+    const save = (...more: string[]) =>
+      run('incident', 'export', `INC-${story.alone}`, '--format', 'markdown', '--output', file, ...more);
+    expect(await save()).toMatchObject({ code: 0, out: file });
+    expect(await readFile(file, 'utf8')).toBe(`${out}\n`);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await writeFile(file, 'mine');
+    expect(await save()).toMatchObject({ code: 1, err: expect.stringContaining(`${file} exists. Fix: `) });
+    expect(await readFile(file, 'utf8')).toBe('mine');
+    expect((await save('--force')).code).toBe(0);
+    expect(await readFile(file, 'utf8')).toBe(`${out}\n`);
+    expect((await run('incident', 'export', 'INC-1', '--output', join(folder, 'no/where'))).err).toContain('Fix: ');
+    await rm(folder, { recursive: true });
   });
 
   it('prints the last events, of all incidents or of one', async () => {

@@ -23,7 +23,7 @@ describe('text from outside in markdown', () => {
   ])('stays text: %s', (words) => {
     const tree = unified().use(remarkParse).use(remarkGfm).parse(text(words));
     expect(tree.children).toMatchObject([{ type: 'paragraph', children: [{ type: 'text' }] }]);
-    const [paragraph] = tree.children as [{ children: { value: string }[] }];
+    const [paragraph] = tree.children as unknown as [{ children: { value: string }[] }];
     expect(paragraph.children.map(({ value }) => value.replaceAll('\u200B', ''))).toEqual([words]);
   });
 
