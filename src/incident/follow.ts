@@ -103,17 +103,23 @@ export function createFollower({ db, channel, log }: FollowerDependencies): Foll
     ended: ended.signal,
     async next(after, gone) {
       const over = Promise.withResolvers<void>();
-      gone.addEventListener('abort', () => over.resolve(), { once: true });
-      while (!gone.aborted && !ended.signal.aborted) {
-        const news = changed.promise;
-        if (after !== head) {
-          const at = kept.findIndex(({ id }) => id === after);
-          const later = at === -1 ? await followChanges(db, after, PAGE) : kept.slice(at + 1);
-          if (later.length > 0) return later;
+      const leave = () => over.resolve();
+      gone.addEventListener('abort', leave, { once: true });
+      try {
+        while (!gone.aborted && !ended.signal.aborted) {
+          const news = changed.promise;
+          if (after !== head) {
+            const at = kept.findIndex(({ id }) => id === after);
+            const later = at === -1 ? await followChanges(db, after, PAGE) : kept.slice(at + 1);
+            if (later.length > 0) return later;
+          }
+          await Promise.race([news, over.promise]);
         }
-        await Promise.race([news, over.promise]);
+        return null;
+      } finally {
+        // One caller asks again and again with the same signal.
+        gone.removeEventListener('abort', leave);
       }
-      return null;
     },
     async start() {
       head = await newestEvent(db);
