@@ -56,6 +56,6 @@ function annotationsOf(sample: Sample) {
     value: String(value),
     mean: String(mean),
     stddev: String(stddev),
-    sigma: String(sigmasOf(sample)),
+    sigma: stddev === 0 ? 'it never varied' : String(sigmasOf(sample)),
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SelfWatchConfig } from '../../../src/config/index.ts';
+import { deliveryOf } from '../../../src/self-watch/alert.ts';
 import {
   type Baseline,
   changes,
@@ -57,6 +58,11 @@ describe('a measurement', () => {
     expect(sigmasOf({ value: 9, usual: { mean: 8, stddev: 0 } })).toBe(Number.POSITIVE_INFINITY);
     expect(sigmasOf({ value: 9, usual: null })).toBeNull();
   });
+});
+
+it('says of what never varied that it did not, and no number that is none', () => {
+  const sample = { ...slow(30), usual: { mean: 8, stddev: 0 }, deviates: true };
+  expect(deliveryOf([sample], [], new Date(0)).alerts[0]?.annotations).toMatchObject({ sigma: 'it never varied' });
 });
 
 describe('a round', () => {
