@@ -13,6 +13,8 @@ export async function measureFloor(
   { runs, concurrency }: { runs: number; concurrency: number },
 ): Promise<number> {
   const pool = new pg.Pool({ connectionString: url, max: concurrency });
+  // A connection that has been told to end may live until the database is dropped.
+  pool.on('error', () => {});
   try {
     await pool.query(`create table if not exists floor_run (id int primary key, state text not null, version int not null, context jsonb not null);
       create table if not exists floor_event (id bigint generated always as identity primary key, run_id int not null, type text not null, data jsonb not null);

@@ -27,6 +27,8 @@ export async function measureLangGraph(
   { runs, concurrency }: { runs: number; concurrency: number },
 ): Promise<number> {
   const pool = new pg.Pool({ connectionString: url, max: concurrency });
+  // A connection that has been told to end may live until the database is dropped.
+  pool.on('error', () => {});
   const saver = new PostgresSaver(pool);
   try {
     await saver.setup();

@@ -10,7 +10,8 @@ describeConsole('the insights', (scene) => {
       const watched = await scene.enter({ size, path: '/insights' });
       const { page } = watched;
       await page.getByRole('region', { name: 'What came of them' }).getByText('healed alone').waitFor();
-      await page.getByRole('row', { name: 'ServiceDown Service checkout' }).waitFor();
+      const byAlert = page.getByRole('table', { name: 'By alert and service' });
+      await byAlert.getByRole('row').filter({ hasText: 'ServiceDown' }).waitFor();
       await page.getByRole('row').filter({ hasText: 'worker' }).waitFor();
       await page.getByRole('region', { name: 'Noise' }).getByText('said again only').waitFor();
       await page.getByRole('img', { name: /^Time to resolve: / }).waitFor();
