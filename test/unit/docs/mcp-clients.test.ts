@@ -23,7 +23,7 @@ const FORMS: Readonly<Record<string, z.ZodType>> = {
     args: z.tuple([
       ...[z.literal('--prefix'), z.literal('/srv/nightshift'), z.literal('run'), z.literal('--silent')],
       ...[z.literal('nightshift'), z.literal('--'), z.literal('mcp')],
-    ] as [z.ZodType, ...z.ZodType[]]),
+    ] as unknown as [z.ZodType, ...z.ZodType[]]),
     env: z.strictObject({ NIGHTSHIFT_URL: z.url(), NIGHTSHIFT_TOKEN: z.literal('a token of its own') }),
   }),
   Cursor: z.strictObject({ url: z.literal(ADDRESS), headers }),
