@@ -1,4 +1,4 @@
-/** docs/quickstart.md, run as it stands by whoever copies it: what its commands print is what the page says. */
+/** docs/quickstart.md, and then the drill of docs/disaster.md, run as they stand: what their commands print is what the pages say. */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,17 +9,9 @@ import { type Nightshift, startNightshift } from '../../real-parts/nightshift.ts
 import { eventually, scratchDirectory } from '../../real-parts/program.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const PAGE = readFileSync(join(ROOT, 'docs/quickstart.md'), 'utf8');
-const blocks = [...PAGE.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
-  language,
-  text,
-}));
-const only = (language: string) => blocks.find((block) => block.language === language)?.text ?? '';
-/** Each block of commands with what it prints, where the page says so. */
-const steps = blocks.flatMap(({ language, text }, index) => {
-  const printed = blocks[index + 1]?.language === 'text' ? blocks[index + 1]?.text : undefined;
-  return language === 'sh' ? [{ commands: text, printed }] : [];
-});
+const quickstart = blocksOf(readFileSync(join(ROOT, 'docs/quickstart.md'), 'utf8'));
+const [, drill = ''] = readFileSync(join(ROOT, 'docs/disaster.md'), 'utf8').split('\n## A drill\n');
+const only = (language: string) => quickstart.find((block) => block.language === language)?.text ?? '';
 
 describe('the quickstart', () => {
   const scratch = scratchDirectory();
@@ -45,12 +37,15 @@ describe('the quickstart', () => {
 
   /** What the page calls by its own names, as it is called here. */
   function here(text: string): string {
-    return text.replaceAll('/var/tmp/nightshift-quickstart', jobs).replaceAll(/(?<=approve )[a-z0-9]{10}/g, approval);
+    return text
+      .replaceAll('/var/tmp/nightshift-quickstart', jobs)
+      .replaceAll('/var/tmp', scratch.path)
+      .replaceAll(/(?<=approve )[a-z0-9]{10}/g, approval);
   }
 
   async function run(commands: string): Promise<string> {
     const npm = `npm() { [ "$2" != nightshift ] || { shift 3; '${process.execPath}' '${ROOT}/src/main.ts' "$@"; }; }`;
-    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', `${npm}\n${here(commands)}`], {
+    const { stdout } = await promisify(execFile)('/bin/bash', ['-c', `${npm}\n${here(commands)}`], {
       cwd: ROOT,
       env: {
         PATH: process.env.PATH ?? '',
@@ -62,9 +57,8 @@ describe('the quickstart', () => {
     return stdout;
   }
 
-  it('prints what it says, from the first command to the last', { timeout: 240_000 }, async () => {
-    expect(steps.filter(({ printed }) => printed).length).toBeGreaterThanOrEqual(5);
-    for (const { commands, printed = '' } of steps) {
+  async function runAll(steps: readonly Step[]): Promise<void> {
+    for (const { commands, printed } of steps) {
       let missing: string | null = null;
       await eventually(
         () => `${commands} prints: ${missing}`,
@@ -77,14 +71,49 @@ describe('the quickstart', () => {
         60,
       );
     }
+  }
+
+  it('prints what it says, from the first command to the last', { timeout: 240_000 }, async () => {
+    const steps = stepsOf(quickstart);
+    expect(steps.filter(({ printed }) => printed !== '').length).toBeGreaterThanOrEqual(5);
+    await runAll(steps);
+  });
+
+  it('can be restored from a backup, as the drill says', { timeout: 240_000 }, async () => {
+    const steps = stepsOf(blocksOf(drill));
+    expect(steps).toHaveLength(1);
+    await runAll(steps);
   });
 });
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+function blocksOf(page: string): Block[] {
+  return [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({ language, text }));
+}
+
+/** A block of commands with what it prints, as far as the page says so. */
+interface Step {
+  readonly commands: string;
+  readonly printed: string;
+}
+
+function stepsOf(blocks: readonly Block[]): Step[] {
+  return blocks.flatMap(({ language, text }, index) => {
+    const next = blocks[index + 1];
+    return language === 'sh' ? [{ commands: text, printed: next?.language === 'text' ? next.text : '' }] : [];
+  });
+}
 
 /** The first of these lines that is not among those that follow the one before it; null where all are there. Ids and times may differ. */
 function firstMissing(printed: string, output: string): string | null {
   const masked = (text: string) =>
     text
       .replaceAll(/\d\d:\d\d:\d\d/g, 'TIME')
+      .replaceAll(/\d+ event\(s\)/g, 'EVENTS')
       .replaceAll(/asks for an approval: \w+|act-\w+|after 1 attempt, \d+ s/g, 'ID')
       .trimEnd()
       .split('\n');
