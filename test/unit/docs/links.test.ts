@@ -17,6 +17,12 @@ describe('the links of', () => {
     expect(deadLinks(path, read(path))).toEqual([]);
   });
 
+  it('the index lead to every page', () => {
+    const index = read('docs/README.md');
+    const pages = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md') && name !== 'README.md');
+    expect(pages.filter((name) => !index.includes(`](${name})`))).toEqual([]);
+  });
+
   it('a document are found, with the dead ones', () => {
     const text =
       '# A b\n[a](#a-b) [b](#b) [c](docs/mcp.md#connect) [d](docs/mcp.md#conect) [e](nowhere.md)\n```\n[f](g)\n# B\n```\n';
