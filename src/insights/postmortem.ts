@@ -3,7 +3,7 @@ import type { Action } from '../planning/index.ts';
 import { code, duration, moment, table, text } from './markdown.ts';
 import { openQuestions } from './open-questions.ts';
 import { type Course, courseOf, type OutcomeName } from './outcome.ts';
-import type { Story } from './story.ts';
+import { EVENTS_MAX, type Story } from './story.ts';
 import { type Figure, figuresOf } from './story-figures.ts';
 
 const LINES_MAX = 300;
@@ -78,9 +78,10 @@ function timeline({ events }: Story): string[] {
   const shown = events.slice(0, LINES_MAX);
   const rows = shown.map((event) => [moment(event.at), text(wordsOf(event)), text(event.actor)]);
   const left = events.length - shown.length;
+  const more = events.length < EVENTS_MAX ? `${left}` : `At least ${left}`;
   return [
     ...table(['UTC', 'what happened', 'who'], rows),
-    ...(left > 0 ? ['', `${left} further lines are in the incident itself.`] : []),
+    ...(left > 0 ? ['', `${more} further lines are in the incident itself.`] : []),
   ];
 }
 

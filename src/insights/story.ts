@@ -16,8 +16,8 @@ import { spentOnIncident } from '../llm/index.ts';
 import { type Action, actionsOf } from '../planning/index.ts';
 
 const PAGE = 1000;
-/** An incident that has more is told without its end, and says so. */
-const EVENTS_MAX = 20_000;
+/** An incident that has more is told without its end. */
+export const EVENTS_MAX = 20_000;
 
 /** All that is known of one incident. */
 export interface Story {

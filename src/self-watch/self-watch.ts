@@ -7,13 +7,13 @@ import type { Queue } from '../remediation/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import { deliveryOf } from './alert.ts';
 import { measure } from './measure.ts';
-import { changes, compare, keyOf } from './signal.ts';
+import { changes, compare, keyOf, type Sample, type Subject } from './signal.ts';
 import { addSamples, baselines, deviatingBefore, raisedNow, takeRound } from './store.ts';
 
 const LOOK_MS = 30_000;
 
 export interface SelfWatch {
-  /** Samples within half a minute of the beginning of every five minutes, unless another replica was faster. */
+  /** Samples within half a minute of the beginning of every five minutes, unless another replica was faster; switched off, it ends what still fires. */
   start(): void;
   stop(): Promise<void>;
   /** Samples now where nobody has in these five minutes, and raises or ends alerts; gives whether it did. */
@@ -36,6 +36,7 @@ export interface SelfWatchDependencies {
  */
 export function createSelfWatch({ db, queue, config, intake, metrics, log }: SelfWatchDependencies): SelfWatch {
   let loop: { stop(): Promise<void> } | undefined;
+  let ending: Promise<void> | undefined;
 
   async function look(): Promise<boolean> {
     const round = await db.transaction(async () => {
@@ -48,21 +49,31 @@ export function createSelfWatch({ db, queue, config, intake, metrics, log }: Sel
     });
     if (round === null) return false;
     const { raise, over } = changes(round.samples, round.before, await raisedNow(db));
-    if (raise.length + over.length === 0) return true;
     // Outside of the transaction: the intake has its own, and what came of a round that did not commit must not be heard.
+    await tell(raise, over);
+    return true;
+  }
+
+  async function tell(raise: readonly Sample[], over: readonly Subject[]): Promise<void> {
+    if (raise.length + over.length === 0) return;
     const delivery = deliveryOf(raise, over, await db.now());
     const { touched } = await intake.accept(delivery);
     for (const { status, source } of delivery.alerts) metrics.alerts.inc({ source, status });
     const about = { raise: raise.map(keyOf), over: over.map(keyOf), incidents: touched };
     log.warn(about, 'Nightshift itself deviates from the week before, or does no longer');
-    return true;
   }
 
   return {
     look,
     start() {
-      if (!config.enabled) return;
       const failed = (error: unknown) => log.error({ error: messageOf(error) }, 'cannot watch Nightshift itself');
+      if (!config.enabled) {
+        // What still fires would do so for ever.
+        ending ??= raisedNow(db)
+          .then((raised) => tell([], raised))
+          .catch(failed);
+        return;
+      }
       const turn = async () => {
         await look();
         return false;
@@ -70,7 +81,7 @@ export function createSelfWatch({ db, queue, config, intake, metrics, log }: Sel
       loop ??= startLoop(turn, LOOK_MS, failed);
     },
     async stop() {
-      await loop?.stop();
+      await Promise.all([loop?.stop(), ending]);
     },
   };
 }

@@ -13,12 +13,12 @@ import { addCalls, addPast } from './stored.ts';
 
 const log = createLogger('silent');
 /** Makes the watch of one replica on a database; its queue is as deep as `depth` says. */
-function watchOn(db: Database, { depth = 0, metrics = createMetrics() } = {}) {
+function watchOn(db: Database, { depth = 0, metrics = createMetrics(), enabled = true } = {}) {
   const waiting = [{ kind: 'critical' as const, waiting: depth, oldestSeconds: 0 }];
   return createSelfWatch({
     ...{ db, metrics, log, intake: testIntake(db) },
     queue: { depth: async () => waiting },
-    config: selfWatchSchema.parse({}),
+    config: selfWatchSchema.parse({ enabled }),
   });
 }
 
@@ -204,6 +204,20 @@ describe.each(databases)('what Nightshift measures of itself on $name', ({ open 
     const text = await metrics.registry.metrics();
     for (const status of ['firing', 'resolved'])
       expect(text).toContain(`nightshift_alerts_total{source="nightshift",status="${status}"} 1`);
+  });
+
+  it('is over where the watching is switched off while it fires', async () => {
+    await addPast(db, 'latency_p95');
+    await addCalls(db, 9, { ms: 30_000 });
+    const watch = watchOn(db);
+    await watch.look();
+    await laterBy(db);
+    await watch.look();
+    expect(await alertsOf(db)).toMatchObject([{ status: 'firing' }]);
+    const off = watchOn(db, { enabled: false });
+    off.start();
+    await off.stop();
+    expect(await alertsOf(db)).toMatchObject([{ status: 'resolved' }]);
   });
 
   it('is not heard of after a gap, until there are two rounds again', async () => {
