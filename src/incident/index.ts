@@ -35,6 +35,7 @@ export {
   writeMatcher,
 } from './maintenance.ts';
 export { type Move, moveIncident } from './move.ts';
+export { holdOpenings, lockOpenings, type Opening, openIncident, openIncidents } from './open.ts';
 export { plain, plainUpTo } from './plain.ts';
 export { handOverUnbegun } from './shed.ts';
 export {
@@ -57,16 +58,11 @@ export {
   alertsOf,
   allAlertsOf,
   countIncidents,
-  holdOpenings,
   type IncidentRow,
   incidentColumns,
   listIncidents,
   loadForStage,
   loadIncident,
-  lockOpenings,
-  type Opening,
-  openIncident,
-  openIncidents,
   signalsOf,
   timeOf,
   toIncident,
