@@ -20,10 +20,9 @@ const FORMS: Readonly<Record<string, z.ZodType>> = {
   'Claude Code': z.strictObject({ type: z.literal('http'), url: z.literal(ADDRESS), headers }),
   'Claude Desktop': z.strictObject({
     command: z.literal('npm'),
-    args: z.tuple([
-      ...[z.literal('--prefix'), z.literal('/srv/nightshift'), z.literal('run'), z.literal('--silent')],
-      ...[z.literal('nightshift'), z.literal('--'), z.literal('mcp')],
-    ] as unknown as [z.ZodType, ...z.ZodType[]]),
+    args: z
+      .array(z.string())
+      .refine((args) => args.join(' ') === '--prefix /srv/nightshift run --silent nightshift -- mcp'),
     env: z.strictObject({ NIGHTSHIFT_URL: z.url(), NIGHTSHIFT_TOKEN: z.literal('a token of its own') }),
   }),
   Cursor: z.strictObject({ url: z.literal(ADDRESS), headers }),
