@@ -10,10 +10,12 @@ import { wholeNumber } from './whole-number.ts';
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 500;
 
-type Status = { incidents: Record<string, number>; killSwitch: ShownKillSwitch; queue: ShownQueue } & Record<
-  string,
-  unknown
->;
+type Status = {
+  incidents: Record<string, number>;
+  killSwitch: ShownKillSwitch;
+  queue: ShownQueue;
+  config: { loadedAt: string; needsRestart: readonly string[]; failed: { at: string; error: string } | null };
+} & Record<string, unknown>;
 
 interface ShownIncident {
   readonly id: string;
@@ -43,10 +45,13 @@ export function addIncidentCommands(program: Command, terminal: Terminal): void 
     .description('what the running Nightshift is doing')
     .action(async () => {
       const client = server();
-      const { incidents, killSwitch, queue, ...rest } = await client.request<Status>('GET', '/status');
+      const { incidents, killSwitch, queue, config, ...rest } = await client.request<Status>('GET', '/status');
       out(client.url);
       out(`  ${renderKillSwitch(killSwitch)}`);
       out(`  ${renderQueue(queue)}`);
+      out(`  configuration: in force since ${config.loadedAt}`);
+      if (config.needsRestart.length > 0) out(`  waits for a restart: ${config.needsRestart.join(', ')}`);
+      if (config.failed) out(`  not in force, read at ${config.failed.at}: ${config.failed.error}`);
       for (const [name, value] of Object.entries(rest))
         out(`  ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`);
       for (const [state, count] of Object.entries(incidents)) if (count > 0) out(`  incidents ${state}: ${count}`);

@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.ts';
 import { type ModelConfig, modelSchema } from './models.ts';
+import { PROVIDER_NAMES, PROVIDERS } from './providers.ts';
 
 /** A variable of the environment that Nightshift reads. */
 interface Variable {
@@ -32,20 +33,18 @@ export const VARIABLES: readonly Variable[] = [
     secret: true,
     description: 'The empty Postgres that `nightshift migrate` moves everything to.',
   },
-  {
-    name: 'ANTHROPIC_API_KEY',
-    secret: true,
-    description: 'Makes a model of Anthropic known, where `models` is empty.',
-  },
-  { name: 'ANTHROPIC_BASE_URL', description: 'Where that model is asked instead.' },
-  { name: 'ANTHROPIC_MODEL', description: 'Which model it is.' },
-  {
-    name: 'OPENAI_API_KEY',
-    secret: true,
-    description: 'Makes a model of OpenAI, or of a compatible server, known, where `models` is empty.',
-  },
-  { name: 'OPENAI_BASE_URL', description: 'Where that model is asked instead, such as an Ollama or vLLM.' },
-  { name: 'OPENAI_MODEL', description: 'Which model it is.' },
+  ...PROVIDER_NAMES.flatMap((name): Variable[] => {
+    const prefix = name.toUpperCase();
+    return [
+      {
+        name: `${prefix}_API_KEY`,
+        secret: true,
+        description: `Makes a model of ${PROVIDERS[name].company} known, where \`models\` is empty.`,
+      },
+      { name: `${prefix}_BASE_URL`, description: 'Where that model is asked instead.' },
+      { name: `${prefix}_MODEL`, description: 'Which model it is.' },
+    ];
+  }),
   {
     name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
     description: 'Where traces are sent; `tracing.endpoint` goes before it.',
@@ -58,7 +57,6 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'OTEL_SDK_DISABLED', description: '`true` turns traces off.' },
 ];
 
-const DEFAULT_MODELS = { anthropic: 'claude-sonnet-5-5', openai: 'gpt-6.1-sol' } as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 /** The variables that hold a secret. */
@@ -131,11 +129,11 @@ export function modelsOf(
 ): { models: ModelConfig[]; problems: Problem[] } {
   if (declared.length > 0) return { models: [...declared], problems: [] };
   const problems: Problem[] = [];
-  const models = (['anthropic', 'openai'] as const).flatMap((provider) => {
+  const models = PROVIDER_NAMES.flatMap((provider) => {
     const prefix = provider.toUpperCase();
     const [apiKey, baseUrl] = [env[`${prefix}_API_KEY`], env[`${prefix}_BASE_URL`]];
     if (!apiKey && !baseUrl) return [];
-    const model = env[`${prefix}_MODEL`] || DEFAULT_MODELS[provider];
+    const model = env[`${prefix}_MODEL`] || PROVIDERS[provider].model;
     const given = { ...(apiKey ? { apiKey } : {}), ...(baseUrl ? { baseUrl } : {}) };
     const parsed = modelSchema.safeParse({ provider, model, timeoutSeconds: 60, ...given });
     if (parsed.success) return [parsed.data];

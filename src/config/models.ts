@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from '../errors.ts';
+import { PROVIDER_NAMES } from './providers.ts';
 
 /** What a question to a model is for; routing, ceilings, metrics and the record go by it. */
 export const MODEL_ROLES = [
@@ -46,7 +47,7 @@ export const modelSchema = z.strictObject(
       .optional()
       .describe('How `routing` calls it; PROVIDER/MODEL otherwise.'),
     provider: z
-      .enum(['anthropic', 'openai'], 'write anthropic or openai')
+      .enum(PROVIDER_NAMES, `write ${PROVIDER_NAMES.join(' or ')}`)
       .describe('Whose protocol is spoken; `openai` with `baseUrl` for every compatible server.'),
     model: z.string(MODEL).min(1, MODEL).describe('The model as the provider calls it.'),
     api: z

@@ -1,11 +1,10 @@
 /** What Nightshift needs of others: Slack, PagerDuty, models, the way in from outside, and the repositories of runbooks. */
 import { fetch } from 'undici';
 import { z } from 'zod';
-import { type Config, type ModelConfig, modelName } from '../config/index.ts';
+import { type Config, type ModelConfig, modelName, PROVIDERS } from '../config/index.ts';
 import { reachRemote } from '../rag/index.ts';
 import { type Check, type Finding, fail, ok, warn } from './finding.ts';
 
-const MODEL_URLS = { anthropic: 'https://api.anthropic.com', openai: 'https://api.openai.com/v1' } as const;
 const modelsSchema = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) });
 const REACH = 'see whether this host may reach it (firewall, proxy, DNS)';
 
@@ -100,19 +99,14 @@ function pagerDuty(source: string, token: string, url: string): Check {
 
 function model(config: ModelConfig, index: number): Check {
   const name = `model: ${modelName(config)}`;
-  const base = (config.baseUrl ?? MODEL_URLS[config.provider]).replace(/\/+$/, '');
-  const isAnthropic = config.provider === 'anthropic';
-  const headers: Record<string, string> = isAnthropic
-    ? { 'x-api-key': config.apiKey ?? '', 'anthropic-version': '2023-06-01' }
-    : config.apiKey
-      ? { authorization: `Bearer ${config.apiKey}` }
-      : {};
+  const { baseUrl, listed } = PROVIDERS[config.provider];
+  const base = (config.baseUrl ?? baseUrl).replace(/\/+$/, '');
   return {
     name,
     fix: REACH,
     async run(signal) {
-      const response = await fetch(isAnthropic ? `${base}/v1/models?limit=1000` : `${base}/models`, {
-        headers,
+      const response = await fetch(base + listed.path, {
+        headers: config.apiKey === undefined ? {} : listed.headers(config.apiKey),
         signal,
         // The key is for this address and no other.
         redirect: 'manual',
@@ -127,10 +121,10 @@ function model(config: ModelConfig, index: number): Check {
           ),
         ];
       if (!response.ok) return [warn(name, `it answers ${response.status} when asked for its models`, REACH)];
-      const listed = modelsSchema.safeParse(parsed(text));
-      if (!listed.success)
+      const answer = modelsSchema.safeParse(parsed(text));
+      if (!answer.success)
         return [warn(name, 'it gives no list of its models', 'nothing, where its questions are answered')];
-      const isThere = listed.data.data.some(({ id }) => id === config.model || id.startsWith(`${config.model}:`));
+      const isThere = answer.data.data.some(({ id }) => id === config.model || id.startsWith(`${config.model}:`));
       return [
         isThere
           ? ok(name, 'the key is good, and the model is there')

@@ -1,13 +1,13 @@
 /** Anthropic's Messages API through its SDK. See https://platform.claude.com/docs/en/api/messages */
 import Anthropic from '@anthropic-ai/sdk';
 import { z } from 'zod';
-import { type ModelConfig, modelName } from '../config/index.ts';
+import { type ModelConfig, modelName, PROVIDERS } from '../config/index.ts';
 import type { ModelMessage, ModelRequest, StopReason, ToolCall } from './model.ts';
 import { NO_KEY, type Provider, type Question, type Reply } from './provider.ts';
 import type { ToolNames } from './tool-names.ts';
 import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
 
-const BASE_URL = 'https://api.anthropic.com';
+const { baseUrl: BASE_URL } = PROVIDERS.anthropic;
 /** What gateways and other servers of this protocol know, whatever the SDK is at. */
 const OLD_VERSION = '2023-06-01';
 

@@ -1,7 +1,7 @@
 /** Embeddings over OpenAI's API, which Ollama, vLLM, Voyage and others speak too. See https://platform.openai.com/docs/api-reference/embeddings */
 import type OpenAI from 'openai';
 import { z } from 'zod';
-import type { RemoteEmbeddingsConfig } from '../config/index.ts';
+import { PROVIDERS, type RemoteEmbeddingsConfig } from '../config/index.ts';
 import { describeProblems, NightshiftError } from '../errors.ts';
 import { redact, withSpan } from '../telemetry/index.ts';
 import { failureOf, isSdkError, ModelFailure, type Outcome } from './failure.ts';
@@ -11,7 +11,7 @@ import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
 /** Turns texts into vectors of one length, at least one text, without their secrets; `signal` gives up before the configured time. */
 export type Vectors = (texts: readonly string[], signal?: AbortSignal) => Promise<number[][]>;
 
-const BASE_URL = 'https://api.openai.com/v1';
+const { baseUrl: BASE_URL } = PROVIDERS.openai;
 /** In characters: about 2,000 tokens, so that neither a question nor a past incident outgrows a request. */
 const TEXT_MAX = 8000;
 /** A text that a model with a short memory refuses is cut down to this before it is given up. */

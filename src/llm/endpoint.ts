@@ -5,6 +5,7 @@ import { type Breaker, type BreakerState, createBreaker } from './breaker.ts';
 import { Budget, type Need, type Reservation } from './budget.ts';
 import type { Clock } from './clock.ts';
 import { failureOf, isSdkError, ModelFailure } from './failure.ts';
+import { loadProvider } from './load-provider.ts';
 import { contextTokensOf, costOf, type PaidTokens, type Price, priceOf } from './prices.ts';
 import type { Provider, Question, Reply } from './provider.ts';
 import { tokensOf } from './question.ts';
@@ -111,21 +112,15 @@ export async function askEndpoint(
   return { reply, json, failure: reason, costUsd, latencyMs, askAgainAt };
 }
 
-/** Loads the SDK of a provider from now on, and of no other: each is megabytes. */
+/** Has a provider loaded from now on. */
 function providerOf(config: ModelConfig): Provider {
-  let loaded = load(config);
+  let loaded = loadProvider(config);
   // Whoever asks is told, and has it tried again.
   loaded.catch(() => {});
   return async (question, options) => {
-    const provider = await loaded.catch(() => (loaded = load(config)));
+    const provider = await loaded.catch(() => (loaded = loadProvider(config)));
     return provider(question, options);
   };
-}
-
-async function load(config: ModelConfig): Promise<Provider> {
-  if (config.provider === 'anthropic') return (await import('./anthropic.ts')).anthropicProvider(config);
-  if (config.api === 'responses') return (await import('./responses.ts')).responsesProvider(config);
-  return (await import('./openai.ts')).openaiProvider(config);
 }
 
 /** What a call took of the limits: what the provider counted, nothing where it refused, and the estimate where nobody knows. */

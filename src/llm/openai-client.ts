@@ -1,10 +1,10 @@
 /** What both of OpenAI's APIs share: the SDK's client, and how its texts are read. */
 import OpenAI from 'openai';
-import type { ModelConfig } from '../config/index.ts';
+import { type ModelConfig, PROVIDERS } from '../config/index.ts';
 import { NO_KEY, type Question } from './provider.ts';
 import { modelFetch, withoutHeadersOfEnvironment } from './transport.ts';
 
-const BASE_URL = 'https://api.openai.com/v1';
+const { baseUrl: BASE_URL } = PROVIDERS.openai;
 
 export interface OpenAiClient {
   readonly client: OpenAI;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import type { ModelConfig } from '../config/index.ts';
+import { type ModelConfig, PROVIDERS } from '../config/index.ts';
 
 const FILE = join(import.meta.dirname, 'prices.yaml');
 /** What may follow the id of a model without making it another one: a date, or that it is the latest. */
@@ -61,9 +61,8 @@ export function priceOf({ provider, model, price, baseUrl }: ModelConfig): Price
   const line = lineOf(model);
   if (line) return listed(line, false);
   if (baseUrl) return null;
-  const prefix = provider === 'anthropic' ? 'claude-' : 'gpt-';
   const [dearest] = Object.entries(readList().models)
-    .flatMap(([id, one]) => (id.startsWith(prefix) ? [one] : []))
+    .flatMap(([id, one]) => (id.startsWith(PROVIDERS[provider].priced) ? [one] : []))
     .sort((a, b) => b.output - a.output);
   return dearest ? listed(dearest, true) : null;
 }

@@ -81,7 +81,10 @@ describe('commands about a running Nightshift', () => {
     await nightshift.until(id, ({ events }) => events.some(({ type }) => type === 'action.succeeded'));
     const story = await nightshiftRun('incident', `INC-${id}`);
     expect(story.out).toMatch(/ran host\.purge/);
-    expect((await nightshiftRun('status')).out).toMatch(/mode: auto/);
+    const { out: status } = await nightshiftRun('status');
+    expect(status).toMatch(/mode: auto/);
+    expect(status).toMatch(/configuration: in force since \d{4}-/);
+    expect(status).not.toContain('[object');
   });
 
   it('deny with a reason, ask again, and stop', async () => {
