@@ -10,8 +10,11 @@ import { type Addressed, sendAlert } from './alert.ts';
 /** The tags by which a question to a model is known to be about one of the incidents. */
 const [HEALED, STUCK] = ['ServiceDown', 'JobSpoolStuck'];
 
-/** Stands in the passage of the runbook that is found first. */
-const STUCK_QUOTE = 'The number of files in the spool grows and the oldest one gets older';
+/** One of them stands in the passage of the runbook that is found first; which one that is goes by what else the alert says. */
+const STUCK_QUOTES = [
+  'The number of files in the spool grows and the oldest one gets older',
+  'fires when files stay in a spool directory for longer than the workers need',
+] as const;
 
 /** What the issuer of the house knows Nightshift by. */
 const CLIENT = { id: 'nightshift', secret: 'what the issuer gave to Nightshift' };
@@ -178,16 +181,13 @@ function speak(script: Script): void {
     },
   );
   script.say({ tag: STUCK, role: 'triage' }, { content: JSON.stringify(TRIAGE) });
-  script.say(
-    { tag: STUCK, role: 'diagnose' },
-    {
-      content: diagnosis({
-        root_cause: 'Jobs pile up behind some that the worker cannot take.',
-        citations: [{ evidence: 'E1', quote: STUCK_QUOTE }],
-        confidence: 'medium',
-      }),
-    },
-  );
+  script.say({ tag: STUCK, role: 'diagnose' }, (body) => ({
+    content: diagnosis({
+      root_cause: 'Jobs pile up behind some that the worker cannot take.',
+      citations: [{ evidence: 'E1', quote: STUCK_QUOTES.find((quote) => body.includes(quote)) ?? '' }],
+      confidence: 'medium',
+    }),
+  }));
   script.say(
     { tag: STUCK, role: 'plan' },
     {
