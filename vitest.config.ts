@@ -67,9 +67,8 @@ export default defineConfig({
           include: ['test/install/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 1_200_000,
-          // It builds this checkout anew, which the others look at.
-          maxWorkers: 1,
-          sequence: { groupOrder: 4 },
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

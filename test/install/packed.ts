@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { delimiter, join } from 'node:path';
+import { cpSync, symlinkSync } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
+/** What is in a checkout that was used, and in no fresh one. */
+const BUILT = new Set(['node_modules', '.git', '.nightshift', 'dist', 'web/dist']);
 /** What npm needs of this machine to reach its registry. */
 const NETWORK = [
   'HOME',
@@ -30,10 +33,13 @@ export function userEnvironment(): Record<string, string> {
   return { PATH: PATH.join(delimiter), LANG: 'C.UTF-8', ...Object.fromEntries(kept) };
 }
 
-/** Builds and packs this checkout into a folder. @throws Error with what npm said where it fails. */
+/** Builds and packs a copy of this checkout, which other tests look at meanwhile, into a folder. @throws Error with what npm said where it fails. */
 export function pack(folder: string): Packed {
+  const copy = join(folder, 'checkout');
+  cpSync(ROOT, copy, { recursive: true, filter: (path) => !BUILT.has(relative(ROOT, path)) });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
   const said = execFileSync('npm', ['pack', '--json', '--loglevel=error', `--pack-destination=${folder}`], {
-    cwd: ROOT,
+    cwd: copy,
     env: userEnvironment(),
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
