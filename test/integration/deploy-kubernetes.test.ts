@@ -23,11 +23,16 @@ const ENABLED: Readonly<Record<string, readonly string[]>> = {
 
 interface Pod {
   readonly securityContext: object;
-  readonly volumes: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly configMap?: { readonly name: string };
+    readonly secret?: { readonly secretName: string; readonly defaultMode: number };
+  }[];
   readonly containers: readonly {
     readonly securityContext: object;
     readonly resources: object;
     readonly env: readonly { readonly name: string; readonly value?: string }[];
+    readonly volumeMounts: readonly object[];
   }[];
 }
 interface Deployment extends KubeObject {
@@ -101,9 +106,19 @@ describe.skipIf(skip)('deploy/kubernetes', () => {
         readOnlyRootFilesystem: true,
         capabilities: { drop: ['ALL'] },
       });
-      expect(
-        container?.env.filter(({ name, value }) => /TOKEN|KEY|PASSWORD|URL/.test(name) && value !== undefined),
-      ).toEqual([]);
+      const secrets = volumes.find(({ name }) => name === 'secrets')?.secret;
+      expect(secrets).toEqual({ secretName: 'nightshift', defaultMode: 0o440 });
+      expect(container?.volumeMounts).toContainEqual({
+        name: 'secrets',
+        mountPath: '/run/secrets/nightshift',
+        readOnly: true,
+      });
+      const secret = container?.env.filter(({ name }) => /TOKEN|KEY|PASSWORD|URL/.test(name));
+      // As docs/install.md has them made.
+      expect(secret).toEqual([
+        { name: 'DATABASE_URL_FILE', value: '/run/secrets/nightshift/database-url' },
+        { name: 'ALERTMANAGER_TOKEN_FILE', value: '/run/secrets/nightshift/alertmanager-token' },
+      ]);
       expect(volumes.find(({ name }) => name === 'config')?.configMap?.name).toBe(find('ConfigMap').metadata.name);
     });
 
