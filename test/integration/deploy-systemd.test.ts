@@ -106,6 +106,8 @@ describe.skipIf(requireParts('the unit of deploy/systemd', 'systemd'))('deploy/s
       `StandardOutput=append:${join(scratch.path, 'log')}`,
       'StandardError=inherit',
       `LoadCredential=token:${join(scratch.path, 'token')}`,
+      // Its own /tmp would hide a clone that lies there.
+      `BindReadOnlyPaths=${ROOT}`,
       'Environment=ALERTMANAGER_TOKEN_FILE=%d/token',
       `Environment=NIGHTSHIFT_PORT=${port}`,
     ];
