@@ -7,14 +7,16 @@ import type { Labels } from '../alert/index.ts';
 import type { Config, SourceConfig } from '../config/index.ts';
 import { messageOf, NightshiftError } from '../errors.ts';
 import { plain } from '../incident/index.ts';
+import type { TestAlert } from '../ingest/index.ts';
 import { findServer, type NightshiftClient } from './client.ts';
 import { collectLabel } from './label-option.ts';
 import { loadConfig } from './load-config.ts';
 import type { Terminal } from './terminal.ts';
-import { bodyOf, proofOf, type TestAlert } from './test-alert.ts';
+import { bodyOf, proofOf } from './test-alert.ts';
 
 const KINDS = ['alertmanager', 'grafana', 'pagerduty', 'json'] as const;
 const TIMEOUT_MS = 30_000;
+const SUMMARY = 'A test of Nightshift, sent with: nightshift alert send';
 const USUAL_LABELS = { alertname: 'NightshiftTest', service: 'nightshift-test', severity: 'info' };
 
 interface SendOptions {
@@ -45,7 +47,10 @@ export function addAlertCommands(program: Command, terminal: Terminal): void {
     .addOption(new Option('--kind <kind>', 'the first source of this kind').choices(KINDS))
     .option('--resolved', 'say that the alert with these labels is over')
     .option('--label <name=value>', 'a label of the alert; repeatable', collectLabel, {})
-    .option('--body <file>', 'what to send instead, as it is; with a mapping of your own there is no other way')
+    .option(
+      '--body <file>',
+      'what to send instead, as it is; where the mapping of the source has no test there is no other way',
+    )
     .action(async (options: SendOptions) => {
       const client = findServer(terminal);
       const config = loadConfig(terminal);
@@ -58,8 +63,9 @@ export function addAlertCommands(program: Command, terminal: Terminal): void {
         fingerprint: firing?.fingerprint ?? fingerprintOf(about),
         startsAt: firing ? new Date(firing.startsAt) : now,
         resolved: options.resolved === true,
+        summary: SUMMARY,
       };
-      const body = textOf(options, source, { alert, now, terminal });
+      const body = await textOf(options, source, { alert, now, terminal });
       const token = () => webhookToken(client.dataDir ?? config.dataDir);
       const answer = await post(`${client.url}/webhooks/${name}`, body, proofOf(source, body, token, now));
       const told = firing?.incident ?? (await incidentOf(client, answer, { ...about, fingerprint: alert.fingerprint }));
@@ -133,15 +139,19 @@ function fingerprintOf({ source, labels }: { source: string; labels: Labels }): 
     .slice(0, 16);
 }
 
-function textOf(
+async function textOf(
   { body }: SendOptions,
   source: SourceConfig,
   { alert, now, terminal }: { alert: TestAlert; now: Date; terminal: Terminal },
-): string {
+): Promise<string> {
   if (body === undefined) {
-    const words = bodyOf(source, alert, now);
+    const words = await bodyOf(source, alert, now);
     if (words !== null) return words;
-    throw wrong('--body', 'is missing; what this source understands is up to its mapping', 'add --body FILE');
+    throw wrong(
+      '--body',
+      'is missing, and the mapping of this source has no test',
+      'add --body FILE, or test: to the mapping',
+    );
   }
   try {
     return readFileSync(resolve(terminal.directory, body), 'utf8');

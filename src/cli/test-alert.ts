@@ -1,14 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import type { Labels } from '../alert/index.ts';
-import { isShippedMapping, type SHIPPED_MAPPINGS, type SourceConfig } from '../config/index.ts';
-
-/** A test alert before it is put into the words of a sender. */
-export interface TestAlert {
-  readonly labels: Labels;
-  readonly fingerprint: string;
-  readonly startsAt: Date;
-  readonly resolved: boolean;
-}
+import type { SourceConfig } from '../config/index.ts';
+import { type TestAlert, testBodyOf } from '../ingest/index.ts';
 
 /** What is posted to a source's door, with the proof of who sends it. */
 export interface TestRequest {
@@ -16,55 +8,24 @@ export interface TestRequest {
   readonly body: string;
 }
 
-const SUMMARY = 'A test of Nightshift, sent with: nightshift alert send';
 const NEVER = '0001-01-01T00:00:00Z';
 
-/** Puts a test alert into the words of a source; null where a mapping of the operator's own decides what these are. */
-export function bodyOf(source: SourceConfig, alert: TestAlert, now: Date): string | null {
-  if (source.type === 'json') {
-    if (!isShippedMapping(source.mapping)) return null;
-    return JSON.stringify(MAPPED[source.mapping](alert));
-  }
+/**
+ * Puts a test alert into the words of a source; null where its mapping does not tell what these are.
+ * @throws NightshiftError `invalid_config` naming the mapping and the mistake.
+ */
+export async function bodyOf(source: SourceConfig, alert: TestAlert, now: Date): Promise<string | null> {
+  if (source.type === 'json') return testBodyOf(source.mapping, alert);
   return JSON.stringify(
     source.type === 'pagerduty' ? pagerDutyEvent(alert, now) : notification(source.type, alert, now),
   );
 }
 
-/** What the systems send for which mappings ship, as far as these mappings read it. */
-const MAPPED: Readonly<Record<(typeof SHIPPED_MAPPINGS)[number], (alert: TestAlert) => object>> = {
-  cloudevents: ({ labels, fingerprint, startsAt, resolved }) => ({
-    specversion: '1.0',
-    id: randomUUID(),
-    source: 'nightshift',
-    type: `nightshift.test.${resolved ? 'resolved' : 'firing'}`,
-    data: { fingerprint, startsAt: startsAt.toISOString(), labels, alertname: labels.alertname, summary: SUMMARY },
-  }),
-  datadog: ({ labels: { alertname, ...others }, fingerprint, resolved }) => ({
-    cycle: fingerprint,
-    transition: resolved ? 'Recovered' : 'Triggered',
-    title: alertname,
-    status: SUMMARY,
-    tags: Object.entries(others)
-      .map(([name, value]) => `${name}:${value}`)
-      .join(','),
-  }),
-  opsgenie: ({ labels: { alertname, ...others }, fingerprint, startsAt, resolved }) => ({
-    action: resolved ? 'Close' : 'Create',
-    alert: {
-      alertId: fingerprint,
-      message: alertname,
-      description: SUMMARY,
-      createdAt: startsAt.getTime(),
-      details: others,
-    },
-  }),
-};
-
 /** @see https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
 function notification(type: 'alertmanager' | 'grafana', alert: TestAlert, now: Date): object {
-  const { labels, fingerprint, startsAt, resolved } = alert;
+  const { labels, fingerprint, startsAt, resolved, summary } = alert;
   const status = resolved ? 'resolved' : 'firing';
-  const annotations = { summary: SUMMARY };
+  const annotations = { summary };
   return {
     version: type === 'grafana' ? '1' : '4',
     groupKey: `{}:{alertname=${JSON.stringify(labels.alertname ?? '')}}`,

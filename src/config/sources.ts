@@ -1,8 +1,13 @@
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-/** The mappings that ship with Nightshift, as `mapping:` of a `json` source names them. */
-export const SHIPPED_MAPPINGS = ['cloudevents', 'datadog', 'opsgenie'] as const;
+/** The mappings that ship with Nightshift, as `mapping:` of a `json` source names them: the files of mappings/. */
+export const SHIPPED_MAPPINGS: readonly string[] = readdirSync(join(import.meta.dirname, '../../mappings'))
+  .filter((file) => file.endsWith('.yaml'))
+  .map((file) => basename(file, '.yaml'))
+  .sort();
 
 const TOKEN_LENGTH_MIN = 32;
 const SECRET_LENGTH_MIN = 16;
@@ -110,10 +115,7 @@ const pagerdutySchema = z.strictObject({
 const jsonSchema = z.strictObject({
   type: kind('json'),
   ...bearer,
-  mapping: z
-    .string()
-    .min(1)
-    .describe(`One that ships (${SHIPPED_MAPPINGS.join(', ')}), or the path of a YAML file.`),
+  mapping: z.string().min(1).describe('The name of one that ships in mappings/, or the path of a YAML file.'),
 });
 
 const sourceSchema = z.discriminatedUnion('type', [alertmanagerSchema, grafanaSchema, pagerdutySchema, jsonSchema]);
@@ -134,6 +136,6 @@ export type JsonSource = z.infer<typeof jsonSchema>;
 export type Sources = Readonly<Record<string, SourceConfig>>;
 
 /** Tells whether a mapping is one of those that ship, and not a path. */
-export function isShippedMapping(mapping: string): mapping is (typeof SHIPPED_MAPPINGS)[number] {
-  return (SHIPPED_MAPPINGS as readonly string[]).includes(mapping);
+export function isShippedMapping(mapping: string): boolean {
+  return SHIPPED_MAPPINGS.includes(mapping);
 }

@@ -3,6 +3,6 @@ export type { Wake } from './accept.ts';
 export { parseAlertmanager } from './alertmanager.ts';
 export type { Accepted, Delivery } from './delivery.ts';
 export { createIntake, type Intake } from './intake.ts';
-export { loadMappings } from './mapping.ts';
+export { loadMappings, type TestAlert, testBodyOf } from './mapping.ts';
 export { createSilenceReader } from './silences.ts';
 export { createWebhooks, type WebhookDependencies, type WebhookHandler } from './webhook.ts';

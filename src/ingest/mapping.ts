@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type jsonata from 'jsonata';
 import { z } from 'zod';
+import type { Labels } from '../alert/index.ts';
 import { isShippedMapping, problemsOf, readYamlText, type Sources } from '../config/index.ts';
 import { describeProblems, messageOf, NightshiftError, type Place, type Problem } from '../errors.ts';
 import { cutText, flawsByAlert, type ParsedDelivery, readAlerts } from './read-alerts.ts';
@@ -12,7 +14,7 @@ const LIMITS = { timeout: 250, stack: 200, sequence: 10_000 };
 /** Functions by which the sender could choose what is evaluated, or how much memory it takes. */
 const FORBIDDEN = ['eval', 'pad'];
 
-const fileSchema = z.strictObject({ alerts: z.string().min(1) });
+const fileSchema = z.strictObject({ alerts: z.string().min(1), test: z.string().min(1).optional() });
 // Evaluation turns a list of one into its only element, and no element into nothing.
 const resultSchema = z.union([z.array(z.unknown()), z.looseObject({}).transform((one) => [one])]).default([]);
 
@@ -40,12 +42,40 @@ export async function loadMappings(sources: Sources): Promise<Mappings> {
  * @see https://docs.jsonata.org/overview
  */
 export async function loadMapping(mapping: string): Promise<Mapping> {
-  const path = isShippedMapping(mapping) ? join(DIRECTORY, `${mapping}.yaml`) : mapping;
-  const expression = await compile(readMapping(path));
+  const { alerts, placeOf } = readMapping(mapping);
+  const expression = await compile(alerts, 'alerts', placeOf('alerts'));
   return (body, source) => map(expression, body, source);
 }
 
-function readMapping(path: string): { text: string; at: Place } {
+/** A test alert before it is put into the words of a sender. */
+export interface TestAlert {
+  readonly labels: Labels;
+  readonly fingerprint: string;
+  readonly startsAt: Date;
+  readonly resolved: boolean;
+  readonly summary: string;
+}
+
+/**
+ * Puts a test alert into the words of the sender that a mapping is for, by its `test`: a JSONata expression over {id, labels, fingerprint,
+ * startsAt, resolved, summary}. Gives null where the mapping has none.
+ * @throws NightshiftError `invalid_config` naming the file and the mistake.
+ */
+export async function testBodyOf(mapping: string, alert: TestAlert): Promise<string | null> {
+  const { test, placeOf } = readMapping(mapping);
+  if (test === undefined) return null;
+  const expression = await compile(test, 'test', placeOf('test'));
+  const body = await expression
+    .evaluate({ id: randomUUID(), ...alert, startsAt: alert.startsAt.toISOString() })
+    .catch((cause: unknown) => {
+      const fix = 'try it at https://try.jsonata.org';
+      throw invalidFile([{ at: placeOf('test'), field: 'test', message: said(cause), fix }]);
+    });
+  return JSON.stringify(body);
+}
+
+function readMapping(mapping: string): z.infer<typeof fileSchema> & { placeOf: (field: string) => Place } {
+  const path = isShippedMapping(mapping) ? join(DIRECTORY, `${mapping}.yaml`) : mapping;
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -56,13 +86,13 @@ function readMapping(path: string): { text: string; at: Place } {
   const { raw, problems: broken, placeOf } = readYamlText({ path, text });
   if (broken.length > 0) throw invalidFile(broken);
   const parsed = fileSchema.safeParse(raw);
-  if (parsed.success) return { text: parsed.data.alerts, at: placeOf('alerts') };
-  const fix = 'write one field, alerts: a JSONata expression that gives the alerts';
+  if (parsed.success) return { ...parsed.data, placeOf };
+  const fix = 'write alerts: a JSONata expression that gives the alerts, and test: one that gives a body, or nothing';
   const problems = problemsOf(parsed.error, raw, { schema: fileSchema });
   throw invalidFile(problems.map((problem) => ({ at: placeOf(problem.field), fix, ...problem })));
 }
 
-async function compile({ text, at }: { text: string; at: Place }): Promise<jsonata.Expression> {
+async function compile(text: string, field: string, at: Place): Promise<jsonata.Expression> {
   // Loaded only where a source needs it, because it takes 300 KB.
   const { default: parse } = await import('jsonata');
   try {
@@ -72,7 +102,7 @@ async function compile({ text, at }: { text: string; at: Place }): Promise<jsona
     return expression;
   } catch (cause) {
     const fix = 'try it at https://try.jsonata.org; regular expressions, $eval and $pad are not available here';
-    throw invalidFile([{ at, field: 'alerts', message: said(cause), fix }]);
+    throw invalidFile([{ at, field, message: said(cause), fix }]);
   }
 }
 

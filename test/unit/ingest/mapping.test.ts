@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SHIPPED_MAPPINGS } from '../../../src/config/index.ts';
-import { loadMapping } from '../../../src/ingest/mapping.ts';
+import { loadMapping, testBodyOf } from '../../../src/ingest/mapping.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'nightshift-mapping-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -131,6 +131,21 @@ describe('the mapping of Opsgenie', () => {
       ]);
     for (const action of ['Acknowledge', 'AddNote', 'Escalate'])
       expect(await mapped('opsgenie', webhook(action))).toMatchObject({ alerts: [], problems: [] });
+  });
+});
+
+describe('a test alert', () => {
+  it.each(SHIPPED_MAPPINGS)('in the words that %s is made for says what it is about', async (name) => {
+    const labels = { alertname: 'NightshiftTest', service: 'shop', severity: 'info' };
+    const about = { labels, fingerprint: 'f-1', startsAt: new Date(1_763_715_600_000), summary: 'a test' };
+    for (const resolved of [false, true]) {
+      const body = await testBodyOf(name, { ...about, resolved });
+      expect(body, `mappings/${name}.yaml has no test`).not.toBeNull();
+      expect(await mapped(name, body)).toMatchObject({
+        problems: [],
+        alerts: [{ status: resolved ? 'resolved' : 'firing', fingerprint: 'f-1', labels }],
+      });
+    }
   });
 });
 
