@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lockFile } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 
-/** Several that start at once from one clone build it once; a builder that is silent for so long is believed to be dead. */
-const LOCK_MS_MAX = 180_000;
 const LOOK_EVERY_MS = 300;
 /** Of what a failed build says, the end tells why. */
 const SAID_MAX = 1500;
@@ -35,24 +34,28 @@ export async function buildConsole({ web, dist, signal, onProgress }: Build): Pr
       `${dist} is missing and Vite, which makes it, is not installed. Fix: npm install`,
     );
   }
-  const lock = join(web, '.building');
-  while (!(await takeLock(lock))) {
+  // Several that start at once from one clone build it once.
+  const lock = join(web, '.lock');
+  let unlock = lockFile(lock);
+  while (unlock === null) {
     await sleep(LOOK_EVERY_MS, undefined, { signal });
     if (await isFresh(web, dist)) return false;
+    unlock = lockFile(lock);
   }
-  const made = join(web, `.dist-${process.pid}`);
+  const [made, old] = [join(web, '.dist-new'), join(web, '.dist-old')];
+  const clear = () => Promise.all([made, old].map((path) => rm(path, { recursive: true, force: true })));
   try {
+    // Of a builder that was killed.
+    await clear();
     onProgress('building the console in the background (the first time takes some seconds)');
     await runVite(vite, { web, made, signal });
     // Whole or not at all: the old one goes only once the new one is there.
-    const old = join(web, `.old-${process.pid}`);
     await rename(dist, old).catch(() => {});
     await rename(made, dist);
-    await rm(old, { recursive: true, force: true });
     return true;
   } finally {
-    await rm(made, { recursive: true, force: true });
-    await rm(lock, { force: true });
+    await clear();
+    unlock();
   }
 }
 
@@ -110,34 +113,4 @@ async function runVite(
       'internal',
       `vite build ended with ${code}. Fix: npm run console. It said: ${said.trim()}`,
     );
-}
-
-/** Takes the lock, or that of an owner who does not live any more. */
-async function takeLock(path: string): Promise<boolean> {
-  try {
-    await writeFile(path, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  const [owner, since] = await Promise.all([
-    readFile(path, 'utf8').catch(() => ''),
-    stat(path).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Date.now(),
-    ),
-  ]);
-  const age = Date.now() - since;
-  const isDead = owner === '' ? age > 1000 : !isAlive(Number(owner)) || age > LOCK_MS_MAX;
-  if (isDead) await rm(path, { force: true });
-  return false;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

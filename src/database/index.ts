@@ -3,7 +3,7 @@ export type { Guard } from './app-role.ts';
 export { copyEmbedded } from './copy-embedded.ts';
 export { Database, json } from './database.ts';
 export { fillEmbedded, openEmbedded, readEmbedded } from './embedded.ts';
-export { lockDataDir } from './lock.ts';
+export { lockDataDir, lockFile } from './lock.ts';
 export { listMigrations, migrate, migrateUpTo, tablesOfMigrations } from './migrate.ts';
 export { fillPostgres, openPostgres, readPostgres } from './postgres.ts';
 export type { Schema } from './schema.ts';

@@ -1,11 +1,14 @@
 /** The door to the console: what it hands out and how, and how it comes to be built. */
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import express from 'express';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -179,11 +182,25 @@ describe('the build of the console', () => {
     expect(await build()).toBe(true);
   }, 120_000);
 
-  it('takes over from a builder that is dead', async () => {
+  it('takes over from a builder that was killed, and clears what it left', async () => {
     const web = await folder({ isBuilt: false, hasVite: true });
-    // A process of that number has never been.
-    writeFileSync(join(web, '.building'), '4194305');
-    expect(await buildConsole({ web, dist: join(web, 'dist'), signal, onProgress: () => {} })).toBe(true);
+    const lock = join(import.meta.dirname, '../../../src/database/lock.ts');
+    const script = `globalThis.held = (await import(${JSON.stringify(lock)})).lockFile(process.argv[1]); console.log('held'); setInterval(() => {}, 1000);`;
+    const killed = spawn(process.execPath, ['--input-type=module', '-e', script, join(web, '.lock')]);
+    await once(killed.stdout, 'data');
+    mkdirSync(join(web, '.dist-new'));
+    const steps: string[] = [];
+    const building = buildConsole({
+      web,
+      dist: join(web, 'dist'),
+      signal,
+      onProgress: (step) => void steps.push(step),
+    });
+    await sleep(1000);
+    expect(steps).toEqual([]);
+    killed.kill('SIGKILL');
+    expect(await building).toBe(true);
+    expect(readdirSync(web).filter((name) => name.startsWith('.dist'))).toEqual([]);
   }, 120_000);
 
   it('takes what is there where Vite is not installed, and says so where nothing is', async () => {
