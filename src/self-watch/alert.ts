@@ -51,7 +51,7 @@ function annotationsOf(sample: Sample) {
   const [mean, stddev] = [usual?.mean ?? 0, usual?.stddev ?? 0];
   const who = agent === ALL ? '' : ` (${agent})`;
   return {
-    summary: `Nightshift: ${what}${who} is ${show(value)}; in the last seven days it was ${show(mean)} on average, with a standard deviation of ${show(stddev)}`,
+    summary: `Nightshift: ${what}${who} is ${show(value)}; in the days before it was ${show(mean)} on average, with a standard deviation of ${show(stddev)}`,
     description: `${look} See docs/monitoring.md#nightshiftdeviates.`,
     value: String(value),
     mean: String(mean),

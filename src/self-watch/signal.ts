@@ -9,8 +9,8 @@ export const ALL = 'all';
 
 /** How many standard deviations above the mean are too many. */
 const SIGMAS = 2;
-/** Fewer samples of the past, or fewer observations in an hour, say nothing. */
-const SAMPLES_MIN = 48;
+/** Fewer samples of the past than a day has, or fewer observations in an hour, say nothing; each sample is about an hour, so those of one hour are alike. */
+const SAMPLES_MIN = 288;
 export const OBSERVATIONS_MIN = 5;
 
 /** One signal of one agent, named by both. */
@@ -45,7 +45,7 @@ export function keyOf({ signal, agent }: Subject): string {
 }
 
 /**
- * Compares a measurement with the past. It deviates above the mean and two standard deviations of at least 48 samples, where at least
+ * Compares a measurement with the past. It deviates above the mean and two standard deviations of at least 288 samples (a day of them), where at least
  * 5 things were observed, and above the floor of its signal.
  */
 export function compare(measured: Measured, baseline: Baseline | undefined, floors: SelfWatchConfig['floors']): Sample {

@@ -21,7 +21,7 @@ export async function addCalls(
 export async function addPast(
   db: Database,
   signal: string,
-  { agent = 'plan', low = 7, high = 9, count = 100, minutesAgo = 65, observations = 20 as number | null } = {},
+  { agent = 'plan', low = 7, high = 9, count = 300, minutesAgo = 65, observations = 20 as number | null } = {},
 ): Promise<void> {
   await sql`
     insert into slo_sample (at, signal, agent, value, observations, deviates)

@@ -15,7 +15,7 @@ const slow = (value: number, observations: number | null = 20): Measured => ({
   ...{ signal: 'latency_p95', agent: 'plan', value, observations },
 });
 const usual = (change: Partial<Baseline> = {}): Baseline => ({
-  ...{ signal: 'latency_p95', agent: 'plan', samples: 48, mean: 8, stddev: 2 },
+  ...{ signal: 'latency_p95', agent: 'plan', samples: 288, mean: 8, stddev: 2 },
   ...change,
 });
 
@@ -23,7 +23,7 @@ describe('a measurement', () => {
   it.each<[string, Measured, Baseline | undefined, boolean]>([
     ['above mean, two standard deviations and floor', slow(12.1), usual(), true],
     ['at two standard deviations', slow(12), usual(), false],
-    ['with too few samples of the past', slow(12.1), usual({ samples: 47 }), false],
+    ['with too few samples of the past', slow(12.1), usual({ samples: 287 }), false],
     ['with none', slow(12.1), undefined, false],
     ['of too few observations', slow(12.1, 4), usual(), false],
     ['of just enough', slow(12.1, 5), usual(), true],
@@ -38,7 +38,7 @@ describe('a measurement', () => {
   });
 
   it('has the floor of its signal', () => {
-    const calm = { mean: 0, stddev: 0, samples: 100, agent: 'all' };
+    const calm = { mean: 0, stddev: 0, samples: 300, agent: 'all' };
     for (const [signal, floor] of [
       ['latency_p95', 10],
       ['error_ratio', 0.1],
