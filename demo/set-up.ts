@@ -79,6 +79,7 @@ export async function setUp({ options, ending, terminal, atEnd }: SetUp): Promis
   const { nightshift, createTimeline, seconds } = await terminal.during(() => step, started);
   const { models } = await nightshift.get<{ models: string[] }>('/status');
   terminal.part('Nightshift', nightshift.url, `with its own Postgres inside (up in ${seconds} s)`);
+  terminal.part('', `has its console there; sign in with: cat ${inHere(join(directory, 'admin.token'))}`, '');
   terminal.part('', `configured by ${inHere(join(directory, 'nightshift.yaml'))}`, '');
   terminal.part('', `writes its log to ${inHere(nightshift.log)}`, '');
 

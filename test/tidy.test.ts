@@ -1,4 +1,5 @@
 /** The house itself: what its documents promise about its rooms, its errors and its examples must be true. */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -152,7 +153,8 @@ describe('the examples in the documents', () => {
   });
 
   it('are alerts that the webhook takes', () => {
-    const [, body = ''] = /--data '\n([\s\S]*?)'\n/.exec(read('README.md')) ?? [];
+    const [, argument = ''] = /--data ('\n[\s\S]*?')\n```/.exec(read('README.md')) ?? [];
+    const body = execFileSync('sh', ['-c', `printf %s ${argument}`], { encoding: 'utf8' });
     expect(parseAlertmanager(body)).toMatchObject({ problems: [], alerts: [{ status: 'firing' }] });
   });
 

@@ -36,7 +36,8 @@ export function openQuestions(story: Story, { heardAt, outcome }: Course): strin
     ask(waited > LATE_SECONDS, () => `Could somebody have answered sooner? The approval waited ${duration(waited)}.`);
   }
   ask(
-    outcome === 'healedAfterApproval',
+    // What is destructive never does.
+    outcome === 'healedAfterApproval' && actions.every(({ risk }) => risk !== 'destructive'),
     () => 'May this run unasked next time? nightshift policy record says what it has earned.',
   );
   ask(outcome === 'resolvedByItself', () => 'Must anybody be told of this alert? It ended by itself.');

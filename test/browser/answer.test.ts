@@ -49,7 +49,7 @@ describe.skipIf(skip)('an answer', () => {
     const { approval } = await asked();
     const { page } = await scene.enter('ada', '/');
     await button(page, 'Approve').click();
-    const dialog = page.getByRole('dialog', { name: 'Approve exactly this?' });
+    const dialog = page.getByRole('dialog', { name: /approve exactly this\?$/ });
     await dialog.getByLabel('Reason').fill('it is mine to say');
     await decide('cleo', approval, 'deny', 'not today');
     await dialog.getByRole('alert').filter({ hasText: 'is denied already (cleo via api)' }).waitFor();

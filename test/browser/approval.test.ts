@@ -17,7 +17,7 @@ describeConsole('an approval', (scene) => {
     await desk.page.getByRole('dialog').getByRole('button', { name: 'Ask again' }).click();
     await desk.page.getByRole('heading', { name: 'Waits for you' }).waitFor();
     await desk.page.keyboard.press('a');
-    const dialog = desk.page.getByRole('dialog', { name: 'Approve exactly this?' });
+    const dialog = desk.page.getByRole('dialog', { name: `${waiting}: approve exactly this?` });
     await dialog.getByText('host.purge {"directory":"checkout"}').waitFor();
     await dialog.getByLabel('Reason').fill('the jobs are worth nothing');
     await show(desk, 'approve');
@@ -29,7 +29,7 @@ describeConsole('an approval', (scene) => {
     await desk.page.getByRole('region', { name: 'Metrics' }).getByText('resolved by').waitFor();
     // The other page was never loaded again.
     await phone.page.getByRole('region', { name: 'Over within the last day' }).getByText(waiting).waitFor();
-    await phone.page.getByText('Nothing is burning', { exact: true }).waitFor();
+    await phone.page.getByText('1 escalated to people.', { exact: true }).waitFor();
     await show(desk, 'approved');
     await show(phone, 'quiet');
   });

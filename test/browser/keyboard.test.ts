@@ -41,6 +41,18 @@ describeConsole('the keyboard', (scene) => {
     await heading(watched, new RegExp(`^${scene.incidents.healed} `));
   });
 
+  it('answers the approval of the row that has the focus, and none where that row waits for nobody', async () => {
+    const waiting = await scene.waiting();
+    const { page } = await scene.enter();
+    const row = (incident: string) => page.locator(`a[data-row][href="/incidents/${incident}"]`).first();
+    await row(scene.incidents.uncovered).focus();
+    await page.keyboard.press('a');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await row(waiting).focus();
+    await page.keyboard.press('a');
+    await page.getByRole('dialog', { name: `${waiting}: approve exactly this?` }).waitFor();
+  });
+
   it('works where the focus is on what no letter is typed into, and not behind a menu', async () => {
     await scene.waiting();
     const watched = await scene.enter({ path: '/insights' });

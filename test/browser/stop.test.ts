@@ -21,7 +21,8 @@ describeConsole('the stop switch', (scene) => {
       await page.getByText('a migration goes on').first().waitFor({ state: 'detached' });
   });
 
-  it('keeps what was meant when somebody else stops first', async () => {
+  it('keeps what was meant when somebody else stops first, and lets nothing be approved', async () => {
+    await scene.waiting();
     const { page } = await scene.enter();
     await page.getByRole('button', { name: 'Stop everything' }).click();
     const dialog = page.getByRole('dialog', { name: 'Stop everything?' });
@@ -31,6 +32,11 @@ describeConsole('the stop switch', (scene) => {
     await page.keyboard.press('Enter');
     await dialog.getByRole('button', { name: 'Close' }).last().click();
     await page.getByText('ben was faster').waitFor();
+    // A yes would be used up, and nothing would run.
+    const approve = page.getByRole('button', { name: /^Approve/ });
+    expect(await approve.getAttribute('aria-disabled')).toBe('true');
+    expect(await approve.textContent()).toContain('release the stop first');
+    expect(await page.getByRole('button', { name: /^Deny/ }).getAttribute('aria-disabled')).toBeNull();
     expect(await scene.api('/now')).toMatchObject({ killSwitch: { engaged: true, releaseVotes: [] } });
     await scene.releaseAll();
   });

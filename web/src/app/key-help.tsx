@@ -5,7 +5,7 @@ import { PLACES } from './keys.ts';
 
 const KEYS: readonly (readonly [readonly string[], string])[] = [
   [['?'], 'these keys'],
-  [['/'], 'search and commands (also Ctrl + K)'],
+  [['/'], 'search (also Ctrl + K)'],
   ...PLACES.map(({ key, name }) => [['g', key], `go to ${name}`] as const),
   [['j'], 'next in the list'],
   [['k'], 'previous in the list'],

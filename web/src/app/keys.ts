@@ -72,10 +72,13 @@ function moveInList(step: 1 | -1): void {
   next?.scrollIntoView({ block: 'nearest' });
 }
 
-/** Presses the button of the approval that has the focus, or of the first on the page. */
+/** Presses the button of the approval that has the focus, or whose incident's row has it; where no row has it, of the first on the page. */
 function answer(key: 'a' | 'd'): void {
   const cards = [...document.querySelectorAll<HTMLElement>('[data-approval]')];
-  const card = cards.find((one) => one.contains(document.activeElement)) ?? cards[0];
+  const row = document.activeElement?.closest<HTMLAnchorElement>('a[data-row]');
+  const card =
+    cards.find((one) => one.contains(document.activeElement)) ??
+    cards.find((one) => row === null || one.querySelector(`a[href="${row?.getAttribute('href')}"]`) !== null);
   const button = card?.querySelector<HTMLButtonElement>(`button[aria-keyshortcuts="${key}"]`);
   button?.focus();
   button?.click();

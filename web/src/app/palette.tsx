@@ -9,7 +9,7 @@ import { lookOf } from '../components/state.tsx';
 import { runbookAddress } from '../runbooks/address.ts';
 import { PLACES } from './keys.ts';
 
-/** Search and commands: pages, incidents and runbooks, by a few letters. */
+/** Search: pages, incidents and runbooks, by a few letters. */
 export default function Palette({ onClose }: { readonly onClose: () => void }) {
   const [, navigate] = useLocation();
   const [typed, setTyped] = useState('');

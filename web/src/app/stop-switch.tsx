@@ -23,7 +23,7 @@ export function StopSwitch({ isCompact = false }: { readonly isCompact?: boolean
         leftSection={<Icon size={16} aria-hidden="true" />}
         onClick={() => setMeant(isEngaged ? 'release' : 'stop')}
       >
-        {isEngaged ? 'Release' : isCompact ? 'Stop' : 'Stop everything'}
+        {isEngaged ? (isCompact ? 'Release' : 'Release the stop') : isCompact ? 'Stop' : 'Stop everything'}
       </RoleButton>
       {meant ? <StopDialog meant={meant} now={now?.killSwitch} onClose={() => setMeant(null)} /> : null}
     </>

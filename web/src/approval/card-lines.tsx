@@ -23,7 +23,10 @@ function Line({ about, says }: CardLine) {
   return (
     <>
       <dt>{about}</dt>
-      <dd data-exact={EXACT.has(about) || undefined}>
+      <dd
+        data-exact={EXACT.has(about) || undefined}
+        data-destructive={(about === 'risk' && says.join(' ').startsWith('destructive')) || undefined}
+      >
         {says.map((text, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: two lines may say the same, and none ever moves.
           <span key={index} className={classes.text}>

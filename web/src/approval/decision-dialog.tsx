@@ -72,7 +72,7 @@ export function DecisionDialog({
       closeOnEscape={!decide.isPending}
       closeOnClickOutside={!decide.isPending}
       returnFocus={false}
-      title={isYes ? 'Approve exactly this?' : 'Deny this?'}
+      title={`${approval.incident}: ${isYes ? 'approve exactly this?' : 'deny this?'}`}
       size="lg"
       lockScroll={false}
       closeButtonProps={{ 'aria-label': 'Close', disabled: decide.isPending }}

@@ -5,7 +5,7 @@ import { Link, useLocation, useSearch } from 'wouter';
 import { ask, query } from '../api/client.ts';
 import { auditVerifyQuery } from '../api/queries.ts';
 import type { AuditEvents } from '../api/shapes.ts';
-import { Ago } from '../components/moment.tsx';
+import { Clock } from '../components/moment.tsx';
 import { PageTitle } from '../components/page-title.tsx';
 import { Card } from '../components/panel.tsx';
 import { Empty, Loaded, Trouble } from '../components/trouble.tsx';
@@ -14,7 +14,7 @@ import { VerifyReport } from './verify-report.tsx';
 
 const FILTERS = [
   { name: 'actor', label: 'Who', placeholder: 'alice, nightshift' },
-  { name: 'type', label: 'What', placeholder: 'approval.decided' },
+  { name: 'type', label: 'What', placeholder: 'approval, action.started' },
   { name: 'incident', label: 'Incident', placeholder: 'INC-7' },
 ] as const;
 type Asked = Partial<Record<(typeof FILTERS)[number]['name'], string>>;
@@ -56,7 +56,7 @@ export default function AuditPage() {
         className={classes.filters}
         onSubmit={(event) => {
           event.preventDefault();
-          const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);
+          const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, written(name, value)]);
           navigate(`/audit${query(Object.fromEntries(typed))}`, { replace: true });
         }}
       >
@@ -79,7 +79,7 @@ export default function AuditPage() {
           const events = loaded.flatMap(({ events: some }) => some);
           if (events.length === 0)
             return (
-              <Empty icon={<IconHistory size={30} stroke={1.5} />} title="Nobody did such a thing">
+              <Empty icon={<IconHistory size={30} stroke={1.5} />} title="No event fits that">
                 Take a filter away.
               </Empty>
             );
@@ -88,7 +88,7 @@ export default function AuditPage() {
               <ol className={classes.events}>
                 {events.map(({ id, at, actor, type, words, incident }) => (
                   <li key={id} className={classes.event}>
-                    <Ago at={at} />
+                    <Clock at={at} />
                     <span className={classes.actor}>{actor}</span>
                     <span className={classes.words}>
                       {words}
@@ -111,4 +111,10 @@ export default function AuditPage() {
       ) : null}
     </>
   );
+}
+
+/** A kind without its second word is all of that kind. */
+function written(name: string, value: FormDataEntryValue): string {
+  const text = String(value).trim();
+  return name === 'type' && /^[a-z_]+$/.test(text) ? `${text}.*` : text;
 }

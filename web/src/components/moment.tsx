@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { absolute, relative, span } from './time.ts';
+import { absolute, clockTime, relative, span } from './time.ts';
 
 /** One clock for the whole page, so that all times turn at once. */
 let now = Date.now();
@@ -33,6 +33,16 @@ export function Ago({ at }: { readonly at: string }) {
   return (
     <time dateTime={at} title={absolute(at)}>
       {relative(Date.parse(at) - clock)}
+    </time>
+  );
+}
+
+/** Shows the time of day of a moment, and its day where that is not today; how long ago it is stands in the tooltip. */
+export function Clock({ at }: { readonly at: string }) {
+  const clock = useClock();
+  return (
+    <time dateTime={at} title={relative(Date.parse(at) - clock)}>
+      {clockTime(at)}
     </time>
   );
 }

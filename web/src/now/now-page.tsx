@@ -61,19 +61,24 @@ function OpenIncidents({ now }: { readonly now: Now }) {
   const { burning, people } = now;
   return (
     <>
-      <Panel title="Burning" count={burning.length}>
-        {burning.length > 0 ? (
-          <Card>
-            {burning.map((incident) => (
-              <IncidentRow key={incident.id} incident={incident} />
-            ))}
-          </Card>
-        ) : (
-          <Quiet now={now} />
-        )}
-      </Panel>
+      {burning.length > 0 || people.length === 0 ? (
+        <Panel title="Burning" count={burning.length}>
+          {burning.length > 0 ? (
+            <Card>
+              {burning.map((incident) => (
+                <IncidentRow key={incident.id} incident={incident} />
+              ))}
+            </Card>
+          ) : (
+            <Quiet now={now} />
+          )}
+        </Panel>
+      ) : null}
       {people.length > 0 ? (
         <Panel title="Escalated" count={people.length} tone="signal">
+          <p className={classes.nothing}>
+            Handed to people: Nightshift does nothing more about {people.length === 1 ? 'it' : 'them'} by itself.
+          </p>
           <Card>
             {people.map((incident) => (
               <IncidentRow key={incident.id} incident={incident} />
@@ -85,7 +90,7 @@ function OpenIncidents({ now }: { readonly now: Now }) {
   );
 }
 
-function Quiet({ now: { recent, people } }: { readonly now: Now }) {
+function Quiet({ now: { recent } }: { readonly now: Now }) {
   const [last] = recent;
   return (
     <Empty icon={<IconMoonStars size={34} stroke={1.4} />} title="Nothing is burning">
@@ -94,8 +99,6 @@ function Quiet({ now: { recent, people } }: { readonly now: Now }) {
           The last incident, {last.id}, was {last.state === 'resolved' ? 'resolved' : 'stopped'}{' '}
           <Ago at={last.closedAt} />.
         </>
-      ) : people.length > 0 ? (
-        'What is left is escalated: a person has it.'
       ) : (
         'Alerts that come in show up here by themselves. “nightshift alert send” sends one to try it.'
       )}
@@ -106,8 +109,9 @@ function Quiet({ now: { recent, people } }: { readonly now: Now }) {
 function inOneSentence({ burning, people, approvals }: Now): string {
   const yours = approvals.filter(waitsForYou).length;
   const said = [
-    burning.length === 0 ? 'nothing is burning' : `${burning.length} burning`,
-    ...(people.length > 0 ? [`${people.length} escalated`] : []),
+    ...(burning.length > 0 ? [`${burning.length} burning`] : []),
+    ...(people.length > 0 ? [`${people.length} escalated to people`] : []),
+    ...(burning.length + people.length === 0 ? ['nothing is burning'] : []),
     ...(yours > 0 ? [`${yours} ${yours === 1 ? 'waits' : 'wait'} for you`] : []),
   ].join(', ');
   return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;

@@ -25,6 +25,7 @@ export function SearchResults({ words }: { readonly words: string }) {
             </Empty>
           ) : (
             <>
+              {found.length === 0 ? <p className={classes.none}>No runbook fits.</p> : null}
               <Passages title="Fits" passages={found} />
               <Passages title="Found, but hardly about this" passages={others} />
             </>

@@ -14,6 +14,7 @@ import { browserOf } from './browser.ts';
 /** Where one is signed in, and the way to end each of those. */
 export default function SessionsPage() {
   const sessions = useQuery(sessionsQuery);
+  const isAll = new Set(sessions.data?.sessions.map(({ person }) => person)).size > 1;
   const client = useQueryClient();
   const end = useMutation({
     mutationFn: ({ id }: ListedSession) => ask(`/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' }),
@@ -22,7 +23,10 @@ export default function SessionsPage() {
   });
   return (
     <>
-      <PageTitle title="Where you are signed in" />
+      <PageTitle
+        title="Where you are signed in"
+        tells={isAll ? 'And everybody else, since you are an administrator.' : undefined}
+      />
       <Loaded query={sessions}>
         {(data) => (
           <Card>

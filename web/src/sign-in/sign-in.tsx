@@ -61,6 +61,7 @@ export default function SignIn() {
             size="md"
             fullWidth
             loading={signIn.isPending}
+            disabled={token.trim() === ''}
           >
             Sign in
           </Button>
