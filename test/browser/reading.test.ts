@@ -62,6 +62,8 @@ describe.skipIf(skip)('what is read', () => {
     await page.goto(`/incidents/INC-${approved}`);
     await page.getByRole('button', { name: 'Replay' }).click();
     const bar = page.getByRole('group', { name: 'Replay' });
+    await bar.waitFor();
+    expect(await page.evaluate('document.activeElement?.ariaLabel')).toBe('Pause');
     await bar.getByRole('button', { name: 'Pause' }).click();
     const slider = bar.getByRole('slider', { name: 'Event' });
     const goTo = async (type: string) => {

@@ -2,7 +2,7 @@ import { Button, Menu } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import { Link } from 'wouter';
 import type { WholeIncident } from '../api/shapes.ts';
-import { Ago, Since } from '../components/moment.tsx';
+import { Ago, Clock, Since } from '../components/moment.tsx';
 import { PageTitle } from '../components/page-title.tsx';
 import { Severity } from '../components/severity.tsx';
 import { StateMark } from '../components/state.tsx';
@@ -10,8 +10,14 @@ import { dollars, span } from '../components/time.ts';
 import classes from './incident.module.css';
 import { PersonWords } from './person-words.tsx';
 
+interface IncidentHeadProps {
+  readonly incident: WholeIncident;
+  /** As of when it is shown in a replay; null where it is shown as it is now. */
+  readonly moment: string | null;
+}
+
 /** What it is, how bad, how it stands, since when and what it cost; with what a person may say to it. */
-export function IncidentHead({ incident, isReplay }: { readonly incident: WholeIncident; readonly isReplay: boolean }) {
+export function IncidentHead({ incident, moment }: IncidentHeadProps) {
   const { id, title, severity, state, service, team, openedAt, closedAt, needs, held, foldedUnder, costUsd } = incident;
   return (
     <>
@@ -22,16 +28,13 @@ export function IncidentHead({ incident, isReplay }: { readonly incident: WholeI
             <StateMark state={state} />
             <Severity value={severity} />
             {service ? <span>{[service, team].filter(Boolean).join(' · ')}</span> : null}
+            <span>opened {moment === null ? <Ago at={openedAt} /> : <Clock at={openedAt} />}</span>
             <span>
-              opened <Ago at={openedAt} />
-            </span>
-            <span>
-              {closedAt ? (
-                `took ${span((Date.parse(closedAt) - Date.parse(openedAt)) / 1000)}`
+              {closedAt ? 'took ' : 'open for '}
+              {(closedAt ?? moment) ? (
+                span((Date.parse(closedAt ?? moment ?? '') - Date.parse(openedAt)) / 1000)
               ) : (
-                <>
-                  open for <Since at={openedAt} />
-                </>
+                <Since at={openedAt} />
               )}
             </span>
             <span>models {dollars(costUsd)}</span>
@@ -40,7 +43,7 @@ export function IncidentHead({ incident, isReplay }: { readonly incident: WholeI
           </span>
         }
       >
-        {isReplay ? null : <PersonWords incident={incident} />}
+        {moment !== null ? null : <PersonWords incident={incident} />}
         <Menu position="bottom-end">
           <Menu.Target>
             <Button variant="default" leftSection={<IconDownload size={16} aria-hidden="true" />}>

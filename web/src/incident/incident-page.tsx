@@ -46,7 +46,7 @@ function Whole({ incident }: { readonly incident: WholeIncident }) {
   const pending = shown.approvals.filter(({ status }) => status === 'pending');
   return (
     <>
-      <IncidentHead incident={shown} isReplay={isReplay} />
+      <IncidentHead incident={shown} moment={moment} />
       <StageBar chapters={chapters} isReplay={isReplay} isOver={shown.closedAt !== null} />
       <div className={classes.board}>
         <div className={classes.story}>

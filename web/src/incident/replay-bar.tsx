@@ -37,7 +37,15 @@ export function ReplayBar({ replay, moment }: { readonly replay: Replay; readonl
   return (
     <fieldset className={classes.bar} aria-label="Replay">
       {buttons.map(({ name, icon: Icon, act }) => (
-        <ActionIcon key={name} variant="subtle" color="gray" aria-label={name} onClick={act}>
+        <ActionIcon
+          key={name}
+          variant="subtle"
+          color="gray"
+          aria-label={name}
+          onClick={act}
+          // The button that began it, and had the focus, is gone.
+          autoFocus={act === replay.toggle}
+        >
           <Icon size={16} aria-hidden="true" />
         </ActionIcon>
       ))}
