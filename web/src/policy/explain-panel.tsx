@@ -15,6 +15,7 @@ export function ExplainPanel() {
   const [args, setArgs] = useState('{}');
   const [labels, setLabels] = useState('');
   const explain = useMutation({
+    meta: { isShown: true },
     mutationFn: (question: PolicyQuestion) => ask<PolicyExplanation>('/policy/explain', { body: question }),
   });
   const [isSent, setSent] = useState(false);
