@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { modeSchema, personNameSchema } from '../config/index.ts';
+import { ADDRESS_VARIABLES, KEY_VARIABLES, modeSchema, personNameSchema } from '../config/index.ts';
 import { describeProblems, NightshiftError } from '../errors.ts';
 import { checkConfig } from './check-config.ts';
 import { invocation, startCommand } from './invocation.ts';
@@ -154,11 +154,11 @@ function makeFolders(directory: string, runbooks: string): string[] {
 function described({ env }: Terminal, { mode, runbooks, prometheus }: Answers): string[] {
   const isSet = (name: string) => Boolean(env[name] || env[`${name}_FILE`]);
   const nightshift = invocation(env);
-  const models = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'OPENAI_BASE_URL'].filter(isSet);
+  const models = [...KEY_VARIABLES, ...ADDRESS_VARIABLES].filter(isSet);
   return [
     `  mode:      ${mode}${mode === 'observe' ? ': it diagnoses, and changes nothing' : ''}`,
     `  database:  ${isSet('DATABASE_URL') ? 'the Postgres of DATABASE_URL' : 'embedded, in .nightshift/ (or set DATABASE_URL)'}`,
-    `  models:    ${models.length > 0 ? `by ${models.join(', ')}` : 'none; it follows runbooks (or set ANTHROPIC_API_KEY or OPENAI_API_KEY)'}`,
+    `  models:    ${models.length > 0 ? `by ${models.join(', ')}` : `none; it follows runbooks (or set ${KEY_VARIABLES.join(' or ')})`}`,
     '',
     'Next steps',
     ...[

@@ -1,3 +1,5 @@
+import { KEY_VARIABLES } from '../config/index.ts';
+
 /** What `nightshift init` was told, with what it found. */
 export interface Answers {
   readonly mode: string;
@@ -49,7 +51,7 @@ ${toolsets.length > 0 ? `toolsets:\n${toolsets.join('\n')}` : '# toolsets:\n#   
 # As long as nobody stands here, whoever has the administrator's token may.
 ${approvers.length > 0 ? `people:\n${approvers.map((name) => `  - { name: ${text(name)} }`).join('\n')}` : '# people:\n#   - { name: ada, role: admin, email: ada@example.org }'}
 
-# Models: without this, those of ANTHROPIC_API_KEY and OPENAI_API_KEY; without those, none, and runbooks alone are followed.
+# Models: without this, those of ${KEY_VARIABLES.join(' and ')}; without those, none, and runbooks alone are followed.
 # models:
 #   - { provider: openai, model: NAME, apiKey: '\${OPENAI_API_KEY}' }
 

@@ -33,7 +33,7 @@ export {
 export type { OAuthConfig } from './oauth.ts';
 export { type Config, type ConfigSource, parseConfig } from './parse.ts';
 export { problemsOf } from './problems.ts';
-export { PROVIDERS, type ProviderName } from './providers.ts';
+export { ADDRESS_VARIABLES, KEY_VARIABLES, PROVIDERS, type ProviderName } from './providers.ts';
 export type { RetentionConfig } from './retention.ts';
 export type { RunbookRemote } from './runbooks.ts';
 export {

@@ -21,6 +21,10 @@ export const PROVIDERS = {
 
 export type ProviderName = keyof typeof PROVIDERS;
 export const PROVIDER_NAMES = Object.keys(PROVIDERS) as [ProviderName, ...ProviderName[]];
+/** The variables of the environment that hold a key of each. */
+export const KEY_VARIABLES = PROVIDER_NAMES.map((name) => `${name.toUpperCase()}_API_KEY`);
+/** Those that say where each is asked; one of them alone makes a model known as well. */
+export const ADDRESS_VARIABLES = PROVIDER_NAMES.map((name) => `${name.toUpperCase()}_BASE_URL`);
 
 /** What is known of a provider before it is asked. */
 interface ModelProvider {

@@ -1,5 +1,5 @@
 /** The way to whichever model answers: first choice, then the others, then an answer that was given before. */
-import { type Config, MODEL_ROLES, type ModelRole, modelNameProblems } from '../config/index.ts';
+import { type Config, KEY_VARIABLES, MODEL_ROLES, type ModelRole, modelNameProblems } from '../config/index.ts';
 import type { Database } from '../database/index.ts';
 import { describeProblems, NightshiftError, type Problem } from '../errors.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
@@ -142,7 +142,7 @@ function nobody({ endpoints }: Parts, role: ModelRole): NightshiftError {
   const fix =
     endpoints.length > 0
       ? `name some under routing.${role}`
-      : 'add one under models, or set ANTHROPIC_API_KEY or OPENAI_API_KEY';
+      : `add one under models, or set ${KEY_VARIABLES.join(' or ')}`;
   return new NightshiftError('llm_failed', `no model is configured for the ${role} question. Fix: ${fix}`);
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { PROVIDERS, type ProviderName } from '../../../src/config/index.ts';
 import { contextTokensOf, costOf, priceOf } from '../../../src/llm/prices.ts';
 import { modelConfig } from '../../integration/support/models.ts';
 
@@ -29,6 +30,18 @@ describe('the list of prices', () => {
   ])('knows %s by its id', (model, input) => {
     expect(priceOf(anthropic(model))).toMatchObject({ input, assumed: false, asOf: expect.any(String) });
   });
+
+  it.each(Object.entries(PROVIDERS))(
+    'has the model that is asked of %s where nobody names one',
+    (provider, { model }) => {
+      expect(priceOf(modelConfig({ provider: provider as ProviderName, model, apiKey: 'k' }))).toMatchObject({
+        assumed: false,
+      });
+      expect(
+        priceOf(modelConfig({ provider: provider as ProviderName, model: 'unheard-of', apiKey: 'k' })),
+      ).toMatchObject({ assumed: true });
+    },
+  );
 
   it('takes no model for another one whose id begins alike', () => {
     const elsewhere = { baseUrl: 'http://127.0.0.1:1' };
