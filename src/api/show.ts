@@ -48,26 +48,28 @@ export function showIncident(
   };
 }
 
-/** Shows everything about an incident: alerts, evidence, diagnosis, actions, approvals and the whole timeline. */
+/** Shows everything about an incident as it is at one moment: alerts, evidence, diagnosis, actions, approvals and the whole timeline. */
 export async function showIncidentWhole(
   db: Database,
   id: number,
   services: Services,
   refused?: (approval: Approval) => Refusals,
 ) {
-  const incident = await loadIncident(db, id);
-  return {
-    ...showIncident(incident, services),
-    incidents: (await childrenOf(db, id)).map(incidentName),
-    alerts: await alertsOf(db, incident),
-    diagnosis: incident.context.diagnosis,
-    checks: incident.context.checks,
-    costUsd: await spentOnIncident(db, id),
-    evidence: await fullEvidenceOf(db, id),
-    actions: (await actionsOf(db, id)).map(showAction),
-    approvals: await showApprovals(db, await listApprovals(db, { incidentId: id }), refused),
-    events: (await eventsAfter(db, id, 0, EVENTS_MAX)).map(showEvent),
-  };
+  return db.snapshot(async () => {
+    const incident = await loadIncident(db, id);
+    return {
+      ...showIncident(incident, services),
+      incidents: (await childrenOf(db, id)).map(incidentName),
+      alerts: await alertsOf(db, incident),
+      diagnosis: incident.context.diagnosis,
+      checks: incident.context.checks,
+      costUsd: await spentOnIncident(db, id),
+      evidence: await fullEvidenceOf(db, id),
+      actions: (await actionsOf(db, id)).map(showAction),
+      approvals: await showApprovals(db, await listApprovals(db, { incidentId: id }), refused),
+      events: (await eventsAfter(db, id, 0, EVENTS_MAX)).map(showEvent),
+    };
+  });
 }
 
 /** Shows an action; what an inspection saw is kept as it was, since it may have to be put back, and is shown without secrets. */

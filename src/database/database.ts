@@ -54,6 +54,17 @@ export class Database {
     return this.#root.transaction().execute((trx) => this.#current.run(trx, run));
   }
 
+  /** Runs what only reads, and shows all of it as it was at one moment; called inside a transaction, joins it. Throws what `run` throws. */
+  async snapshot<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#current.getStore()) return run();
+    if (this.kind === 'embedded') await nextTurn();
+    return this.#root
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute((trx) => this.#current.run(trx, run));
+  }
+
   /**
    * Runs a statement that comes again and again, and that need not be parsed and planned each time. It must name its columns: when a
    * later version gives a table more of them, a session that prepared a `*` fails until it is opened anew.
