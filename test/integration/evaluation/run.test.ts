@@ -283,7 +283,9 @@ const silentAboutActions: StartNightshift = async (dependencies) => {
       method: request.method ?? 'GET',
       headers: { authorization: request.headers.authorization ?? '', 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body }),
-    });
+    }).catch(() => null);
+    // Stopped under the request.
+    if (answer === null) return void response.destroy();
     const told = (await answer.json()) as { actions?: { status: string }[]; events?: { type: string }[] };
     if (told.actions) told.actions = told.actions.filter(({ status }) => status === 'asked');
     if (told.events) told.events = told.events.filter(({ type }) => !type.startsWith('action.'));

@@ -110,7 +110,8 @@ export async function startWorkspace(): Promise<Workspace> {
   };
   const server = createServer((request, response) => {
     const path = request.url ?? '';
-    if (path.startsWith('/api/')) return void forward(path.slice(5), request, response);
+    // Cut by its sender, or by the end of the test.
+    if (path.startsWith('/api/')) return void forward(path.slice(5), request, response).catch(() => response.destroy());
     void text(request).then((body) => {
       answers.push((JSON.parse(body) as { blocks: { text: { text: string } }[] }).blocks[0]?.text.text ?? '');
       response.end();

@@ -109,12 +109,14 @@ export async function startSlack(): Promise<SlackStage> {
   const listen = (port: number) =>
     new Promise<Server>((resolve, reject) => {
       const server = createServer((request, response) => {
-        void text(request).then((body) => {
+        const answered = text(request).then((body) => {
           const method = (request.url ?? '').replace('/api/', '');
           const call = { method, at: Date.now(), parameters: Object.fromEntries(new URLSearchParams(body)) };
           stage.calls.push(call);
           return answer(call, request.headers, response);
         });
+        // Cut by its sender, or by the end of the test.
+        answered.catch(() => response.destroy());
       });
       server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));
     });

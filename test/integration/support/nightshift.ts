@@ -28,9 +28,11 @@ export interface Service {
 export async function startService(): Promise<Service> {
   const spool = await mkdtemp(join(tmpdir(), 'nightshift-spool-'));
   const server = createServer((_request, response) => {
-    void readdir(spool).then((jobs) => {
-      response.writeHead(jobs.length === 0 && !service.broken ? 200 : 503).end();
-    });
+    readdir(spool).then(
+      (jobs) => response.writeHead(jobs.length === 0 && !service.broken ? 200 : 503).end(),
+      // Whoever hung up does not keep the spool from being removed under what still reads it for them.
+      () => response.destroy(),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const service: Service = {
