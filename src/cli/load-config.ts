@@ -32,7 +32,8 @@ export function withShipped(config: Config): Config {
 
 /** Gives all that the configuration is read from, as `loadConfig` does. @throws NightshiftError `invalid_config` where the file cannot be read. */
 export function configSource({ env, directory }: Pick<Terminal, 'env' | 'directory'>): ConfigSource {
-  const named = env.NIGHTSHIFT_CONFIG;
+  // As everywhere, an empty variable counts as none: that is what a compose file makes of one that is not set.
+  const named = env.NIGHTSHIFT_CONFIG || undefined;
   const path = resolve(directory, named ?? DEFAULT_FILE);
   const toolsetSettings = Object.fromEntries(
     Object.entries(TOOLSETS).map(([name, toolset]) => [name, toolset.settings]),
@@ -76,9 +77,8 @@ export function secretOf({ env, directory }: Pick<Terminal, 'env' | 'directory'>
 export function dataDirOf({ env, directory }: Pick<Terminal, 'env' | 'directory'>): string {
   return resolve(
     directory,
-    env.NIGHTSHIFT_DATA_DIR ??
-      declaredDataDir(resolve(directory, env.NIGHTSHIFT_CONFIG ?? DEFAULT_FILE)) ??
-      '.nightshift',
+    env.NIGHTSHIFT_DATA_DIR ||
+      (declaredDataDir(resolve(directory, env.NIGHTSHIFT_CONFIG || DEFAULT_FILE)) ?? '.nightshift'),
   );
 }
 

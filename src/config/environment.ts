@@ -97,11 +97,12 @@ export function withSecretFiles(
   return { env: { ...env, ...Object.fromEntries(unread), ...Object.fromEntries(read) }, problems };
 }
 
-/** Reads port (undefined where none is given) and log level from the environment, and gives what is wrong with them and with DATABASE_URL. */
+/** Reads port (undefined where none is given) and log level from the environment, and gives what is wrong with them and with DATABASE_URL; an empty variable counts as none. */
 export function variablesOf(env: Environment): { port: number | undefined; logLevel: string; problems: Problem[] } {
   const problems: Problem[] = [];
-  const { NIGHTSHIFT_PORT: given, NIGHTSHIFT_LOG_LEVEL: logLevel = 'info', DATABASE_URL: url } = env;
-  const port = given === undefined ? undefined : Number(given);
+  const { NIGHTSHIFT_PORT: given, DATABASE_URL: url } = env;
+  const logLevel = env.NIGHTSHIFT_LOG_LEVEL || 'info';
+  const port = given ? Number(given) : undefined;
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) {
     const message = 'is not a port number from 0 to 65535';
     problems.push({ field: 'NIGHTSHIFT_PORT', value: given ?? '', message, fix: 'set it to 8642, say' });

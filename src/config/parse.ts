@@ -103,14 +103,14 @@ export function parseConfig(source: ConfigSource): Config {
 
   const file = parsed.data;
   const inDirectory = (path: string) => resolve(source.directory, path);
-  const dataDir = inDirectory(env.NIGHTSHIFT_DATA_DIR ?? file.dataDir);
+  const dataDir = inDirectory(env.NIGHTSHIFT_DATA_DIR || file.dataDir);
   return deepFreeze({
     ...file,
     services: services.services,
     sources: withMappings(file.sources, inDirectory),
     configured: source.file !== null,
     console: { ...file.console, publicUrl: file.console.publicUrl ?? originOf(file.slack?.publicUrl) },
-    server: { ...file.server, host: env.NIGHTSHIFT_HOST ?? file.server.host, port: port ?? file.server.port },
+    server: { ...file.server, host: env.NIGHTSHIFT_HOST || file.server.host, port: port ?? file.server.port },
     dataDir,
     backup: {
       ...file.backup,

@@ -82,6 +82,16 @@ describe('NAME_FILE', () => {
   });
 });
 
+describe('an empty variable', () => {
+  it('counts as none: the file and the defaults stay, and nothing is opened to every address', () => {
+    const names = ['HOST', 'PORT', 'DATA_DIR', 'LOG_LEVEL'].map((name) => `NIGHTSHIFT_${name}`);
+    const empty = Object.fromEntries(names.map((name) => [name, '']));
+    const text = 'server: {host: 127.0.0.2, port: 7000}\ndataDir: kept';
+    expect(parse(empty, text)).toEqual(parse({}, text));
+    expect(parse(empty, text)).toMatchObject({ server: { host: '127.0.0.2', port: 7000 }, logLevel: 'info' });
+  });
+});
+
 describe('a variable in the file', () => {
   it('can stand for a number or a boolean where one is wanted, and is a text elsewhere', () => {
     const text = `server: {port: "\${PORT}"}
