@@ -158,7 +158,7 @@ async function wire(
     'pressure',
     createPressure({ db, queue, limit: config.limits.queue, metrics, log }),
   );
-  const people = createPeople({ db, driver, catalogue, identity, failpoint });
+  const people = createPeople({ db, driver, catalogue, identity, killSwitch, failpoint });
   const grouping = createGrouping({ db, driver, identity });
   const urls = new Map(
     Object.entries(config.sources).flatMap(([source, declared]) =>

@@ -2,7 +2,7 @@
 export { type ActionBudget, actionBudgets } from './budgets.ts';
 export { type ExplainedCall, explainCall } from './explain-call.ts';
 export { type GateDependencies, type Judged, judgeAction, judgeAgain } from './judge-action.ts';
-export { createKillSwitch, type KillSwitch } from './kill-switch.ts';
+export { createKillSwitch, type KillState, type KillSwitch, killRow } from './kill-switch.ts';
 export { countRuns } from './recent-runs.ts';
 export { type ShadowReport, shadowReport } from './shadow.ts';
 export { readStanding, type Standing, type StandingAction } from './standing.ts';

@@ -46,7 +46,9 @@ export function createJobs({
   readonly log: Logger;
 }): Jobs {
   async function enqueue(incidents: readonly Enqueued[], due: Due): Promise<void> {
-    const jobs = [...(await queue.enqueue(incidents, due))].map(([incident, job]) => ({ incident, job }));
+    // In whatever order they were read, what was opened first is first.
+    const inOrder = [...incidents].sort((a, b) => a.incidentId - b.incidentId);
+    const jobs = [...(await queue.enqueue(inOrder, due))].map(([incident, job]) => ({ incident, job }));
     if (jobs.length === 0) return;
     await sql`
       update incident i set job_id = j.job from jsonb_to_recordset(${json(jobs)}) as j(incident bigint, job uuid)

@@ -2,6 +2,7 @@ import { type Decision, decide } from '../approval/index.ts';
 import type { Database } from '../database/index.ts';
 import { NightshiftError } from '../errors.ts';
 import { type Failpoint, noFailpoint } from '../failpoints.ts';
+import { type KillState, type KillSwitch, killRow } from '../gate/index.ts';
 import type { Identity } from '../identity/index.ts';
 import {
   addEvents,
@@ -21,6 +22,7 @@ import { unrunActions } from './waiting.ts';
 
 /** What people can say to a running Nightshift; each is committed with its wake-up before it is answered. */
 export interface People {
+  /** While everything is stopped only a no is taken: a yes would be used up, and nothing would run. @throws NightshiftError as `count` does, or `conflict`. */
   decide(decision: Decision): Promise<{ incidentId: number; status: string }>;
   /** Says why that person may decide nothing at all; null where they may. */
   refusalOf(name: string): NightshiftError | null;
@@ -58,12 +60,14 @@ export function createPeople({
   driver,
   catalogue,
   identity,
+  killSwitch,
   failpoint = noFailpoint,
 }: {
   db: Database;
   driver: Driver;
   catalogue: Catalogue;
   identity: Pick<Identity, 'mayDecide'>;
+  killSwitch: Pick<KillSwitch, 'stateBy'>;
   failpoint?: Failpoint;
 }): People {
   const open = async (by: string, opening: () => Promise<number>) => {
@@ -81,6 +85,8 @@ export function createPeople({
     async decide(decision) {
       refuseUnlessListed(identity, decision.principal);
       const approval = await db.transaction(async () => {
+        if (decision.decision === 'approve')
+          refuseWhileStopped(await killSwitch.stateBy((await killRow(db).executeTakeFirst()) ?? null));
         // Incident before approval, as the landing of a stage locks them.
         const about = await db.q
           .selectFrom('approval')
@@ -124,6 +130,15 @@ export function createPeople({
     investigate: (investigation) => open(investigation.by, () => openInvestigation(db, investigation)),
     rate: (incidentId, helpful, by, why = '') => db.transaction(() => rate(db, { incidentId, helpful, by, why })),
   };
+}
+
+function refuseWhileStopped({ engaged, why }: KillState): void {
+  if (!engaged) return;
+  const fix = 'release it with: nightshift resume, then approve, or deny it now';
+  throw new NightshiftError(
+    'conflict',
+    `everything is stopped: ${why}; a yes would be used up without being run. Fix: ${fix}`,
+  );
 }
 
 /**

@@ -264,6 +264,24 @@ describe.each(databases)('the gate on $name', ({ name: database }) => {
     await rm(join(`${service.spool}-copies`, 'b.job'), { force: true });
   });
 
+  it('takes no yes while everything is stopped, which would be used up, and every no', async () => {
+    await service.jam();
+    const [kept, denied] = [await open(), await open()];
+    const asked = await nightshift.until(kept, 'awaiting_approval');
+    const other = await nightshift.until(denied, 'awaiting_approval');
+    await nightshift.api('/kill-switch', { engaged: true, reason: 'a look first' }, tokens.dora);
+    expect(await decide(asked, 'ana')).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/everything is stopped: .*a look first.*Fix: release it/) },
+    });
+    expect((await decide(other, 'ana', 'deny')).status).toBe(200);
+    for (const who of ['dora', 'ben']) await nightshift.api('/kill-switch', { engaged: false }, tokens[who]);
+    const { events } = await nightshift.until(kept, 'awaiting_approval');
+    expect(events.map(({ type }) => type)).not.toContain('approval.decided');
+    expect(await decide(asked, 'ana')).toMatchObject({ status: 200, body: { status: 'approved' } });
+    await nightshift.until(kept, (now) => sent(now) === 1);
+  });
+
   it('keeps what was judged by, and says what people did where it only observed', async () => {
     await service.jam();
     const id = await open({ env: 'look' });

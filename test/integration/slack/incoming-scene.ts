@@ -77,10 +77,11 @@ export async function startScene(
   const identity = createIdentity({ db, people, record: (event) => addEvents(db, null, [event]) });
   const toolsets = { processes: { uses: 'supervisor', match: [], url: 'http://127.0.0.1:9' } };
   const catalogue = createCatalogue(TOOLSETS, toolsets);
+  const killSwitch = createKillSwitch({ db, file: join(folder, 'stop'), identity });
   const ports: SlackPorts = {
-    people: createPeople({ db, driver, catalogue, identity }),
+    people: createPeople({ db, driver, catalogue, identity, killSwitch }),
     identity,
-    killSwitch: createKillSwitch({ db, file: join(folder, 'stop'), identity }),
+    killSwitch,
     db,
     answer: async (question, incidentId) => `${incidentId ?? 'nothing'} about ${question}`,
     tools: catalogue.instances.flatMap(({ toolset }) => toolset.tools),

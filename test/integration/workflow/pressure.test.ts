@@ -1,10 +1,13 @@
 /** What is done first when more comes than can be done, and what becomes of the rest. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/index.ts';
 import { type Database, openPostgres } from '../../../src/database/index.ts';
 import { examineDatabase } from '../../../src/doctor/index.ts';
+import { createKillSwitch } from '../../../src/gate/index.ts';
 import { addSignal, loadIncident, type Outcome, openIncidents, type State } from '../../../src/incident/index.ts';
 import { createCatalogue } from '../../../src/mcp-tools/index.ts';
 import {
@@ -89,6 +92,8 @@ describe.each(databases)('the queue on $name', ({ open }) => {
           actor: 'nightshift',
         })),
       );
+      // It lies behind the others now, and is the first all the same.
+      await sql`update incident set title = title where id = ${ids[0]}`.execute(db.q);
       await driver.wake(ids);
       return ids;
     });
@@ -302,6 +307,7 @@ describe.each(databases)('the queue on $name', ({ open }) => {
       driver,
       catalogue: createCatalogue({}, {}),
       identity: { mayDecide: () => true },
+      killSwitch: createKillSwitch({ db, file: join(tmpdir(), 'stop'), identity: { deciders: async () => [] } }),
     });
     await people.say(two, 'ask_again', 'ada');
     await driver.start();
