@@ -1,8 +1,9 @@
 import { Router } from 'express';
 import type { Labels } from '../alert/index.ts';
 import type { Database } from '../database/index.ts';
+import { type Evidence, evidenceOf } from '../diagnosis/index.ts';
 import { NightshiftError } from '../errors.ts';
-import { incidentName, loadIncident } from '../incident/index.ts';
+import { alertsOf, incidentName, loadIncident } from '../incident/index.ts';
 import { actionsOf } from '../planning/index.ts';
 import {
   type Embedder,
@@ -79,9 +80,10 @@ export function createRunbookRoutes({ db, runbooks, shelf, embedder, shared }: R
   return router;
 }
 
-/** Writes a runbook out of what was seen in an incident: what healed it, or else what was done without failing. */
+/** Writes a runbook out of what was seen in an incident: what healed it, or else what was done without failing, and what was looked at. */
 async function draftFor(db: Database, id: number): Promise<{ fileName: string; text: string }> {
-  const { labels, context } = await loadIncident(db, id);
+  const incident = await loadIncident(db, id);
+  const { labels, context } = incident;
   const alertname = labels.alertname ?? '';
   if (alertname === '') {
     const fix = 'name an incident whose alert has a name';
@@ -98,6 +100,21 @@ async function draftFor(db: Database, id: number): Promise<{ fileName: string; t
   }));
   const { checks, diagnosis } = context;
   const cause = diagnosis && !diagnosis.inconclusive ? { cause: diagnosis.rootCause } : {};
-  const text = newRunbook(alertname, { incident: incidentName(id), labels, steps, checks, ...cause });
+  const [first] = await alertsOf(db, incident);
+  const said = first?.annotations.description ?? first?.annotations.summary;
+  const text = newRunbook(alertname, {
+    incident: incidentName(id),
+    labels,
+    steps,
+    checks,
+    looks: (await evidenceOf(db, id)).flatMap(({ kind, origin }) => (kind === 'tool' ? [callOf(origin)] : [])),
+    ...(said === undefined ? {} : { summary: said }),
+    ...cause,
+  });
   return { fileName: fileNameFor(alertname), text };
+}
+
+/** Reads which call evidence of a tool is from. */
+function callOf({ tool, arguments: args }: Evidence['origin']) {
+  return { tool: String(tool), arguments: args as Readonly<Record<string, unknown>> };
 }

@@ -24,7 +24,7 @@ export function renderCard(
     `  runs:     ${exact(subject.tool)} ${exact(JSON.stringify(subject.arguments))}`,
     ...(subject.secrets ?? []).map((secret) => `  secret:   ${describeSecret(secret)}`),
     `  on:       ${exact(subject.target)} (instance ${exact(subject.instance)})`,
-    `  for:      ${exact(JSON.stringify(redactValue(subject.labels)))}`,
+    `  for:      ${exact(asSelector(redactValue(subject.labels) as Subject['labels']))}`,
     `  risk:     ${subject.risk}${subject.risk === action.risk ? '' : ` (the tool declares ${action.risk}; a line of the policy says otherwise)`}`,
     ...(subject.preview ?? []).map((line, index) => `  ${index === 0 ? 'would:   ' : '         '} ${plain(line)}`),
     `  asked:    ${why.join('; ')}`,
@@ -49,6 +49,15 @@ export function whoMayApprove({ subject, required }: { subject: Subject; require
   const who = subject.approvers === null ? 'every approver' : subject.approvers.map(plain).join(', ');
   const not = subject.barred.length > 0 ? `, but not ${subject.barred.map(plain).join(', ')}` : '';
   return `${required > 1 ? `${required} of ` : ''}${who}${not}`;
+}
+
+/** Writes labels as Prometheus does, each value in quotes, and a name that is none of Prometheus' as well. */
+function asSelector(labels: Subject['labels']): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    const shown = /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : JSON.stringify(name);
+    return `${shown}=${JSON.stringify(value)}`;
+  });
+  return `{${pairs.join(', ')}}`;
 }
 
 /** Shows what will run in full and unmistakably: whatever is not printable ASCII is written as its escape. */

@@ -5,28 +5,30 @@ import { plainUpTo } from '../incident/index.ts';
 const LABELS_SHOWN_MAX = 20;
 const VALUE_LENGTH_MAX = 120;
 const CAUSE_MAX = 1000;
+const LOOKS_MAX = 10;
 /** What is shorter stands anywhere by chance. */
 const LABEL_LENGTH_MIN = 3;
+
+/** A tool and what it was called with. */
+interface Call {
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
 
 /** An incident of the same alert, from which the new runbook can be told what labels there will be. */
 export interface Seen {
   readonly incident: string;
   readonly labels: Labels;
   /** What was done about it, in order; an example stands there where it is left out. */
-  readonly steps?: readonly {
-    readonly tool: string;
-    readonly arguments: Readonly<Record<string, unknown>>;
-    readonly why: string;
-  }[];
+  readonly steps?: readonly (Call & { readonly why: string })[];
   /** How it was seen that it was over. */
-  readonly checks?: readonly {
-    readonly tool: string;
-    readonly arguments: Readonly<Record<string, unknown>>;
-    readonly expect: string;
-    readonly withinSeconds: number;
-  }[];
+  readonly checks?: readonly (Call & { readonly expect: string; readonly withinSeconds: number })[];
   /** What was said to be the cause. */
   readonly cause?: string;
+  /** What the alert said of itself. */
+  readonly summary?: string;
+  /** What was looked at to find it. */
+  readonly looks?: readonly Call[];
 }
 
 /**
@@ -96,9 +98,11 @@ export function newRunbook(alert: string, seen: Seen | null): string {
     '',
     '## What it means',
     '',
+    ...(seen?.summary ? [`The alert said: ${plainUpTo(CAUSE_MAX, seen.summary)}`, ''] : []),
     ...(seen?.cause ? [`${seen.incident} was said to be: ${plainUpTo(CAUSE_MAX, seen.cause)}`, ''] : []),
     '## How to tell',
     '',
+    ...(seen?.looks?.length ? lookLines(seen.looks, seen) : []),
     '## What to do',
     '',
     '## When not to',
@@ -106,7 +110,15 @@ export function newRunbook(alert: string, seen: Seen | null): string {
   ].join('\n');
 }
 
-type Call = Pick<NonNullable<Seen['steps']>[number], 'tool' | 'arguments'>;
+/** Says what was looked at as a list for people; the same look is told once. */
+function lookLines(looks: readonly Call[], { incident, labels }: Seen): string[] {
+  const told = looks.map(({ tool, arguments: args }) => {
+    const filled = Object.entries(args).map(([name, value]) => `${JSON.stringify(name)}: ${templated(value, labels)}`);
+    // What is in a code span cannot be more than that, whatever it holds.
+    return `- \`${plainUpTo(CAUSE_MAX, `${tool} { ${filled.join(', ')} }`).replaceAll('`', "'")}\``;
+  });
+  return [`Nightshift looked at this in ${incident}:`, '', ...[...new Set(told)].slice(0, LOOKS_MAX), ''];
+}
 
 function callLines({ tool, arguments: args }: Call, labels: Labels): string[] {
   const filled = Object.entries(args).map(([name, value]) => `${JSON.stringify(name)}: ${templated(value, labels)}`);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { databases } from '../real-parts/databases.ts';
+import { anyDatabase } from '../real-parts/databases.ts';
 import { requireParts } from '../real-parts/require.ts';
 import { count, type Scene, setScene } from './support/scene.ts';
 
@@ -13,7 +13,7 @@ const skip = requireParts(
   'postgres',
 );
 
-describe.skipIf(skip).each(databases)('a destructive remedy waits for a person, on $name', ({ name: database }) => {
+describe.skipIf(skip).each(anyDatabase)('a destructive remedy waits for a person, on $name', ({ name: database }) => {
   let scene: Scene;
   afterEach(() => scene?.stop());
 

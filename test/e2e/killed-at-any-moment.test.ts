@@ -1,6 +1,6 @@
 import { LLMock } from '@copilotkit/aimock';
 import { describe, expect, it } from 'vitest';
-import { databases } from '../real-parts/databases.ts';
+import { anyDatabase } from '../real-parts/databases.ts';
 import { requireParts } from '../real-parts/require.ts';
 import { count, setScene } from './support/scene.ts';
 
@@ -23,7 +23,7 @@ const MOMENTS: readonly (readonly [failpoint: string, restarts: number, unknown:
   ['land.after.resolved', 1, false],
 ];
 
-describe.skipIf(skip).each(databases)('killed with -9 after a model has answered, on $name', ({ name: database }) => {
+describe.skipIf(skip).each(anyDatabase)('killed with -9 after a model has answered, on $name', ({ name: database }) => {
   it('does not ask the same question again', async () => {
     const mock = new LLMock({ port: 0 });
     await mock.start();
@@ -55,7 +55,7 @@ describe.skipIf(skip).each(databases)('killed with -9 after a model has answered
   });
 });
 
-describe.skipIf(skip).each(databases)('killed with -9 at any moment, it goes on, on $name', ({ name: database }) => {
+describe.skipIf(skip).each(anyDatabase)('killed with -9 at any moment, it goes on, on $name', ({ name: database }) => {
   // Several at once: each waits for a lease to lapse most of the time.
   it.concurrent.each(MOMENTS)('%s', { timeout: 120_000 }, async (failpoint, restarts, unknown) => {
     const scene = await setScene(database, { failpoint });

@@ -3,13 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { databases } from '../real-parts/databases.ts';
+import { anyDatabase } from '../real-parts/databases.ts';
 import { requireParts } from '../real-parts/require.ts';
 import { count, type Scene, setScene } from './support/scene.ts';
 
 const skip = requireParts('a remedy that does not help', 'prometheus', 'alertmanager', 'supervisor', 'postgres');
 
-describe.skipIf(skip).each(databases)('a remedy that does not help, on $name', ({ name: database }) => {
+describe.skipIf(skip).each(anyDatabase)('a remedy that does not help, on $name', ({ name: database }) => {
   let scene: Scene;
   const told: { kind: string; text: string }[] = [];
   const people = createServer((request, response) => {

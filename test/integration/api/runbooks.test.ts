@@ -175,6 +175,8 @@ describe.each(anyDatabase)('runbooks over the API on $name', ({ name: database }
     expect(draft.text).toContain(`Labels of the last one (INC-${story.approved})`);
     expect(draft.text).toContain('#     with: { "process": "{{ labels.page }}" }');
     expect(draft.text).toContain('#     with: { "url": "http://{{ labels.instance }}/{{ labels.page }}" }');
+    expect(draft.text).toMatch(/^The alert said: .+$/m);
+    expect(draft.text).toMatch(/^Nightshift looked at this in INC-\d+:\n\n- `http\.probe /m);
     // As it stands it acts on nothing; without its signs it is a runbook.
     expect(parseRunbook('d.md', draft.text)).toMatchObject({ problems: [], actionable: false });
     const [, front = ''] = draft.text.split('---\n');

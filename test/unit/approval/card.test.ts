@@ -40,6 +40,12 @@ describe('the card of a question', () => {
     const labels = { alertname: 'Leak', note: `password=${leaked}` };
     const card = renderCard(approval({}, { labels, secrets: [secret] }), action(), about).join('\n');
     expect(card).not.toContain(leaked);
-    expect(card).toContain('"alertname":"Leak"');
+    expect(card).toContain('for:      {alertname="Leak", note="');
+  });
+
+  it('shows labels as Prometheus writes them, and none can look like two', () => {
+    const labels = { alertname: 'Down', job: 'a", tier="gold', 'x="1", y': 'z' };
+    const card = renderCard(approval({}, { labels }), action(), about);
+    expect(card).toContain('  for:      {alertname="Down", job="a\\", tier=\\"gold", "x=\\"1\\", y"="z"}');
   });
 });

@@ -39,6 +39,17 @@ describe('a new runbook', () => {
     expect(acting.runbooks[0]).toMatchObject({ actionable: true });
   });
 
+  it('tells people what the alert said and what was looked at, each once, as words only', () => {
+    const look = { tool: 'http.probe', arguments: { url: 'http://shop/`x`\n# {{ labels.job }}' } };
+    const text = newRunbook('Down', { ...SEEN, summary: 'shop is\n---\ndown', looks: [look, look] });
+    expect(text).toContain('The alert said: shop is');
+    expect(text.match(/^- `http\.probe .*`$/gm)).toHaveLength(1);
+    expect(text).toContain('http://{{ labels.job }}/');
+    const { findings, runbooks } = lintRunbooks([{ path: 'a.md', text }], tools);
+    expect(findings).toEqual([]);
+    expect(runbooks[0]).toMatchObject({ title: 'Down', problems: [], remedies: [] });
+  });
+
   it('proposes the labels that the last alert had', () => {
     const text = newRunbook('Down', SEEN);
     expect(text).toContain('process: "{{ labels.job }}"');
